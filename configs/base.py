@@ -1,0 +1,94 @@
+"""Every field of a run, its default and its unit. A run's own file is this and what differs.
+
+0 (or an empty text) switches an option off unless its line says otherwise.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """The configuration that every other file starts from."""
+    return ConfigDict(
+        {
+            "seed": 0,  # of weights, batches, augmentation and dropout
+            "task": "classification",  # a name in gv_jax.training.tasks.TASKS
+            "data": data(),
+            "model": {
+                "name": "baseline",  # a name in gv_jax.models.MODELS
+                "stem": "",  # of a ResNet: imagenet (7x7/2, pooling) or small (3x3); the model's own where empty
+                "dropout": -1.0,  # share of units dropped before the last layers; the model's own where negative
+                "dtype": "float32",  # what the network computes in: float32, or bfloat16 on a GPU or TPU
+            },
+            "train": {
+                "batch_size": 128,  # pictures, over all devices
+                "epochs": 20,
+                "steps_per_epoch": 0,  # batches that count as one epoch; one pass over the training split where 0
+                "valid_batches": 0,  # batches of the validation split looked at after an epoch; all where 0
+                "ema": 0.0,  # decay per step of a moving average of the weights, which is then what is evaluated
+                "keep": "best",  # which epoch's weights are reported: best (on the validation split) or last
+                "patience": 0,  # epochs without a better validation score after which training stops early
+                "checkpoint_seconds": 30.0,  # at least so long between two checkpoints; 0: one after every epoch
+                "resident_megabytes": 2048,  # data sets up to this size stay on the device; others stream from disk
+            },
+            "optimizer": {
+                "name": "adamw",  # adam, adamw or sgd
+                "learning_rate": 1e-3,  # the highest of the schedule
+                "schedule": "one_cycle",  # constant, cosine, one_cycle or step
+                "warmup_epochs": 0.0,  # linear rise to the learning rate before a constant, cosine or step schedule
+                "decay_at": (0.5, 0.75),  # of a step schedule: shares of the training at which the rate is multiplied …
+                "decay_rate": 0.1,  # … by this
+                "momentum": 0.9,  # of sgd
+                "weight_decay": 0.0,  # not on norms and biases; decoupled in adamw, L2 in adam and sgd
+                "clip_norm": 0.0,  # largest global norm of a gradient
+                "accumulate": 1,  # batches whose gradients are averaged for one update
+            },
+            "augment": {
+                "flip": 0.0,  # probability of a left-right mirror image
+                "pad_crop": 0.0,  # pixels of shift at most, in both directions
+                "rotate": 0.0,  # degrees at most, both ways
+                "shear": 0.0,  # degrees at most, both ways
+                "resized_crop": 0.0,  # smallest share of the area that a crop may have before it is resized
+                "brightness": 0.0,  # strength: a factor between 1 - s and 1 + s
+                "contrast": 0.0,  # strength, likewise
+                "saturation": 0.0,  # strength, likewise
+                "hue": 0.0,  # strength: turns of the colour circle at most, up to 0.5
+                "erase": 0.0,  # probability of a rectangle of noise
+                "mixup": 0.0,  # alpha of the beta distribution
+                "cutmix": 0.0,  # alpha of the beta distribution
+                "label_smoothing": 0.0,  # share of the target spread evenly over all classes
+            },
+        }
+    )
+
+
+def data() -> dict:
+    """Which pictures, and how they become arrays."""
+    return {
+        "name": "atari_frames",  # a name in gv_jax.data.builders.DATASETS
+        "path": "",  # folder of a data set that the user supplies
+        "root": "data",  # folder where prepared data sets and caches are kept
+        "size": (64, 64),  # height, width in pixels that pictures are resized to; (0, 0): as they are
+        "channels": 3,  # 1 grey, 3 RGB, 4 RGBA
+        "fit": "stretch",  # how a picture of another shape fits: stretch, crop or pad
+        "interpolation": "bilinear",  # nearest, bilinear, bicubic, lanczos or box
+        "background": (0, 0, 0),  # RGB that transparent pixels get
+        "mean": (0.5,),  # subtracted from pictures in [0, 1]: one number, or one per channel
+        "std": (0.25,),  # then divided by: one number, or one per channel
+        "skip_broken": False,  # leave out and list pictures that cannot be used, instead of stopping at the first
+        "valid_share": 0.1,  # share of the pictures for validation where the data set has no split of its own
+        "test_share": 0.1,  # share of the pictures for the test, likewise
+        "split_seed": 0,
+        # What only one data set takes:
+        "atari_frames": {
+            "games": (),  # names of games; every game of the table where empty
+            "frames_per_game": 200,  # frames kept
+            "every": 4,  # every so many-th emulator frame (60 a second) is looked at
+            "seed": 0,  # of the agent that plays
+            "label": "game",  # game, or genre: then whole games are held out
+        },
+        "image_folder": {
+            "group_pattern": "",  # regular expression: files whose names have the same match stay in one split
+        },
+        "n64_textures": {},
+        "dungeon_tiles": {},
+    }

@@ -1,0 +1,17 @@
+"""Dungeon Crawl Stone Soup's tiles, 15 classes of 32x32 RGBA.
+
+    python -m gv_jax.main --config=configs/dungeon_tiles.py [--config.data.path=DIR]
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+
+def get_config() -> ConfigDict:
+    config = base.get_config()
+    config.data.name = "dungeon_tiles"
+    config.data.size = (32, 32)
+    config.data.channels = 4
+    config.train.epochs = 40
+    return config

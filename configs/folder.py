@@ -1,0 +1,23 @@
+"""Train on your own folder of pictures, one sub-folder per class (or train/, valid/, test/ with those inside).
+
+    python -m gv_jax.main --config=configs/folder.py:PATH
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+from gv_jax.errors import UserError
+
+
+def get_config(path: str = "") -> ConfigDict:
+    if not path:
+        raise UserError("say which folder: --config=configs/folder.py:PATH")
+    config = base.get_config()
+    config.data.name = "image_folder"
+    config.data.path = path
+    config.model.name = "resnet18"
+    config.model.stem = "small"
+    config.train.epochs = 30
+    config.augment.flip = 0.5
+    config.augment.pad_crop = 4.0
+    return config

@@ -1,0 +1,14 @@
+"""Every data set by its name."""
+
+from gv_jax.data.builders.atari_frames import AtariFrames
+from gv_jax.data.builders.dungeon_tiles import DungeonTiles
+from gv_jax.data.builders.image_folder import ImageFolder
+from gv_jax.data.builders.n64_textures import N64Textures
+from gv_jax.data.builders.picture_builder import PictureBuilder
+
+DATASETS: dict[str, type[PictureBuilder]] = {
+    "atari_frames": AtariFrames,
+    "image_folder": ImageFolder,
+    "n64_textures": N64Textures,
+    "dungeon_tiles": DungeonTiles,
+}

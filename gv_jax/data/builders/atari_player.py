@@ -1,0 +1,110 @@
+"""A random player of Atari games, and the frames worth keeping of what it sees."""
+
+import io
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from gv_jax.data.duplicates import Seen, is_plain
+from gv_jax.errors import UserError
+
+HOLD = (4, 20)  # emulator frames for which an action is kept: long enough to get somewhere
+EPISODE = 6000  # emulator frames (100 s) after which a game that is not over is reset all the same
+WARM_UP = 180  # emulator frames after a reset that are not kept: blank screens and titles
+PATIENCE = 20  # times the play that would do if no two frames were alike, before a game is given up
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A kept frame: where it comes from, where it goes, and the picture as PNG (2 kB; its pixels are 100)."""
+
+    game: str
+    episode: int
+    number: int  # emulator frames since the episode's reset
+    split: str
+    png: bytes
+
+
+class Player:
+    """Plays one game at random, the same way for the same seed and name of the game.
+
+    It draws from the actions that the game knows and keeps each for a while; that presses every start button
+    sooner or later, and the emulator itself takes care of RESET and SELECT.
+
+    Raises:
+        UserError: no ale-py, or one without this game.
+    """
+
+    def __init__(self, game: str, seed: int):
+        try:
+            from ale_py import ALEInterface, LoggerMode, roms
+        except ImportError:
+            raise UserError("atari_frames needs ale-py to play: pip install -e '.[atari]'") from None
+        rom = roms.get_rom_path(game)
+        if rom is None:
+            raise UserError(
+                f"this ale-py carries no game {game!r}: pip install --upgrade ale-py, or leave it out."
+            )
+        self.draw = random.Random(f"{seed}/{game}")
+        ALEInterface.setLoggerMode(LoggerMode.Error)  # no banner
+        self.emulator = ALEInterface()
+        self.emulator.setInt("random_seed", self.draw.randrange(2**31))
+        self.emulator.setFloat("repeat_action_probability", 0.0)  # HOLD takes its place
+        self.emulator.loadROM(rom)
+        self.actions = self.emulator.getMinimalActionSet()
+        self.played = 0  # emulator frames
+
+    def episode(self) -> Iterator[int]:
+        """Plays from a reset to the game's end, or for EPISODE frames; yields the number of each, from 1."""
+        self.emulator.reset_game()
+        hold, action = 0, self.actions[0]
+        for number in range(1, EPISODE + 1):
+            if hold == 0:
+                hold, action = self.draw.randint(*HOLD), self.draw.choice(self.actions)
+            self.emulator.act(action)
+            hold -= 1
+            self.played += 1
+            yield number
+            if self.emulator.game_over():
+                return
+
+    def screen(self) -> np.ndarray:
+        """The picture as it is now, uint8 [210 160 3]."""
+        return self.emulator.getScreenRGB()
+
+
+def capture(game: str, wanted: Mapping[str, int], *, every: int, seed: int) -> list[Frame]:
+    """Frames of whole episodes, in order, no two nearly the same: as many of each split as `wanted`, or fewer
+    when PATIENCE is at its end. An episode goes to the split that lacks the largest share by then, and ends
+    when that is full.
+    """
+    player = Player(game, seed)
+    seen = Seen()
+    frames: list[Frame] = []
+    lacking = dict(wanted)
+    patience = PATIENCE * every * sum(wanted.values()) + len(wanted) * EPISODE
+    for episode in itertools.count():
+        if player.played >= patience or not any(lacking.values()):
+            return frames
+        split = max(lacking, key=lambda name: lacking[name] / wanted[name])
+        for number in player.episode():
+            if number < WARM_UP or number % every:
+                continue
+            image = player.screen()
+            if is_plain(image) or not seen.is_new(image):
+                continue
+            frames.append(Frame(game, episode, number, split, png(image)))
+            lacking[split] -= 1
+            if lacking[split] == 0:
+                break
+    raise AssertionError("itertools.count ended")
+
+
+def png(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,204 @@
+"""What every data set here is: a TFDS builder of labelled pictures, in array_record, without TensorFlow."""
+
+import abc
+import contextlib
+import hashlib
+import io
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image
+from tensorflow_datasets.core.example_serializer import ExampleSerializer
+from tqdm import tqdm
+
+from gv_jax.data import preprocess
+from gv_jax.errors import UserError
+
+FEATURES = tfds.features.FeaturesDict(
+    {
+        "image": tfds.features.Image(shape=(None, None, None)),
+        "label": tfds.features.Scalar(np.int64),
+        "id": tfds.features.Text(),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One example. `id` is unique in its set; `image` is decoded (L, LA, RGB, RGBA) or a checked file."""
+
+    id: str
+    label: int
+    image: Image.Image | Path
+
+
+class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Examples {"image": PNG or JPEG of its own size and channels, "label": int, "id": text}, in the order
+    given.
+
+    A subclass gives `name`, `VERSION`, `classes` (in the order of their labels), `groups` (class ->
+    super-class, {} for none) and `pictures()`, all set before it calls `super().__init__`. Making a builder
+    may list a folder, but opens no picture and writes nothing; `prepare()` does.
+
+    Args:
+        root: folder of what the project makes of pictures; this writes below root/prepared only.
+        path: where a person keeps the pictures; "" if the set needs none.
+        skip_broken: a picture that cannot be used is left out and listed in `skipped`, instead of raising.
+        valid_share, test_share: share of each class that is held out, 0 <= share < 1; 0 for no such split.
+        split_seed: another seed, another split.
+        shaped_by: what else decides the result (options, a listing of files): JSON values. With all of the
+            above and VERSION it names the prepared set, so that a change is never served stale.
+    """
+
+    classes: tuple[str, ...]
+    groups: dict[str, str]
+    native_size: tuple[int, int] = (0, 0)  # (height, width) in pixels of every picture, if they are all alike
+    code_path = None  # or TFDS looks beside the code for checksums, with a package that it does not require
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        path: str,
+        skip_broken: bool,
+        valid_share: float,
+        test_share: float,
+        split_seed: int,
+        shaped_by: Mapping[str, Any],
+    ):
+        if valid_share < 0 or test_share < 0 or valid_share + test_share >= 1:
+            raise UserError(
+                f"--config.data.valid_share={valid_share} and --config.data.test_share={test_share} must be "
+                "0 or more, and less than 1 together, to leave something to train on."
+            )
+        self.root, self.path, self.skip_broken = Path(root), path, skip_broken
+        self.valid_share, self.test_share, self.split_seed = valid_share, test_share, split_seed
+        self.skipped: list[str] = []
+        self.notes = tfds.core.MetadataDict()  # kept with the prepared set
+        shape = {
+            "version": str(self.VERSION),
+            "decoding": preprocess.VERSION,
+            "skip_broken": skip_broken,
+            "shares": [valid_share, test_share],
+            "split_seed": split_seed,
+            **shaped_by,
+        }
+        self.fingerprint = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:20]
+        with quiet():
+            super().__init__(
+                data_dir=self.root / "prepared",
+                config=tfds.core.BuilderConfig(name=self.fingerprint),
+                file_format="array_record",
+            )
+
+    @abc.abstractmethod
+    def pictures(self) -> Mapping[str, Iterable[Picture]]:
+        """Split ("train", "valid", "test") -> its pictures in order; may be lazy."""
+
+    def broken(self, what: str | Path, why: str) -> None:
+        """Lists a file or folder that is left out, if the config says so.
+
+        Raises:
+            UserError: in the other case; one line on what it is, why it is of no use, and what to do.
+        """
+        line = " ".join(f"{what}: {why}".split())
+        if not self.skip_broken:
+            raise UserError(
+                f"{line}. Mend it, take it out, or skip such with --config.data.skip_broken=True."
+            )
+        self.skipped.append(line)
+
+    def prepare(self) -> None:
+        """Writes the set below root/prepared, whole or not at all, unless it is there already.
+
+        Raises:
+            UserError: of the first picture or folder that is of no use.
+        """
+        config = tfds.download.DownloadConfig(try_download_gcs=False)
+        with quiet():
+            try:
+                self.download_and_prepare(download_config=config)
+            except OSError:  # also when another process has just finished the same set
+                if not self.data_path.exists():
+                    raise
+            self.info.read_from_directory(self.data_dir)
+        self.skipped = list(self.notes["skipped"])
+
+    def examples(self, split: str) -> Iterator[tuple[str, int, bytes]]:
+        """(id, label, encoded picture) of a prepared split, in order."""
+        builder: Any = self  # whose decorators hide the signature from the type checker
+        with quiet():
+            source = builder.as_data_source(split=split, decoders={"image": tfds.decode.SkipDecoding()})
+        for example in source:
+            yield example["id"].decode(), int(example["label"]), example["image"]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=f"Labelled pictures: {self.name}",
+            features=FEATURES,
+            disable_shuffling=True,
+            metadata=self.notes,
+        )
+
+    def _split_generators(self, dl_manager):
+        return {split: self._generate_examples(pictures) for split, pictures in self.pictures().items()}
+
+    def _generate_examples(self, pictures: Iterable[Picture]):
+        for index, picture in enumerate(pictures):
+            yield index, {"image": encoded(picture.image), "label": picture.label, "id": picture.id}
+
+    def _generate_splits(self, dl_manager, download_config):
+        """In TFDS's place, whose writer gathers a whole split in memory and needs TensorFlow above 1 GB."""
+        splits = self._split_generators(dl_manager)
+        infos = [self._write(split, examples) for split, examples in splits.items()]
+        self.notes.update(classes=self.classes, groups=self.groups, skipped=self.skipped)
+        return infos
+
+    def _write(self, split: str, examples: Iterable[tuple[int, dict[str, Any]]]) -> tfds.core.SplitInfo:
+        """One array_record file, record after record."""
+        template = self._get_filename_template(split_name=split)
+        specs: Any = FEATURES.get_serialized_info()
+        serializer = ExampleSerializer(specs)
+        sizes = []
+
+        def records() -> Iterator[tuple[int, bytes]]:
+            for index, example in tqdm(examples, f"{self.name}: {split}", unit=" pictures", delay=1):
+                record = serializer.serialize_example(FEATURES.encode_example(example))
+                sizes.append(len(record))
+                yield index, record
+
+        self._example_writer().write(template.sharded_filepath(shard_index=0, num_shards=1), records())
+        if not sizes:
+            raise UserError(f"{self.path or self.name}: no picture is left for the split {split!r}.")
+        return tfds.core.SplitInfo(
+            name=split, shard_lengths=[len(sizes)], num_bytes=sum(sizes), filename_template=template
+        )
+
+
+def encoded(image: Image.Image | Path) -> bytes:
+    """The picture as PNG; a plain PNG or JPEG file stays byte for byte what it is."""
+    if isinstance(image, Path):
+        return preprocess.stored(image)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what TFDS prints, and its remarks for its own developers (custom configuration, no OpenCV)."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,197 @@
+"""A named data set, decoded once: memory-mapped pictures with labels, the same at every start."""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from gv_jax.data import preprocess
+from gv_jax.data.builders import DATASETS, PictureBuilder
+from gv_jax.errors import UserError, unknown
+
+
+@dataclass(frozen=True)
+class Split:
+    """images: uint8 [n h w c], memory-mapped, read-only; labels: int32 [n]; ids: n unique names."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    ids: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """classes: names in the order of the labels; groups: class -> super-class, or {}; splits: of "train",
+    "valid", "test" those that there are; skipped: "file: why" of each that was left out.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    groups: dict[str, str]
+    splits: dict[str, Split]
+    skipped: tuple[str, ...]
+
+
+def load(
+    name: str,
+    *,
+    root: Path,
+    size: tuple[int, int],
+    channels: int,
+    fit: str,
+    interpolation: str,
+    background: tuple[int, int, int],
+    **options: Any,
+) -> Dataset:
+    """The data set `name` of DATASETS, every picture as uint8 [h w c].
+
+    The first time it is prepared below root/prepared and decoded into root/cache/<name>-<key>; after that
+    nothing is decoded until one of the arguments, the files or the code that shapes them changes.
+
+    Args:
+        root: folder for what this project makes of pictures; may be deleted at any time.
+        size: (height, width); (0, 0) for native, which all pictures must share.
+        channels: 1 grey, 3 RGB, 4 RGBA.
+        fit, interpolation, background: as in `preprocess.to_array`.
+        options: of the builder of the set.
+
+    Raises:
+        UserError: an argument that is not valid, or pictures that cannot be used; names the field, file or
+            class.
+    """
+    _check(size, channels, fit, interpolation, background)
+    root = Path(root)
+    builder = _builder(name, root, options)
+    shape = {
+        "size": tuple(size),
+        "channels": channels,
+        "fit": fit,
+        "interpolation": interpolation,
+        "background": tuple(background),
+    }
+    text = json.dumps([builder.fingerprint, shape, preprocess.VERSION], sort_keys=True)
+    cache = root / "cache" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+    try:
+        return _read(cache)
+    except (FileNotFoundError, ValueError):  # not there, or damaged
+        shutil.rmtree(cache, ignore_errors=True)
+    try:
+        builder.prepare()
+        _write(builder, shape, cache)
+    except OSError as error:
+        if error.errno not in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EACCES,
+            errno.EPERM,
+            errno.EROFS,
+            errno.ENOTDIR,
+        ):
+            raise
+        raise UserError(
+            f"{root}: cannot keep prepared data there ({error.strerror}). Make room, or give another place: "
+            "--config.data.root=DIR."
+        ) from error
+    return _read(cache)
+
+
+def classes(name: str, *, root: Path, **options: Any) -> tuple[str, ...]:
+    """The class names of a data set, in the order of the labels, without preparing or opening a picture."""
+    return _builder(name, Path(root), options).classes
+
+
+def _builder(name: str, root: Path, options: dict[str, Any]) -> PictureBuilder:
+    if name not in DATASETS:
+        raise unknown("data set", name, DATASETS)
+    return DATASETS[name](root=root, **options)
+
+
+def _check(
+    size: tuple[int, int], channels: int, fit: str, interpolation: str, background: tuple[int, ...]
+) -> None:
+    if len(size) != 2 or min(size) < 0 or (0 in size and tuple(size) != (0, 0)):
+        raise UserError(
+            f"--config.data.size={size!r} must be (height, width) in pixels, or (0, 0) for native."
+        )
+    if channels not in preprocess.CHANNELS:
+        raise UserError(f"--config.data.channels={channels!r} must be 1 (grey), 3 (RGB) or 4 (RGBA).")
+    if fit not in preprocess.FITS:
+        raise unknown("fit", fit, preprocess.FITS)
+    if interpolation not in preprocess.INTERPOLATIONS:
+        raise unknown("interpolation", interpolation, preprocess.INTERPOLATIONS)
+    if len(background) != 3 or any(value not in range(256) for value in background):
+        raise UserError(f"--config.data.background={background!r} must be (red, green, blue), each 0 to 255.")
+
+
+def _read(cache: Path) -> Dataset:
+    meta = json.loads((cache / "meta.json").read_text())
+    splits = {
+        split: Split(
+            np.load(cache / f"{split}.npy", mmap_mode="r"), np.load(cache / f"{split}_labels.npy"), tuple(ids)
+        )
+        for split, ids in meta["ids"].items()
+    }
+    return Dataset(meta["name"], tuple(meta["classes"]), meta["groups"], splits, tuple(meta["skipped"]))
+
+
+def _write(builder: PictureBuilder, shape: dict[str, Any], cache: Path) -> None:
+    """Decodes a prepared set into `cache`, which appears complete or not at all."""
+    partial = cache.with_name(f".{cache.name}.{os.getpid()}")
+    partial.mkdir(parents=True, exist_ok=True)
+    try:
+        ids = {split: _decode(builder, split, shape, partial) for split in builder.info.splits}
+        meta = {
+            "name": builder.name,
+            "classes": builder.classes,
+            "groups": builder.groups,
+            "skipped": builder.skipped,
+            "shape": shape,
+            "ids": ids,
+        }
+        (partial / "meta.json").write_text(json.dumps(meta))
+        try:
+            partial.rename(cache)
+        except OSError:  # another process was faster
+            if not (cache / "meta.json").is_file():
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _decode(builder: PictureBuilder, split: str, shape: dict[str, Any], folder: Path) -> list[str]:
+    """Writes folder/<split>.npy and its labels, a picture at a time; returns the ids."""
+    count = builder.info.splits[split].num_examples
+    examples = tqdm(
+        builder.examples(split), f"{builder.name}: decode {split}", count, unit=" pictures", delay=1
+    )
+    ids, labels = [], []
+    first = (0, 0, 0)
+    with (folder / f"{split}.npy").open(
+        "wb"
+    ) as file:  # not through a memory map, where a full disk is a SIGBUS
+        for name, label, data in examples:
+            pixels = preprocess.to_array(preprocess.open_picture(io.BytesIO(data)), **shape)
+            if not ids:
+                first = pixels.shape
+                header = {"descr": "|u1", "fortran_order": False, "shape": (count, *first)}
+                np.lib.format.write_array_header_1_0(file, header)
+            if pixels.shape != first:
+                this, other = (f"{width}x{height} pixels" for height, width, _ in (pixels.shape, first))
+                raise UserError(
+                    f"{name}: has {this}, but {ids[0]} has {other}. Bring all to one size, as with "
+                    "--config.data.size='(64, 64)' (height, width)."
+                )
+            file.write(pixels.tobytes())
+            ids.append(name)
+            labels.append(label)
+    np.save(folder / f"{split}_labels.npy", np.asarray(labels, np.int32))
+    return ids

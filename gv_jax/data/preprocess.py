@@ -1,0 +1,165 @@
+"""From a picture file to the uint8 array that a network gets: checked, resized, with the channels asked for.
+
+Pictures are PIL images of mode L, LA, RGB or RGBA; arrays are uint8 [h w c]. Everything here runs on the
+host, once.
+"""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+
+VERSION = 1  # of what this file does to pixels: a cache made by another version is not used
+MAX_PIXELS = 50_000_000  # far above any game picture; left alone, PIL would decode 178 million
+FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "WEBP")
+MODES = ("L", "LA", "RGB", "RGBA")
+INTERPOLATIONS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+}
+FITS = ("stretch", "crop", "pad")
+CHANNELS = (1, 3, 4)
+
+
+class BrokenPicture(Exception):  # noqa: N818 - it is the picture that is broken
+    """The message says what is wrong with the picture and leaves its name to the caller."""
+
+
+def open_picture(source: Path | BinaryIO) -> Image.Image:
+    """The first frame, decoded, upright (EXIF), of mode L, LA, RGB or RGBA with exactly the file's colours.
+
+    Raises:
+        BrokenPicture: no picture, cut short, above MAX_PIXELS (found in the header, never decoded), below
+            2x2, or of a kind that 8 bits of grey or RGB cannot hold exactly (16 bits, float, CMYK).
+    """
+    with _header(source) as image:
+        image.load()
+        return ImageOps.exif_transpose(image.convert(_plain_mode(image)))
+
+
+def stored(path: Path) -> bytes:
+    """What a prepared set keeps of a file: its own bytes if a plain PNG or JPEG, else the picture as PNG."""
+    with _header(path) as image:
+        upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        if upright and image.mode == _plain_mode(image) and image.format in ("PNG", "JPEG", "MPO"):
+            return path.read_bytes()
+    buffer = io.BytesIO()
+    open_picture(path).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@contextmanager
+def _header(source: Path | BinaryIO) -> Iterator[ImageFile.ImageFile]:
+    """The picture before decoding; what goes wrong in the body is put down to the picture too."""
+    try:
+        with warnings.catch_warnings():  # PIL's remarks on palettes and EXIF are of no use to anyone here
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(source, formats=FORMATS) as image:
+                _check_header(image)
+                yield image
+    except BrokenPicture:
+        raise
+    except UnidentifiedImageError as error:
+        raise BrokenPicture("is no picture that can be read (PNG, JPEG, BMP, GIF, WebP)") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BrokenPicture(f"claims to have more than {MAX_PIXELS:,} pixels, and was not decoded") from error
+    except OSError as error:
+        raise BrokenPicture(f"cannot be read ({error.strerror or error})") from error
+    except (
+        Exception
+    ) as error:  # decoders raise whatever comes of the bytes: struct.error, IndexError, SyntaxError
+        raise BrokenPicture(f"cannot be decoded ({error})") from error
+
+
+def _check_header(image: ImageFile.ImageFile) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise BrokenPicture(
+            f"claims to have {width}x{height} pixels, more than {MAX_PIXELS:,}, and was not decoded"
+        )
+    if width < 2 or height < 2:
+        raise BrokenPicture(f"has only {width}x{height} pixels")
+    if any(";16B" in str(tile) for tile in image.tile):  # PIL would silently drop the lower half of RGB
+        raise BrokenPicture("has 16 bits a channel; save it with 8")
+    _plain_mode(image)
+
+
+def _plain_mode(image: Image.Image) -> str:
+    """The mode of MODES that holds the picture exactly; palettes become what they stand for."""
+    clear = image.has_transparency_data
+    match image.mode:
+        case "1" | "L":
+            return "LA" if clear else "L"
+        case "P" | "PA" | "RGB":
+            return "RGBA" if clear else "RGB"
+        case "LA" | "RGBA":
+            return image.mode
+    raise BrokenPicture(f"has the colour mode {image.mode}; save it as 8-bit grey, RGB or RGBA")
+
+
+def to_array(
+    image: Image.Image,
+    *,
+    size: tuple[int, int],
+    channels: int,
+    fit: str,
+    interpolation: str,
+    background: tuple[int, int, int],
+) -> np.ndarray:
+    """uint8 [h w c]: `resize`, then `to_channels`, so that padding gets the background as all clear parts do."""
+    return to_channels(resize(image, size, fit, interpolation), channels, background)
+
+
+def resize(image: Image.Image, size: tuple[int, int], fit: str, interpolation: str) -> Image.Image:
+    """To size (height, width), (0, 0) for as it is; colours hidden under alpha 0 do not bleed (PIL
+    premultiplies).
+
+    fit: "stretch" changes the proportions, "crop" fills the size and cuts the longer side equally at both
+    ends, "pad" shows all of the picture between transparent margins (so its mode becomes LA or RGBA).
+    """
+    height, width = size
+    if size in ((0, 0), (image.height, image.width)):
+        return image
+    method = INTERPOLATIONS[interpolation]
+    if fit == "stretch":
+        return image.resize((width, height), method)
+    if fit == "crop":
+        scale = max(width / image.width, height / image.height)
+        left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
+        box = (
+            max(left, 0),
+            max(top, 0),
+            min(image.width - left, image.width),
+            min(image.height - top, image.height),
+        )
+        return image.resize((width, height), method, box)
+    scale = min(width / image.width, height / image.height)
+    inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    canvas = Image.new("LA" if image.mode in ("L", "LA") else "RGBA", (width, height))
+    canvas.paste(image.resize(inner, method), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    return canvas
+
+
+def to_channels(image: Image.Image, channels: int, background: tuple[int, int, int]) -> np.ndarray:
+    """uint8 [h w c]. 4: RGBA, with `background` as the colour of what is fully transparent.
+
+    3: RGB, and 1: grey (ITU-R 601), of the picture laid over `background`.
+    """
+    if channels == 4:
+        pixels = np.array(image.convert("RGBA"))
+        pixels[pixels[..., 3] == 0, :3] = background
+        return pixels
+    if image.mode in ("LA", "RGBA"):
+        behind = Image.new("RGBA", image.size, (*background, 255))
+        image = Image.alpha_composite(behind, image.convert("RGBA"))
+    pixels = np.array(image.convert("RGB" if channels == 3 else "L"))
+    return pixels.reshape(*pixels.shape[:2], channels)

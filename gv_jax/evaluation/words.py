@@ -1,0 +1,53 @@
+"""How names and numbers of results are written for people."""
+
+from typing import Any
+
+SHARES = {"accuracy", "precision", "recall", "f1", "share", "ece", "confidence"}  # last words of names of shares of 1
+SPECIAL = {"top5": "top-5", "f1": "F1", "ece": "ECE", "psnr": "PSNR", "ssim": "SSIM", "mse": "MSE"}
+UNITS = {"s": "", "mb": ""}  # last words of names that `shown` turns into a unit behind the number
+
+
+def is_share(name: str) -> bool:
+    """Whether numbers of this name lie in [0, 1] and are written as percents."""
+    return name.split("_")[-1] in SHARES
+
+
+def title(name: str) -> str:
+    """A heading for a field: "macro_f1" -> "Macro F1", "train_s" -> "Train"."""
+    words = name.split("_")
+    if len(words) > 1 and words[-1] in UNITS:
+        words.pop()
+    text = " ".join(SPECIAL.get(word, word) for word in words)
+    return text[:1].upper() + text[1:]
+
+
+def shown(name: str, value: Any) -> str:
+    """`value` of the field `name` as text; a dash where there is none."""
+    unit = name.split("_")[-1]
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int | float):
+        return str(value)
+    if is_share(name):
+        return f"{100 * value:.1f}%"
+    if unit == "s" and "_" in name:
+        return duration(value)
+    if unit == "mb" and "_" in name:
+        return f"{value:,.0f} MB"
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """ "0.42 s", "18.2 s", "3 min 05 s" or "2 h 10 min"."""
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds) // 60
+    if minutes < 60:
+        return f"{minutes} min {round(seconds) % 60:02d} s"
+    return f"{minutes // 60:,} h {minutes % 60:02d} min"

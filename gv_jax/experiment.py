@@ -1,0 +1,247 @@
+"""Wires pictures, network, task, training and evaluation into one run. The only reader of a configuration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from ml_collections import ConfigDict
+
+from gv_jax import models
+from gv_jax.data import augment as augmentation
+from gv_jax.data import dataset
+from gv_jax.data.batches import indices, steps_per_epoch
+from gv_jax.data.dataset import Dataset
+from gv_jax.errors import UserError, unknown
+from gv_jax.evaluation import ASSESSMENTS, report
+from gv_jax.evaluation.evaluate import all_outputs, mean_scores
+from gv_jax.models.summary import counts
+from gv_jax.models.summary import summary as model_summary
+from gv_jax.training import devices
+from gv_jax.training.checkpoint import Checkpoints
+from gv_jax.training.clock import Clock, advice_on_memory
+from gv_jax.training.fit import Plan, fit
+from gv_jax.training.optimizer import optimizer
+from gv_jax.training.run_folder import RunFolder
+from gv_jax.training.step import Augmentation, Network, State, make_examine, make_update, start
+from gv_jax.training.tasks import TASKS, Task
+
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+CHOICES = {
+    "task": TASKS,
+    "model.name": models.MODELS,
+    "model.dtype": DTYPES,
+    "data.name": dataset.DATASETS,
+    "data.channels": (1, 3, 4),
+    "train.keep": ("best", "last"),
+}
+LEAST = {
+    "train.batch_size": 1,
+    "train.epochs": 1,
+    "train.steps_per_epoch": 0,
+    "train.valid_batches": 0,
+    "train.ema": 0,
+    "train.patience": 0,
+    "train.checkpoint_seconds": 0,
+    "optimizer.accumulate": 1,
+    "data.valid_share": 0,
+    "data.test_share": 0,
+}
+
+
+def run(config: ConfigDict, workdir: Path) -> str:
+    """Trains, evaluates and reports what `config` describes in `workdir`; a line on how it went.
+
+    A run that was cut off goes on; a finished one is left as it is. UserError for what a person can mend,
+    Interrupted when SIGTERM or Ctrl-C ended it.
+    """
+    check(config)
+    folder = RunFolder(workdir)
+    folder.open(config.to_dict())
+    if folder.results is not None:
+        return f"finished already, nothing to do: {headline(folder)}"
+    clock = Clock()
+    with advice_on_memory(config.train.batch_size):
+        pictures = open_dataset(config.data)
+        clock.lap("data_s")
+        machine = assemble(config, pictures)
+        clock.lap("compile_s")
+        best, progress = fit(
+            machine.state, machine.update, machine.batch_at, machine.validate, machine.plan, folder, machine.schedule
+        )
+        clock.lap("train_s")
+        clock.laps["train_s"] = progress.seconds
+        training = {"best_step": progress.best_step or progress.step, "last_step": progress.step}
+        conclude(config, pictures, machine, best, training, folder, clock)
+    return headline(folder)
+
+
+def evaluate(config: ConfigDict, workdir: Path) -> str:
+    """Evaluates and reports a finished run of `config` in `workdir` again; a line on what came out."""
+    check(config)
+    folder = RunFolder(workdir)
+    if folder.results is None:
+        raise UserError(f"{workdir} holds no finished run to evaluate: train it first, without --mode=evaluate")
+    folder.open(config.to_dict())
+    before = folder.results
+    clock = Clock()
+    with advice_on_memory(config.train.batch_size):
+        pictures = open_dataset(config.data)
+        machine = assemble(config, pictures)
+        with Checkpoints(folder.checkpoints) as checkpoints:
+            _, best, _ = checkpoints.restore(machine.state)
+        clock.laps = {name: before["timing"][name] for name in ("data_s", "compile_s", "train_s")}
+        conclude(config, pictures, machine, best, before["training"], folder, clock)
+    return headline(folder)
+
+
+def summary(config: ConfigDict) -> str:
+    """The model of `config` layer by layer; needs no pictures."""
+    check(config)
+    classes = dataset.classes(config.data.name, **set_options(config.data))
+    size = tuple(config.data.size)
+    if not all(size):
+        raise UserError("pictures at their own size: say which for the summary with --config.data.size=(HEIGHT,WIDTH)")
+    return model_summary(open_model(config, len(classes), size), size, config.data.channels)
+
+
+def check(config: ConfigDict) -> None:
+    """UserError for a value that no run can have."""
+    for field, valid in CHOICES.items():
+        if value_of(config, field) not in valid:
+            raise unknown(f"value of config.{field}", str(value_of(config, field)), map(str, valid))
+    for field, least in LEAST.items():
+        if value_of(config, field) < least:
+            raise UserError(f"config.{field} is {value_of(config, field)}: it must be {least} or more")
+    for field in ("mean", "std"):
+        if len(config.data[field]) not in (1, config.data.channels):
+            raise UserError(f"config.data.{field} has {len(config.data[field])} numbers: give one, or one per channel")
+    for field, value in (("train.ema", config.train.ema), ("model.dropout", config.model.dropout)):
+        if value >= 1:
+            raise UserError(f"config.{field} is {value}: it must be below 1")
+    if config.optimizer.learning_rate <= 0:
+        raise UserError(f"config.optimizer.learning_rate is {config.optimizer.learning_rate}: it must be above 0")
+
+
+def value_of(config: ConfigDict, field: str) -> Any:
+    """The value of a field named with dots."""
+    for part in field.split("."):
+        config = config[part]
+    return config
+
+
+def set_options(data: ConfigDict) -> dict[str, Any]:
+    """What the named data set's builder is told."""
+    shared = ("path", "skip_broken", "valid_share", "test_share", "split_seed")
+    return {"root": Path(data.root), **{name: data[name] for name in shared}, **data[data.name].to_dict()}
+
+
+def open_dataset(data: ConfigDict) -> Dataset:
+    """The pictures, prepared and cached on the first call."""
+    shape = ("size", "channels", "fit", "interpolation", "background")
+    return dataset.load(data.name, **{name: data[name] for name in shape}, **set_options(data))
+
+
+def open_model(config: ConfigDict, classes: int, size: tuple[int, int]) -> nnx.Module:
+    """The network with its first weights."""
+    given = {"stem": config.model.stem, "dropout": config.model.dropout}
+    options = {name: value for name, value in given.items() if value not in ("", -1.0)}
+    return models.build(
+        config.model.name,
+        inputs=config.data.channels,
+        classes=classes,
+        size=size,
+        rngs=nnx.Rngs(config.seed),
+        **options,
+    )
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A network ready to train: compiled steps and the pictures on the devices."""
+
+    state: State
+    update: Callable[..., Any]
+    examine: Callable[..., Any]
+    batch_at: Callable[[int], Any]
+    feeds: dict[str, Callable[[np.ndarray], Any]]
+    validate: Callable[[State], dict[str, float]] | None
+    plan: Plan
+    schedule: Callable[[int], Any]
+    task: Task
+    augment: Augmentation
+    parameters: dict[str, int]
+
+
+def assemble(config: ConfigDict, pictures: Dataset) -> Machine:
+    """Builds and compiles everything that training and evaluation need."""
+    mesh = devices.data_mesh()
+    devices.check_batch(config.train.batch_size, mesh)
+    model = open_model(config, len(pictures.classes), pictures.splits["train"].images.shape[1:3])
+    network = Network.of(model)
+    total, trainable = counts(model)
+    task = TASKS[config.task](classes=len(pictures.classes), mean=tuple(config.data.mean), std=tuple(config.data.std))
+    plan = make_plan(config, len(pictures.splits["train"].labels), task, "valid" in pictures.splits)
+    transform, schedule = make_optimizer(config.optimizer, plan)
+    augment = augmentation.build(config.augment.to_dict())
+    dtype = DTYPES[config.model.dtype]
+    update = make_update(
+        network, task, transform, augment, seed=config.seed, ema_decay=config.train.ema, dtype=dtype
+    )
+    feeds = {
+        name: devices.feed(
+            {"image": split.images, "label": split.labels}, mesh, config.train.resident_megabytes * 2**20
+        )
+        for name, split in pictures.splits.items()
+    }
+    train_size, batch_size = len(pictures.splits["train"].labels), config.train.batch_size
+
+    def batch_at(step: int) -> Any:
+        return feeds["train"](indices(config.seed, step, train_size, batch_size))
+
+    state = devices.replicate(start(network, transform, average=config.train.ema > 0), mesh)
+    first = batch_at(0)
+    examine = devices.compiled(make_examine(network, task, dtype=dtype), mesh, *state.weights, first)
+
+    def validate(state: State) -> dict[str, float]:
+        size, batches = len(pictures.splits["valid"].labels), config.train.valid_batches
+        return mean_scores(examine, state.weights, feeds["valid"], size, batch_size, batches)
+
+    return Machine(
+        state=state,
+        update=devices.compiled(update, mesh, state, first, donate=True),
+        examine=examine,
+        batch_at=batch_at,
+        feeds=feeds,
+        validate=validate if "valid" in pictures.splits else None,
+        plan=plan,
+        schedule=schedule,
+        task=task,
+        augment=augment,
+        parameters={"total": total, "trainable": trainable},
+    )
+
+
+def make_plan(config: ConfigDict, size: int, task: Task, validated: bool) -> Plan:
+    """How long to train `size` pictures."""
+    per_epoch = config.train.steps_per_epoch or steps_per_epoch(size, config.train.batch_size)
+    return Plan(
+        steps=config.train.epochs * per_epoch,
+        steps_per_epoch=per_epoch,
+        batch_size=config.train.batch_size,
+        monitor=task.monitor,
+        keep_best=validated and config.train.keep == "best",
+        patience=config.train.patience,
+        checkpoint_seconds=config.train.checkpoint_seconds,
+    )
+
+
+def make_optimizer(config: ConfigDict, plan: Plan) -> tuple[Any, Callable[[int], Any]]:
+    """The optimizer and its learning rate by step; epochs become steps here."""
+    options = config.to_dict()
+    options["warmup_steps"] = round(options.pop("warmup_epochs") * plan.steps_per_epoch)
+    return optimizer(total_steps=plan.steps, **options)

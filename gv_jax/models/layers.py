@@ -1,0 +1,344 @@
+"""Layers, [n h w c]; the only place that calls a convolution or a pooling primitive.
+
+A convolution has several equal formulations. Which one is fastest depends on the static shape, and most of all on
+the backend: XLA's CPU backend hands some convolutions, most sums over pixels and the gradient of max-pooling to
+naive loops, up to 40 times slower than the formulations here. What only pays there is chosen by `on_cpu`.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array, lax
+
+he_normal = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
+
+
+def on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
+
+
+class Conv(nnx.Module):
+    """A convolution with a square kernel and symmetric zero padding, in the precision of what comes in."""
+
+    def __init__(
+        self, inputs: int, features: int, size: int, strides: int, padding: int, *, bias: bool, rngs: nnx.Rngs
+    ):
+        self.kernel = nnx.Param(he_normal(rngs.params(), (size, size, inputs, features)))
+        self.bias = nnx.Param(jnp.zeros(features)) if bias else None
+        self.strides = strides
+        self.padding = padding
+
+    def __call__(self, x: Array) -> Array:
+        y = convolve(x, self.kernel[...].astype(x.dtype), self.strides, self.padding)
+        return y if self.bias is None else y + spread(self.bias[...].astype(x.dtype), y.shape)
+
+
+def conv(
+    inputs: int,
+    features: int,
+    size: int,
+    strides: int = 1,
+    *,
+    padding: int | None = None,
+    bias: bool = False,
+    rngs: nnx.Rngs,
+) -> Conv:
+    """A convolution; `padding` pixels on every side, by default those that keep the size at stride 1."""
+    padding = size // 2 if padding is None else padding
+    return Conv(inputs, features, size, strides, padding, bias=bias, rngs=rngs)
+
+
+class BatchNorm(nnx.Module):
+    """Ioffe & Szegedy 2015, arXiv:1502.03167; statistics in float32, the result in the precision of what comes in.
+
+    `momentum` is the share of the running statistics that is kept. `nnx.view(model, use_running_average=True)`
+    switches to them.
+    """
+
+    def __init__(self, features: int, *, momentum: float, epsilon: float):
+        self.scale = nnx.Param(jnp.ones(features))
+        self.bias = nnx.Param(jnp.zeros(features))
+        self.mean = nnx.BatchStat(jnp.zeros(features))
+        self.var = nnx.BatchStat(jnp.ones(features))
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.use_running_average = False
+
+    def set_view(self, use_running_average: bool | None = None) -> None:
+        """Called by `nnx.view`."""
+        if use_running_average is not None:
+            self.use_running_average = use_running_average
+
+    def __call__(self, x: Array) -> Array:
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        scale, bias = self.scale[...].astype(wide.dtype), self.bias[...].astype(wide.dtype)
+        if self.use_running_average:
+            gain = scale * lax.rsqrt(self.var[...].astype(wide.dtype) + self.epsilon)
+            return (wide * gain + (bias - self.mean[...] * gain)).astype(x.dtype)
+        count = x.size // x.shape[-1]
+        mean = pixel_sum(wide) / count
+        # The mean of the centred values is zero, so that no gradient passes through the mean that is subtracted
+        # for the variance; for the result it passes through the bias. That saves a sum over all pixels.
+        fixed = lax.stop_gradient(mean)
+        centred = wide - spread(fixed, x.shape)
+        var = pixel_sum(centred * centred) / count
+        gain = scale * lax.rsqrt(var + self.epsilon)
+        self.mean[...] = self.running(self.mean[...], mean)
+        self.var[...] = self.running(self.var[...], var)
+        y = centred * spread(gain, x.shape) + spread(bias + (fixed - mean) * gain, x.shape)
+        return y.astype(x.dtype)
+
+    def running(self, old: Array, new: Array) -> Array:
+        new = lax.stop_gradient(new).astype(old.dtype)
+        return self.momentum * old + (1 - self.momentum) * new
+
+
+def norm(features: int, *, rngs: nnx.Rngs | None = None) -> BatchNorm:
+    """Batch normalisation with PyTorch's momentum (0.1 there is 0.9 here) and epsilon."""
+    del rngs  # ones and zeros; taken so that every layer is made the same way
+    return BatchNorm(features, momentum=0.9, epsilon=1e-5)
+
+
+def dense(inputs: int, features: int, *, rngs: nnx.Rngs) -> nnx.Linear:
+    """A linear layer in float32, whatever the precision of what comes in."""
+    return nnx.Linear(inputs, features, dtype=jnp.float32, kernel_init=nnx.initializers.he_normal(), rngs=rngs)
+
+
+class Layer(nnx.Module):
+    """A function as a layer, so that it has a row in the summary: `Layer(max_pool, size=2)`."""
+
+    def __init__(self, function: Callable[..., Array], **options: int):
+        self.function = function
+        self.options = tuple(options.items())
+
+    def __call__(self, x: Array) -> Array:
+        return self.function(x, **dict(self.options))
+
+
+# ---- sums over pixels ----
+
+
+@jax.custom_vjp
+def pixel_sum(x: Array) -> Array:
+    """The sum over everything but the last axis, [n h w c] -> [c].
+
+    On the CPU as a product with ones, one picture at a time: XLA's own sum of columns is 30 times slower.
+    """
+    if not on_cpu():
+        return x.sum((0, 1, 2))
+    n, h, w, c = x.shape
+    ones = jnp.ones((n, 1, h * w), x.dtype)
+    rows = lax.dot_general(ones, x.reshape(n, h * w, c), (((2,), (1,)), ((0,), (0,))))  # [n 1 c]
+    return rows.sum((0, 1))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def spread(v: Array, shape: tuple[int, ...]) -> Array:
+    """[c] -> [n h w c], the same for every pixel; the transpose of `pixel_sum`."""
+    return jnp.broadcast_to(v.reshape(1, 1, 1, -1), shape)
+
+
+pixel_sum.defvjp(lambda x: (pixel_sum(x), x), lambda x, g: (spread(g, x.shape),))
+spread.defvjp(lambda v, shape: (spread(v, shape), None), lambda shape, _, g: (pixel_sum(g),))
+
+
+# ---- convolutions ----
+
+
+def convolve(x: Array, kernel: Array, strides: int = 1, padding: int = 0) -> Array:
+    """Cross-correlation, [n h w ci], [k k ci co] -> [n oh ow co], in the formulation that suits the shape."""
+    _, h, w, _ = x.shape
+    k = kernel.shape[0]
+    if k == 1 and padding == 0:
+        return x[:, ::strides, ::strides] @ kernel[0, 0]
+    if h * w < k * k:
+        return convolve_densely(x, kernel, strides, padding)
+    if on_cpu() and strides == 1 and fourier_pays(x.shape, kernel.shape, padding):
+        return convolve_by_fourier(pad(x, padding), kernel)
+    return convolve_directly(x, kernel, strides, padding)
+
+
+def lax_convolve(x: Array, kernel: Array, strides: int, padding: int) -> Array:
+    edges = ((padding, padding), (padding, padding))
+    return lax.conv_general_dilated(
+        x, kernel, (strides, strides), edges, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def convolve_directly(x: Array, kernel: Array, strides: int, padding: int) -> Array:
+    """XLA's convolution, with gradients of ours where its own would run on naive loops.
+
+    XLA swaps the operands of a convolution whose kernel has more pixels than its map, which on the CPU has no
+    fast implementation. It happens to the gradient of the input of a strided convolution on a small map.
+    """
+    return lax_convolve(x, kernel, strides, padding)
+
+
+def forward(x: Array, kernel: Array, strides: int, padding: int) -> tuple[Array, tuple[Array, Array]]:
+    return lax_convolve(x, kernel, strides, padding), (x, kernel)
+
+
+def backward(strides: int, padding: int, saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
+    x, kernel = saved
+    return input_gradient(x, kernel, g, strides, padding), kernel_gradient(x, kernel, g, strides, padding)
+
+
+convolve_directly.defvjp(forward, backward)
+
+
+def input_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: int) -> Array:
+    k, _, ci, co = kernel.shape
+    n, oh, ow, _ = g.shape
+    if not on_cpu() or oh * ow >= k * k:
+        return jax.linear_transpose(lambda x: lax_convolve(x, kernel, strides, padding), x)(g)[0]
+    taps = (g @ kernel.reshape(-1, co).T).reshape(n, oh, ow, k * k, ci)
+    return scatter([taps[..., tap, :] for tap in range(k * k)], x.shape, k, strides, padding)
+
+
+def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: int) -> Array:
+    return jax.linear_transpose(lambda kernel: lax_convolve(x, kernel, strides, padding), kernel)(g)[0]
+
+
+def convolve_densely(x: Array, kernel: Array, strides: int, padding: int) -> Array:
+    """One matrix [h*w*ci, oh*ow*co], zero where a tap falls outside: fewer products than any convolution where the
+    map has fewer pixels than the kernel."""
+    n, h, w, _ = x.shape
+    k, _, ci, co = kernel.shape
+    oh, ow = (h + 2 * padding - k) // strides + 1, (w + 2 * padding - k) // strides + 1
+    zeros = jnp.zeros((ci, co), kernel.dtype)
+
+    def block(row: int, column: int, y: int, x: int) -> Array:
+        i, j = row + padding - y * strides, column + padding - x * strides
+        return kernel[i, j] if 0 <= i < k and 0 <= j < k else zeros
+
+    outputs = [(y, x) for y in range(oh) for x in range(ow)]
+    rows = [jnp.concatenate([block(i, j, *o) for o in outputs], 1) for i in range(h) for j in range(w)]
+    return (x.reshape(n, -1) @ jnp.concatenate(rows)).reshape(n, oh, ow, co)
+
+
+def fourier_pays(shape: tuple[int, ...], kernel: tuple[int, ...], padding: int) -> bool:
+    """Whether the three products of an unstrided convolution take a third of the multiplications that way.
+
+    (Measured: the transforms' copies cost about as much as their products.)
+    """
+    k, _, ci, co = kernel
+    h, w = shape[1] + 2 * padding, shape[2] + 2 * padding
+    pixels, outputs = h * w, (h - k + 1) * (w - k + 1)
+    direct = (2 * outputs + pixels) * k * k * ci * co
+    fourier = 2 * pixels * pixels * ci + 2 * pixels * outputs * co + 6 * pixels * ci * co
+    return 3 * fourier < direct
+
+
+@lru_cache
+def fourier_tables(h: int, w: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Real matrices of the transforms of pictures [2f h*w], of kernels [4f k*k] and back to the outputs [q 2f]."""
+    half = w // 2 + 1
+    basis = np.fft.rfft2(np.eye(h * w).reshape(h * w, h, w))  # [p h half]
+    pictures = np.stack([basis.real, basis.imag], -1).reshape(h * w, -1).T
+    taps = basis.reshape(h, w, -1)[:k, :k].reshape(k * k, -1).T  # [f k*k]
+    kernels = np.stack([taps.real, -taps.imag, taps.imag, taps.real], 1).reshape(-1, k * k)
+    waves = np.stack([np.eye(h * half), 1j * np.eye(h * half)], 1).reshape(-1, h, half)
+    back = np.fft.irfft2(waves, s=(h, w))[:, : h - k + 1, : w - k + 1].reshape(len(waves), -1).T
+    return pictures, kernels, back
+
+
+def convolve_by_fourier(x: Array, kernel: Array) -> Array:
+    """A product at every frequency, all transforms as matrices; unpadded. Pays for large kernels on small maps."""
+    n, h, w, ci = x.shape
+    k, _, _, co = kernel.shape
+    pictures, kernels, back = (jnp.asarray(table, x.dtype) for table in fourier_tables(h, w, k))
+    f = h * (w // 2 + 1)
+    xs = (pictures @ x.reshape(n, h * w, ci).swapaxes(0, 1).reshape(h * w, n * ci)).reshape(f, 2, n, ci)
+    ks = (kernels @ kernel.reshape(k * k, ci * co)).reshape(f, 2, 2, ci, co)
+    xs = xs.swapaxes(1, 2).reshape(f, n, 2 * ci)
+    ks = ks.swapaxes(2, 3).reshape(f, 2 * ci, 2 * co)
+    ys = (xs @ ks).reshape(f, n, 2, co).swapaxes(1, 2).reshape(2 * f, n * co)
+    return (back @ ys).reshape(-1, n, co).swapaxes(0, 1).reshape(n, h - k + 1, w - k + 1, co)
+
+
+# ---- windows and pooling ----
+
+
+def pad(x: Array, padding: int, value: float = 0.0) -> Array:
+    edges = ((0, 0, 0), (padding, padding, 0), (padding, padding, 0), (0, 0, 0))
+    return lax.pad(x, jnp.asarray(value, x.dtype), edges)
+
+
+def windows(x: Array, size: int, strides: int) -> list[Array]:
+    """The size*size strided slices of x, one for each place in an unpadded window, row by row."""
+    n, h, w, c = x.shape
+    bottom, right = ((side - size) // strides * strides + 1 for side in (h, w))
+    return [
+        lax.slice(x, (0, i, j, 0), (n, i + bottom, j + right, c), (1, strides, strides, 1))
+        for i in range(size)
+        for j in range(size)
+    ]
+
+
+def scatter(parts: list[Array], shape: tuple[int, ...], size: int, strides: int, padding: int) -> Array:
+    """The transpose of padding and `windows`: what `parts` sum to in a picture of `shape`."""
+    n, h, w, c = shape
+    _, oh, ow, _ = parts[0].shape
+    total = jnp.zeros((n, h + 2 * padding, w + 2 * padding, c), parts[0].dtype)
+    bottom, right = ((side - 1) * strides + 1 for side in (oh, ow))
+    for tap, part in enumerate(parts):
+        i, j = divmod(tap, size)
+        down, across = h + 2 * padding - i - bottom, w + 2 * padding - j - right
+        edges = ((0, 0, 0), (i, down, strides - 1), (j, across, strides - 1), (0, 0, 0))
+        total = total + lax.pad(part, jnp.zeros((), part.dtype), edges)
+    return total[:, padding : padding + h, padding : padding + w]
+
+
+def max_pool(x: Array, size: int, strides: int | None = None, padding: int = 0) -> Array:
+    """The maximum over windows; strides default to the size. Of equal values the first gets the gradient."""
+    return first_maximum(x, size, strides or size, padding)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
+def first_maximum(x: Array, size: int, strides: int, padding: int) -> Array:
+    y, *others = windows(pad(x, padding, -jnp.inf), size, strides)
+    for other in others:
+        y = jnp.maximum(y, other)
+    return y
+
+
+def first_maximum_forward(x, size, strides, padding):
+    y = first_maximum(x, size, strides, padding)
+    places = windows(pad(x, padding, -jnp.inf), size, strides)
+    place = jnp.zeros(y.shape, jnp.uint8)
+    for index in reversed(range(size * size)):
+        place = jnp.where(places[index] == y, jnp.uint8(index), place)
+    return y, (place, x)
+
+
+def first_maximum_backward(size, strides, padding, saved, g):
+    place, x = saved
+    zeros = jnp.zeros_like(g)
+    parts = [jnp.where(place == index, g, zeros) for index in range(size * size)]
+    return (scatter(parts, x.shape, size, strides, padding),)
+
+
+first_maximum.defvjp(first_maximum_forward, first_maximum_backward)
+
+
+def avg_pool(x: Array, size: int, strides: int | None = None, padding: int = 0) -> Array:
+    """The mean over windows, padding counted as zeros (as in PyTorch); strides default to the size."""
+    y, *others = windows(pad(x, padding), size, strides or size)
+    for other in others:
+        y = y + other
+    return y / (size * size)
+
+
+def global_pool(x: Array) -> Array:
+    """The mean over all pixels, [n h w c] -> [n c]."""
+    return x.mean((1, 2))
+
+
+def flatten(x: Array) -> Array:
+    """[n h w c] -> [n h*w*c]."""
+    return x.reshape(x.shape[0], -1)

@@ -1,0 +1,123 @@
+"""Residual networks: He et al. 2016, "Deep residual learning for image recognition", arXiv:1512.03385."""
+
+from collections.abc import Callable, Sequence
+
+from flax import nnx
+from jax import Array
+
+from gv_jax.errors import unknown
+from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, norm
+
+
+class Projection(nnx.Module):
+    """The shortcut where the shape changes: a strided 1x1 convolution and its norm."""
+
+    def __init__(self, inputs: int, features: int, strides: int, *, rngs: nnx.Rngs):
+        self.conv = conv(inputs, features, 1, strides, rngs=rngs)
+        self.norm = norm(features, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        return self.norm(self.conv(x))
+
+
+def shortcut(inputs: int, features: int, strides: int, *, rngs: nnx.Rngs) -> Callable[[Array], Array]:
+    if strides == 1 and inputs == features:
+        return nnx.identity
+    return Projection(inputs, features, strides, rngs=rngs)
+
+
+class ResidualUnit(nnx.Module):
+    """relu(shortcut(x) + f(x)), f two 3x3 convolutions; fig. 5 left."""
+
+    expansion = 1
+
+    def __init__(self, inputs: int, features: int, strides: int = 1, *, rngs: nnx.Rngs):
+        self.conv1 = conv(inputs, features, 3, strides, rngs=rngs)
+        self.norm1 = norm(features, rngs=rngs)
+        self.conv2 = conv(features, features, 3, rngs=rngs)
+        self.norm2 = norm(features, rngs=rngs)
+        self.shortcut = shortcut(inputs, features, strides, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        y = nnx.relu(self.norm1(self.conv1(x)))
+        y = self.norm2(self.conv2(y))
+        return nnx.relu(self.shortcut(x) + y)  # [n h/s w/s f]
+
+
+class BottleneckUnit(nnx.Module):
+    """relu(shortcut(x) + f(x)), f a 1x1, 3x3, 1x1 bottleneck; fig. 5 right.
+
+    The stride is on the 3x3 convolution, as in torchvision ("v1.5"), not on the first 1x1 as in the paper.
+    """
+
+    expansion = 4
+
+    def __init__(self, inputs: int, features: int, strides: int = 1, *, rngs: nnx.Rngs):
+        outputs = self.expansion * features
+        self.conv1 = conv(inputs, features, 1, rngs=rngs)
+        self.norm1 = norm(features, rngs=rngs)
+        self.conv2 = conv(features, features, 3, strides, rngs=rngs)
+        self.norm2 = norm(features, rngs=rngs)
+        self.conv3 = conv(features, outputs, 1, rngs=rngs)
+        self.norm3 = norm(outputs, rngs=rngs)
+        self.shortcut = shortcut(inputs, outputs, strides, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        y = nnx.relu(self.norm1(self.conv1(x)))
+        y = nnx.relu(self.norm2(self.conv2(y)))
+        y = self.norm3(self.conv3(y))
+        return nnx.relu(self.shortcut(x) + y)  # [n h/s w/s 4f]
+
+
+STEMS = {
+    "imagenet": {"size": 7, "strides": 2},
+    "small": {"size": 3, "strides": 1},
+}
+
+
+class ResNet(nnx.Module):
+    """Stem, four stages of units that halve the picture and double the features, mean, linear head.
+
+    `stem` is "imagenet" (7x7/2 convolution, 3x3/2 max-pooling) or "small" (3x3, for pictures of 32 pixels or so).
+    """
+
+    def __init__(
+        self,
+        stage_sizes: Sequence[int],
+        unit: type[ResidualUnit] | type[BottleneckUnit],
+        *,
+        inputs: int,
+        classes: int,
+        stem: str = "imagenet",
+        rngs: nnx.Rngs,
+    ):
+        if stem not in STEMS:
+            raise unknown("stem", stem, STEMS)
+        features = 64
+        self.conv1 = conv(inputs, features, **STEMS[stem], rngs=rngs)
+        self.norm1 = norm(features, rngs=rngs)
+        self.pool = Layer(max_pool, size=3, strides=2, padding=1) if stem == "imagenet" else nnx.identity
+        self.stages = nnx.List()
+        width = features
+        for stage, count in enumerate(stage_sizes):
+            features, units = 64 * 2**stage, nnx.List()
+            for index in range(count):
+                units.append(unit(width, features, 2 if stage and not index else 1, rngs=rngs))
+                width = features * unit.expansion
+            self.stages.append(units)
+        self.mean = Layer(global_pool)
+        self.head = dense(width, classes, rngs=rngs)
+
+    def features(self, x: Array) -> dict[str, Array]:
+        """The maps after the stem and after every stage: "stem", "stage1" to "stage4"."""
+        x = self.pool(nnx.relu(self.norm1(self.conv1(x))))
+        maps = {"stem": x}
+        for stage, units in enumerate(self.stages, 1):
+            for unit in units:
+                x = unit(x)
+            maps[f"stage{stage}"] = x
+        return maps
+
+    def __call__(self, x: Array) -> Array:
+        last = self.features(x)[f"stage{len(self.stages)}"]
+        return self.head(self.mean(last))  # [n classes]

@@ -1,0 +1,83 @@
+"""The latest state, the best weights and the progress of a run, saved together so that they always agree."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from gv_jax.errors import UserError
+from gv_jax.training.step import State
+
+for name in ("absl", "orbax"):  # they report every save at INFO and below
+    logging.getLogger(name).setLevel(logging.ERROR)
+
+
+class Checkpoints:
+    """Orbax checkpoints under `folder`, one item each for the state, the best weights and the progress.
+
+    One checkpoint holds all three, so that a kill at any moment leaves them of one and the same step. The last two
+    are kept: the newest, and the one before it in case the newest was cut off.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True)
+        self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
+
+    @property
+    def latest(self) -> int | None:
+        """The step of the newest checkpoint."""
+        return self._manager.latest_step()
+
+    def save(self, step: int, state: State, best: Any, progress: dict[str, Any]) -> None:
+        """Starts to write; a step that is there already is left as it is (it would be the same)."""
+        if step == self.latest:
+            return
+        items = ocp.args.Composite(
+            state=ocp.args.StandardSave(state._asdict()),
+            best=ocp.args.StandardSave(best),
+            progress=ocp.args.JsonSave(progress),
+        )
+        self._manager.save(step, args=items, force=True)
+
+    def restore(self, state: State) -> tuple[State, Any, dict[str, Any]]:
+        """(state, best weights, progress) of the newest checkpoint; `state` gives structure, shapes and places."""
+        assert self.latest is not None
+        params, stats = state.weights
+        items = ocp.args.Composite(
+            state=ocp.args.StandardRestore(abstract(state._asdict())),
+            best=ocp.args.StandardRestore(abstract({"params": params, "stats": stats})),
+            progress=ocp.args.JsonRestore(),
+        )
+        try:
+            restored = self._manager.restore(self.latest, args=items)
+        except (ValueError, KeyError) as error:
+            where = self._manager.directory
+            raise UserError(f"the checkpoint in {where} is of another model or optimizer: {first_line(error)}") from error
+        return State(**restored["state"]), restored["best"], restored["progress"]
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Waits until everything is on disk."""
+        self._manager.wait_until_finished()
+        self._manager.close()
+
+
+def abstract(tree: Any) -> Any:
+    """Shapes, dtypes and shardings of `tree`, which tell Orbax where to put what it reads."""
+    return jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
+
+
+def snapshot(state: State) -> dict[str, Any]:
+    """A copy on the host of the weights to evaluate, {"params", "stats"}, that no later step can overwrite."""
+    params, stats = state.weights
+    return jax.tree.map(lambda array: np.array(array, copy=True), {"params": params, "stats": stats})
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an exception says."""
+    return str(error).strip().partition("\n")[0]

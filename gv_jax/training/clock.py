@@ -1,0 +1,47 @@
+"""How long the parts of a run take, how much memory it takes, and what to say when there is not enough."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import jax
+
+from gv_jax.errors import UserError
+
+
+class Clock:
+    """Seconds per part of a run, in `laps`."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._start = self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        """Ends the part `name`, which began where the last one ended."""
+        now = time.monotonic()
+        self.laps[name] = round(now - self._last, 2)
+        self._last = now
+
+    def timing(self) -> dict[str, float]:
+        """All parts, the seconds since the start, and the largest memory this process has held (MB)."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        megabytes = peak / (2**20 if sys.platform == "darwin" else 2**10)
+        total = round(time.monotonic() - self._start, 2)
+        return {**self.laps, "total_s": total, "peak_memory_mb": round(megabytes)}
+
+
+@contextmanager
+def advice_on_memory(batch_size: int) -> Iterator[None]:
+    """Turns running out of memory into a line that names the batch size to try."""
+    try:
+        yield
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise UserError(
+            f"out of memory with batches of {batch_size}: try --config.train.batch_size={max(batch_size // 2, 1)} "
+            "(with --config.optimizer.accumulate=2 an update still sees as many pictures), a smaller "
+            "--config.data.size or --config.train.resident_megabytes=0"
+        ) from error

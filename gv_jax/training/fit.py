@@ -1,0 +1,168 @@
+"""One whole training: from the latest checkpoint, or the start, to the last step."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tqdm import tqdm
+
+from gv_jax.training.checkpoint import Checkpoints, snapshot
+from gv_jax.training.loop import Interruption, Sums, add, check_finite, due, means, train
+from gv_jax.training.run_folder import RunFolder
+from gv_jax.training.step import Batch, State
+
+GLANCE = 10  # steps between two looks at the loss: the device is never waited for more often
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a training lasts and what is kept of it. Lengths in steps and epochs, 0 switches off."""
+
+    steps: int
+    steps_per_epoch: int
+    batch_size: int
+    monitor: tuple[str, str]
+    keep_best: bool
+    patience: int
+    checkpoint_seconds: float
+
+
+@dataclass
+class Progress:
+    """What a resumed training must know besides its state."""
+
+    step: int = 0
+    sums: Sums = field(default_factory=dict)  # over the epoch under way
+    best_score: float | None = None
+    best_step: int = 0
+    stale_epochs: int = 0
+    seconds: float = 0.0
+
+    def improves(self, score: float, direction: str) -> bool:
+        """Notes an epoch's `score`; whether it is better than every earlier one."""
+        worse = self.best_score is not None and (score <= self.best_score) == (direction == "max")
+        if worse or score == self.best_score:
+            self.stale_epochs += 1
+            return False
+        self.best_score, self.best_step, self.stale_epochs = score, self.step, 0
+        return True
+
+
+class Interrupted(Exception):
+    """SIGTERM or Ctrl-C came; everything is saved."""
+
+
+def fit(
+    state: State,
+    update: Callable[[State, Batch], tuple[State, dict[str, Any]]],
+    batch_at: Callable[[int], Batch],
+    validate: Callable[[State], dict[str, float]] | None,
+    plan: Plan,
+    folder: RunFolder,
+    learning_rate: Callable[[int], float],
+) -> tuple[dict[str, Any], Progress]:
+    """Trains `state` to the end of `plan`; (the weights to keep {"params", "stats"}, progress).
+
+    `validate` gives the validation split's metrics for a state; without it the last weights are kept.
+    Raises Interrupted after a clean save, and UserError when the loss is no longer finite.
+    """
+    checkpoints = Checkpoints(folder.checkpoints)
+    best, progress = snapshot(state), Progress()
+    if checkpoints.latest is not None:
+        state, best, saved = checkpoints.restore(state)
+        progress = Progress(**saved)
+    folder.rewind(progress.step)
+    log = Log(folder, progress, plan, learning_rate)
+    ended = progress.step >= plan.steps or (0 < plan.patience <= progress.stale_epochs)
+    batches = () if ended else map(batch_at, range(progress.step, plan.steps))
+    with Interruption() as interruption, log, checkpoints:
+        for state, metrics in train(state, update, batches):
+            progress.step += 1
+            log.add(metrics)
+            epoch_ends = due(progress.step, plan.steps_per_epoch) or progress.step == plan.steps
+            if epoch_ends or interruption.requested or due(progress.step, GLANCE):
+                log.glance()
+            if epoch_ends:
+                log.epoch("train")
+                if validate is None:
+                    best = snapshot(state)
+                else:
+                    scores = validate(state)
+                    log.epoch("valid", scores)
+                    name, direction = plan.monitor
+                    if progress.improves(scores[name], direction) or not plan.keep_best:
+                        best = snapshot(state)
+            ended = progress.step == plan.steps or (epoch_ends and 0 < plan.patience <= progress.stale_epochs)
+            pause = time.monotonic() - log.saved >= plan.checkpoint_seconds
+            if ended or interruption.requested or (epoch_ends and pause):
+                log.saved = time.monotonic()
+                progress.seconds = log.seconds()
+                checkpoints.save(progress.step, state, best, asdict(progress))
+            if ended:
+                break
+            if interruption.requested:
+                raise Interrupted(f"stopped at step {progress.step} of {plan.steps}")
+    return best, progress
+
+
+class Log:
+    """Rows, event files and the progress bar of one training."""
+
+    def __init__(
+        self, folder: RunFolder, progress: Progress, plan: Plan, learning_rate: Callable[[int], float]
+    ) -> None:
+        self._folder, self._progress, self._plan, self._rate = folder, progress, plan, learning_rate
+        self._window: list[dict[str, Any]] = []
+        self._events = folder.events(progress.step)
+        self._bar = tqdm(
+            total=plan.steps * plan.batch_size,
+            initial=progress.step * plan.batch_size,
+            desc="train",
+            unit="img",
+            unit_scale=True,
+            dynamic_ncols=True,
+        )
+        self._before = progress.seconds
+        self._started = self._epoch_started = self.saved = time.monotonic()
+        self._epoch_images = 0
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+        self._events.close()
+
+    def seconds(self) -> float:
+        """Seconds of training so far, earlier starts of the same run included."""
+        return self._before + time.monotonic() - self._started
+
+    def add(self, metrics: dict[str, Any]) -> None:
+        """Takes note of one step's metric sums without waiting for them."""
+        self._window.append(metrics)
+        self._bar.update(self._plan.batch_size)
+
+    def glance(self) -> None:
+        """Waits for the steps so far, adds them to the epoch's sums, and shows the loss."""
+        progress = self._progress
+        rate = float(self._rate(progress.step - 1))
+        self._epoch_images += len(self._window) * self._plan.batch_size
+        progress.sums = add(progress.sums, self._window)
+        self._window.clear()
+        check_finite(progress.sums, progress.step, rate)
+        self._bar.set_postfix({name: f"{value:.3f}" for name, value in means(progress.sums).items()})
+
+    def epoch(self, split: str, scores: dict[str, float] | None = None) -> None:
+        """Logs a row: the epoch's own means for "train", `scores` for another split."""
+        progress = self._progress
+        row = {"step": progress.step, "epoch": -(-progress.step // self._plan.steps_per_epoch), "split": split}
+        if scores is None:
+            speed = self._epoch_images / max(time.monotonic() - self._epoch_started, 1e-9)
+            scores = means(progress.sums)
+            scores |= {"learning_rate": float(self._rate(progress.step - 1)), "images_per_second": speed}
+            progress.sums = {}
+        self._epoch_started, self._epoch_images = time.monotonic(), 0  # validation is not training time
+        self._folder.log({**row, **scores})
+        for name, value in scores.items():
+            self._events.add_scalar(f"{split}/{name}", value, progress.step)

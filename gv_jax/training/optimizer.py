@@ -1,0 +1,146 @@
+"""Optimizers and learning rate schedules: from names and numbers to Optax."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from optax import GradientTransformation
+
+from gv_jax.errors import UserError, unknown
+
+Schedule = Callable[[Any], Any]  # from a count, an int or an array, to the learning rate there
+
+
+def adam(rate: Schedule, decay: GradientTransformation, momentum: float) -> GradientTransformation:
+    """Kingma and Ba 2015, with the paper's 0.9, 0.999 and 1e-8; weight decay is L2 added to the gradient."""
+    return optax.chain(decay, optax.scale_by_adam(), optax.scale_by_learning_rate(rate))
+
+
+def adamw(rate: Schedule, decay: GradientTransformation, momentum: float) -> GradientTransformation:
+    """Loshchilov and Hutter 2019: Adam, with weight decay beside the gradient, times the learning rate."""
+    return optax.chain(optax.scale_by_adam(), decay, optax.scale_by_learning_rate(rate))
+
+
+def sgd(rate: Schedule, decay: GradientTransformation, momentum: float) -> GradientTransformation:
+    """Gradient descent with momentum (0 for none); weight decay is L2 added to the gradient."""
+    velocity = optax.trace(momentum) if momentum else optax.identity()
+    return optax.chain(decay, velocity, optax.scale_by_learning_rate(rate))
+
+
+OPTIMIZERS = {"adam": adam, "adamw": adamw, "sgd": sgd}
+
+
+def constant(peak: float, updates: int, decay_at: tuple[float, ...], decay_rate: float) -> Schedule:
+    return optax.constant_schedule(peak)
+
+
+def cosine(peak: float, updates: int, decay_at: tuple[float, ...], decay_rate: float) -> Schedule:
+    """Half a cosine from the peak to 0; Loshchilov and Hutter 2017, without restarts."""
+    return optax.cosine_decay_schedule(peak, updates)
+
+
+def one_cycle(peak: float, updates: int, decay_at: tuple[float, ...], decay_rate: float) -> Schedule:
+    """Half cosines: up from peak / 25 in 30 % of the updates, then down to peak / 250,000.
+
+    Smith 2018, "A disciplined approach to neural network hyper-parameters", in the form of fastai and of
+    PyTorch's OneCycleLR, except that momentum stays where it is.
+    """
+    top, last = max(0.3 * updates - 1, 0), updates - 1
+
+    def half_cosine(start: float, end: float, share):
+        return end + (start - end) * (1 + jnp.cos(jnp.pi * jnp.clip(share, 0, 1))) / 2
+
+    def rate(step):
+        step = jnp.asarray(step, jnp.float32)
+        rising = half_cosine(peak / 25, peak, step / max(top, 1))
+        falling = half_cosine(peak, peak / 250_000, (step - top) / max(last - top, 1))
+        return jnp.where(step < top, rising, falling)
+
+    return rate
+
+
+def stepwise(peak: float, updates: int, decay_at: tuple[float, ...], decay_rate: float) -> Schedule:
+    """Times `decay_rate` at each share of the updates in `decay_at`; He et al. 2016: 0.1 at (0.5, 0.75)."""
+    drops = [round(share * updates) for share in decay_at]
+    return lambda count: peak * decay_rate ** sum(jnp.asarray(count >= drop, jnp.float32) for drop in drops)
+
+
+SCHEDULES = {"constant": constant, "cosine": cosine, "one_cycle": one_cycle, "step": stepwise}
+
+
+def warmed(
+    schedule: str, peak: float, updates: int, warmup: int, decay_at: tuple[float, ...], decay_rate: float
+) -> Schedule:
+    """`warmup` updates rise in equal steps from peak / (warmup + 1); the schedule has those that are left."""
+    if schedule not in SCHEDULES:
+        raise unknown("schedule", schedule, SCHEDULES)
+    check("learning_rate", peak, 0 < peak < float("inf"), "above 0")
+    check("decay_at", decay_at, all(0 < share < 1 for share in decay_at), "shares between 0 and 1")
+    check("decay_rate", decay_rate, 0 < decay_rate <= 1, "above 0, at most 1")
+    rest = SCHEDULES[schedule](peak, updates - warmup, decay_at, decay_rate)
+    if not warmup:
+        return rest
+    return optax.join_schedules([optax.linear_schedule(peak / (warmup + 1), peak, warmup), rest], [warmup])
+
+
+def kernels(params):
+    """True for the leaves that weight decay is for: of more than one axis, so no norms and no biases."""
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+
+def optimizer(
+    *,
+    name: str,
+    learning_rate: float,
+    schedule: str,
+    total_steps: int,
+    warmup_steps: int,
+    decay_at: tuple[float, ...],
+    decay_rate: float,
+    momentum: float,
+    weight_decay: float,
+    clip_norm: float,
+    accumulate: int,
+) -> tuple[GradientTransformation, Schedule]:
+    """The transformation of gradients into updates of the weights, and the learning rate at each step.
+
+    A step is one gradient, as the loop counts them: `total_steps`, `warmup_steps` and the argument of the
+    returned schedule. Each `accumulate` steps (1 is off) make one update from the mean of their gradients;
+    what is left over at the end makes none. Clipping sees that mean, and schedules advance with the updates.
+
+    Args:
+        name: in `OPTIMIZERS`.
+        schedule: in `SCHEDULES`; "one_cycle" warms up by itself and takes no `warmup_steps`.
+        decay_at, decay_rate: for "step" only: shares of the run after the warm-up, and the factor at each.
+        momentum: for "sgd" only.
+        weight_decay: per unit of learning rate; not on norms and biases (leaves of one axis). 0 is off.
+        clip_norm: largest global norm of the gradient. 0 is off.
+
+    Raises:
+        UserError: a name in no table, or a number out of its range.
+    """
+    if name not in OPTIMIZERS:
+        raise unknown("optimizer", name, OPTIMIZERS)
+    check("momentum", momentum, 0 <= momentum < 1, "from 0, below 1")
+    check("weight_decay", weight_decay, 0 <= weight_decay < float("inf"), "0 or more")
+    check("clip_norm", clip_norm, 0 <= clip_norm < float("inf"), "0 or more")
+    check("accumulate", accumulate, 1 <= accumulate <= total_steps, f"1 to {total_steps}, the run's steps")
+    updates, warmup = total_steps // accumulate, -(-warmup_steps // accumulate)
+    most = 0 if schedule == "one_cycle" else (updates - 1) * accumulate
+    if not 0 <= warmup_steps <= most:
+        raise UserError(f"a warm-up of {warmup_steps} steps is out of range: 0 to {most} before {schedule}.")
+
+    rate = warmed(schedule, learning_rate, updates, warmup, decay_at, decay_rate)
+    decay = optax.add_decayed_weights(weight_decay, kernels) if weight_decay else optax.identity()
+    clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
+    transformation = optax.chain(clip, OPTIMIZERS[name](rate, decay, momentum))
+    if accumulate > 1:
+        transformation = optax.MultiSteps(transformation, accumulate).gradient_transformation()
+    return transformation, lambda step: rate(step // accumulate)
+
+
+def check(field: str, value: object, valid: bool, meant: str) -> None:
+    if not valid:
+        raise UserError(f"optimizer.{field}={value} is out of range: {meant}.")

@@ -1,0 +1,136 @@
+"""The folder of one run: its configuration, its log, and whether it is new, cut off or finished."""
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+from tensorboardX import SummaryWriter
+
+from gv_jax.errors import UserError
+
+PACKAGES = ("gv_jax", "jax", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy", "pillow")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """`path` with config.json, metrics.jsonl, tensorboard/, checkpoints/, results.json … inside."""
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def results(self) -> dict[str, Any] | None:
+        """What a finished run found; None before that."""
+        file = self.path / "results.json"
+        return json.loads(file.read_text("utf-8")) if file.exists() else None
+
+    def open(self, config: dict[str, Any]) -> None:
+        """Makes the folder, or checks that it belongs to a run of this very `config`."""
+        file = self.path / "config.json"
+        config = json.loads(json.dumps(config))
+        if file.exists():
+            theirs = flat(json.loads(file.read_text("utf-8"))["config"])
+            ours = flat(config)
+            changed = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
+            if changed:
+                first = changed[0]
+                raise UserError(
+                    f"{self.path} holds a run of another config: {first} is {theirs.get(first)!r} there and "
+                    f"{ours.get(first)!r} here ({len(changed)} fields differ: {', '.join(changed[:6])}); "
+                    "give another --workdir, or remove that folder"
+                )
+            return
+        if self.path.exists() and any(self.path.iterdir()):
+            raise UserError(f"{self.path} is not empty and holds no run: give another --workdir")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(file, {"config": config, **provenance(), "seed": config["seed"]})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The logged rows, oldest first; a last line that a kill cut off is left out."""
+        file = self.path / "metrics.jsonl"
+        rows = []
+        for line in file.read_text("utf-8").splitlines() if file.exists() else []:
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return rows
+
+    def rewind(self, step: int) -> None:
+        """Forgets rows logged after `step`: a resumed run goes that way again."""
+        kept = [json.dumps(row) + "\n" for row in self.rows() if row["step"] <= step]
+        write_text(self.path / "metrics.jsonl", "".join(kept))
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Appends `row` {"step", "epoch", "split", metrics …} to metrics.jsonl."""
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def events(self, step: int) -> SummaryWriter:
+        """A TensorBoard writer that goes on from `step`."""
+        return SummaryWriter(str(self.path / "tensorboard"), purge_step=step + 1)
+
+    def write_results(self, results: dict[str, Any]) -> None:
+        """Writes results.json, which marks the run as finished."""
+        write_json(self.path / "results.json", results)
+
+
+def provenance() -> dict[str, Any]:
+    """What the run was started with and on: command line, versions, git commit, device."""
+    device = jax.devices()[0]
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "git_commit": git_commit(),
+        "device": f"{jax.device_count()} x {device.device_kind} ({device.platform})",
+    }
+
+
+def version(package: str) -> str:
+    """The installed version of `package`, or "" where it is used from its folder without being installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def git_commit() -> str:
+    """The commit of this checkout, with a "+" where files are changed; "" outside of a checkout."""
+    here = Path(__file__).parent
+    try:
+        commit, changes = (
+            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit + ("+" if changes else "")
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dicts as one, {"data.name": …}."""
+    leaves: dict[str, Any] = {}
+    for name, value in tree.items():
+        leaves |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return leaves
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Writes `value` so that a kill leaves the whole file or none."""
+    write_text(file, json.dumps(value, indent=2) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Writes `text` so that a kill leaves the whole file or none."""
+    partial = file.with_name(file.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)

@@ -1,0 +1,142 @@
+"""One training step and one evaluation step as pure functions of nested dicts of arrays.
+
+The only file that splits, merges and views `nnx` modules. Randomness is `fold_in(seed, step)`: a run that is
+resumed at any step goes on with the stream that it would have had.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from gv_jax.training.ema import ema
+from gv_jax.training.tasks import Task
+
+Tree = Any  # nested dicts of arrays
+Batch = dict[str, jax.Array]
+Augmentation = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+
+
+class State(NamedTuple):
+    """All that training changes. `average` is {"params", "stats"} of the moving average, or {} without one."""
+
+    step: jax.Array  # int32 []
+    params: Tree
+    stats: Tree
+    opt: Tree
+    average: Tree
+
+    @property
+    def weights(self) -> tuple[Tree, Tree]:
+        """The (params, stats) to evaluate: the moving average where there is one."""
+        if self.average:
+            return self.average["params"], self.average["stats"]
+        return self.params, self.stats
+
+
+@dataclass(frozen=True)
+class Network:
+    """A module taken apart into what it is in training, what it is in evaluation, and its arrays."""
+
+    training: nnx.GraphDef
+    evaluation: nnx.GraphDef
+    params: Tree
+    stats: Tree
+    noise: Tree
+
+    @staticmethod
+    def of(model: nnx.Module) -> "Network":
+        """Takes `model` apart; its weights become `params` and `stats`."""
+        switch = {"raise_if_not_found": False}
+        training = nnx.view(model, deterministic=False, use_running_average=False, **switch)
+        evaluation = nnx.view(model, deterministic=True, use_running_average=True, **switch)
+        graph, *parts = nnx.split(training, nnx.Param, nnx.BatchStat, nnx.RngState)
+        params, stats, noise = (nnx.to_pure_dict(part) for part in parts)
+        return Network(graph, nnx.graphdef(evaluation), params, stats, noise)
+
+    def train(self, params: Tree, stats: Tree, key: jax.Array, inputs: jax.Array) -> tuple[jax.Array, Tree]:
+        """(outputs, new batch statistics) of the network in training; dropout draws from `key`."""
+        model = nnx.merge(self.training, params, stats, reseeded(self.noise, key), copy=True)
+        outputs = model(inputs)
+        return outputs, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
+
+    def evaluate(self, params: Tree, stats: Tree, inputs: jax.Array) -> jax.Array:
+        """The outputs of the network in evaluation: no dropout, stored statistics."""
+        return nnx.merge(self.evaluation, params, stats, self.noise, copy=True)(inputs)
+
+
+def reseeded(noise: Tree, key: jax.Array) -> Tree:
+    """Every random stream of a network started again from its own fold of `key`."""
+    leaves, structure = jax.tree.flatten(noise)
+    fresh = [
+        jax.random.fold_in(key, index) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else jnp.zeros_like(leaf)
+        for index, leaf in enumerate(leaves)
+    ]
+    return jax.tree.unflatten(structure, fresh)
+
+
+def start(network: Network, optimizer: optax.GradientTransformation, average: bool) -> State:
+    """The state before the first step."""
+    copy = {"params": network.params, "stats": network.stats} if average else {}
+    state = State(jnp.int32(0), network.params, network.stats, optimizer.init(network.params), copy)
+    return jax.tree.map(jnp.array, state)  # buffers of its own: the step donates them
+
+
+def cast(tree: Tree, dtype: Any) -> Tree:
+    """`tree` with its floating-point arrays in `dtype`."""
+    return jax.tree.map(lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a, tree)
+
+
+def make_update(
+    network: Network,
+    task: Task,
+    optimizer: optax.GradientTransformation,
+    augment: Augmentation,
+    *,
+    seed: int,
+    ema_decay: float = 0.0,
+    dtype: Any = jnp.float32,
+) -> Callable[[State, Batch], tuple[State, dict[str, jax.Array]]]:
+    """The training step: (state, batch) -> (state, sums of every metric over the batch, and their "count").
+
+    `dtype` is what the network computes in; weights, statistics, loss and optimizer stay float32.
+    """
+
+    def update(state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
+        augment_key, noise_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step))
+        images, targets = augment(augment_key, *task.unpack(batch))
+        inputs, targets = task.encode(images, targets)
+
+        def loss(params: Tree) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
+            outputs, stats = network.train(cast(params, dtype), state.stats, noise_key, inputs.astype(dtype))
+            scores = task.scores(outputs.astype(jnp.float32), targets)
+            return scores["loss"].mean(), (scores, stats)
+
+        (_, (scores, stats)), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
+        updates, opt = optimizer.update(gradients, state.opt, state.params)
+        params = optax.apply_updates(state.params, updates)
+        average = state.average
+        if average:
+            average = ema(average, {"params": params, "stats": stats}, ema_decay, state.step)
+        sums = {name: score.sum() for name, score in scores.items()}
+        sums["count"] = jnp.float32(inputs.shape[0])
+        return State(state.step + 1, params, stats, opt, average), sums
+
+    return update
+
+
+def make_examine(
+    network: Network, task: Task, *, dtype: Any = jnp.float32
+) -> Callable[[Tree, Tree, Batch], tuple[jax.Array, dict[str, jax.Array]]]:
+    """The evaluation step: (params, stats, batch) -> (outputs, score of every sample [n] by name)."""
+
+    def examine(params: Tree, stats: Tree, batch: Batch) -> tuple[jax.Array, dict[str, jax.Array]]:
+        inputs, targets = task.encode(*task.unpack(batch))
+        outputs = network.evaluate(cast(params, dtype), stats, inputs.astype(dtype)).astype(jnp.float32)
+        return outputs, task.scores(outputs, targets)
+
+    return examine
