@@ -1,6 +1,6 @@
 """Tell the genre of an Atari game from a frame, tested on games that were never seen in training.
 
-    python -m gv_jax.main --config=configs/atari_genre.py
+python -m gv_jax.main --config=configs/atari_genre.py
 """
 
 from ml_collections import ConfigDict

@@ -35,7 +35,10 @@ def get_config() -> ConfigDict:
                 "learning_rate": 1e-3,  # the highest of the schedule
                 "schedule": "one_cycle",  # constant, cosine, one_cycle or step
                 "warmup_epochs": 0.0,  # linear rise to the learning rate before a constant, cosine or step schedule
-                "decay_at": (0.5, 0.75),  # of a step schedule: shares of the training at which the rate is multiplied …
+                "decay_at": (
+                    0.5,
+                    0.75,
+                ),  # of a step schedule: shares of the training at which the rate is multiplied …
                 "decay_rate": 0.1,  # … by this
                 "momentum": 0.9,  # of sgd
                 "weight_decay": 0.0,  # not on norms and biases; decoupled in adamw, L2 in adam and sgd
@@ -55,7 +58,6 @@ def get_config() -> ConfigDict:
                 "erase": 0.0,  # probability of a rectangle of noise
                 "mixup": 0.0,  # alpha of the beta distribution
                 "cutmix": 0.0,  # alpha of the beta distribution
-                "label_smoothing": 0.0,  # share of the target spread evenly over all classes
             },
         }
     )

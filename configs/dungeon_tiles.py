@@ -1,6 +1,6 @@
 """Dungeon Crawl Stone Soup's tiles, 15 classes of 32x32 RGBA.
 
-    python -m gv_jax.main --config=configs/dungeon_tiles.py [--config.data.path=DIR]
+python -m gv_jax.main --config=configs/dungeon_tiles.py [--config.data.path=DIR]
 """
 
 from ml_collections import ConfigDict

@@ -1,6 +1,6 @@
 """Train on your own folder of pictures, one sub-folder per class (or train/, valid/, test/ with those inside).
 
-    python -m gv_jax.main --config=configs/folder.py:PATH
+python -m gv_jax.main --config=configs/folder.py:PATH
 """
 
 from ml_collections import ConfigDict

@@ -1,6 +1,6 @@
 """Textures of Nintendo 64 games, 15 classes of 32x32 RGBA, which you supply.
 
-    python -m gv_jax.main --config=configs/n64_textures.py --config.data.path=DIR
+python -m gv_jax.main --config=configs/n64_textures.py --config.data.path=DIR
 """
 
 from ml_collections import ConfigDict

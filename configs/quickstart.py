@@ -1,6 +1,6 @@
 """Tell ten Atari games apart by a single frame, with no download: the frames are played on this machine.
 
-    python -m gv_jax.main --config=configs/quickstart.py
+python -m gv_jax.main --config=configs/quickstart.py
 """
 
 from ml_collections import ConfigDict

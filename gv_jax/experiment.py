@@ -53,6 +53,23 @@ LEAST = {
 }
 
 
+@dataclass(frozen=True)
+class Machine:
+    """A network ready to train: compiled steps and the pictures on the devices."""
+
+    state: State
+    update: Callable[..., Any]
+    examine: Callable[..., Any]
+    batch_at: Callable[[int], Any]
+    feeds: dict[str, Callable[[np.ndarray], Any]]
+    validate: Callable[[State], dict[str, float]] | None
+    plan: Plan
+    schedule: Callable[[int], Any]
+    task: Task
+    augment: Augmentation
+    parameters: dict[str, int]
+
+
 def run(config: ConfigDict, workdir: Path) -> str:
     """Trains, evaluates and reports what `config` describes in `workdir`; a line on how it went.
 
@@ -62,7 +79,7 @@ def run(config: ConfigDict, workdir: Path) -> str:
     check(config)
     folder = RunFolder(workdir)
     folder.open(config.to_dict())
-    if folder.results is not None:
+    if folder.finished:
         return f"finished already, nothing to do: {headline(folder)}"
     clock = Clock()
     with advice_on_memory(config.train.batch_size):
@@ -71,7 +88,13 @@ def run(config: ConfigDict, workdir: Path) -> str:
         machine = assemble(config, pictures)
         clock.lap("compile_s")
         best, progress = fit(
-            machine.state, machine.update, machine.batch_at, machine.validate, machine.plan, folder, machine.schedule
+            machine.state,
+            machine.update,
+            machine.batch_at,
+            machine.validate,
+            machine.plan,
+            folder,
+            machine.schedule,
         )
         clock.lap("train_s")
         clock.laps["train_s"] = progress.seconds
@@ -84,10 +107,12 @@ def evaluate(config: ConfigDict, workdir: Path) -> str:
     """Evaluates and reports a finished run of `config` in `workdir` again; a line on what came out."""
     check(config)
     folder = RunFolder(workdir)
-    if folder.results is None:
-        raise UserError(f"{workdir} holds no finished run to evaluate: train it first, without --mode=evaluate")
+    if not folder.finished:
+        raise UserError(
+            f"{workdir} holds no finished run to evaluate: train it first, without --mode=evaluate"
+        )
     folder.open(config.to_dict())
-    before = folder.results
+    before = folder.results or {}
     clock = Clock()
     with advice_on_memory(config.train.batch_size):
         pictures = open_dataset(config.data)
@@ -105,8 +130,54 @@ def summary(config: ConfigDict) -> str:
     classes = dataset.classes(config.data.name, **set_options(config.data))
     size = tuple(config.data.size)
     if not all(size):
-        raise UserError("pictures at their own size: say which for the summary with --config.data.size=(HEIGHT,WIDTH)")
+        raise UserError(
+            "pictures at their own size: say which for the summary with --config.data.size=(HEIGHT,WIDTH)"
+        )
     return model_summary(open_model(config, len(classes), size), size, config.data.channels)
+
+
+def conclude(
+    config: ConfigDict,
+    pictures: Dataset,
+    machine: Machine,
+    best: dict[str, Any],
+    training: dict[str, int],
+    folder: RunFolder,
+    clock: Clock,
+) -> None:
+    """Evaluates the weights `best` on every split and writes results, predictions, figures and report."""
+    weights = (best["params"], best["stats"])
+    outputs = {
+        name: all_outputs(
+            machine.examine, weights, machine.feeds[name], len(split.labels), config.train.batch_size
+        )
+        for name, split in pictures.splits.items()
+    }
+    assessment = ASSESSMENTS[config.task](outputs, pictures)
+    augmented = machine.augment(jax.random.key(config.seed), *machine.task.unpack(machine.batch_at(0)))
+    exhibits = assessment.draw(folder.path / "figures", tuple(map(np.asarray, augmented)))
+    clock.lap("evaluate_s")
+    folder.write_predictions(assessment.predictions)
+    folder.write_results(
+        {
+            "task": config.task,
+            "dataset": pictures.name,
+            "model": config.model.name,
+            "parameters": machine.parameters,
+            "training": training,
+            "skipped": list(pictures.skipped),
+            "seed": config.seed,
+            "timing": clock.timing(),
+            **assessment.results,
+        }
+    )
+    report.write(folder.path, exhibits, pictures.skipped)
+
+
+def headline(folder: RunFolder) -> str:
+    """What came out and where to read it."""
+    assert folder.results is not None
+    return f"{folder.results['summary']} Report: {folder.path / 'report.html'}"
 
 
 def check(config: ConfigDict) -> None:
@@ -119,12 +190,16 @@ def check(config: ConfigDict) -> None:
             raise UserError(f"config.{field} is {value_of(config, field)}: it must be {least} or more")
     for field in ("mean", "std"):
         if len(config.data[field]) not in (1, config.data.channels):
-            raise UserError(f"config.data.{field} has {len(config.data[field])} numbers: give one, or one per channel")
+            raise UserError(
+                f"config.data.{field} has {len(config.data[field])} numbers: give one, or one per channel"
+            )
     for field, value in (("train.ema", config.train.ema), ("model.dropout", config.model.dropout)):
         if value >= 1:
             raise UserError(f"config.{field} is {value}: it must be below 1")
     if config.optimizer.learning_rate <= 0:
-        raise UserError(f"config.optimizer.learning_rate is {config.optimizer.learning_rate}: it must be above 0")
+        raise UserError(
+            f"config.optimizer.learning_rate is {config.optimizer.learning_rate}: it must be above 0"
+        )
 
 
 def value_of(config: ConfigDict, field: str) -> Any:
@@ -160,23 +235,6 @@ def open_model(config: ConfigDict, classes: int, size: tuple[int, int]) -> nnx.M
     )
 
 
-@dataclass(frozen=True)
-class Machine:
-    """A network ready to train: compiled steps and the pictures on the devices."""
-
-    state: State
-    update: Callable[..., Any]
-    examine: Callable[..., Any]
-    batch_at: Callable[[int], Any]
-    feeds: dict[str, Callable[[np.ndarray], Any]]
-    validate: Callable[[State], dict[str, float]] | None
-    plan: Plan
-    schedule: Callable[[int], Any]
-    task: Task
-    augment: Augmentation
-    parameters: dict[str, int]
-
-
 def assemble(config: ConfigDict, pictures: Dataset) -> Machine:
     """Builds and compiles everything that training and evaluation need."""
     mesh = devices.data_mesh()
@@ -184,7 +242,9 @@ def assemble(config: ConfigDict, pictures: Dataset) -> Machine:
     model = open_model(config, len(pictures.classes), pictures.splits["train"].images.shape[1:3])
     network = Network.of(model)
     total, trainable = counts(model)
-    task = TASKS[config.task](classes=len(pictures.classes), mean=tuple(config.data.mean), std=tuple(config.data.std))
+    task = TASKS[config.task](
+        classes=len(pictures.classes), mean=tuple(config.data.mean), std=tuple(config.data.std)
+    )
     plan = make_plan(config, len(pictures.splits["train"].labels), task, "valid" in pictures.splits)
     transform, schedule = make_optimizer(config.optimizer, plan)
     augment = augmentation.build(config.augment.to_dict())

@@ -83,7 +83,19 @@ def test_run_learns_and_leaves_the_whole_folder(finished):
     results = json.loads((run / "results.json").read_text())
     assert results["test"]["accuracy"] > 0.9 > results["baseline"]["test"]["accuracy"]
     assert f"{100 * results['test']['accuracy']:.1f}" in said
-    assert {"task", "dataset", "model", "parameters", "baseline", "train", "valid", "test", "per_class", "timing", "seed"} <= set(results)
+    assert {
+        "task",
+        "dataset",
+        "model",
+        "parameters",
+        "baseline",
+        "train",
+        "valid",
+        "test",
+        "per_class",
+        "timing",
+        "seed",
+    } <= set(results)
     assert {file.name for file in run.iterdir()} >= {
         "config.json",
         "metrics.jsonl",
@@ -128,7 +140,9 @@ def test_other_config_is_refused(finished, shapes):
 
 def test_one_seed_gives_the_same_bits_twice_and_another_seed_others(shapes, tmp_path):
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
-        experiment.run(small(shapes, tmp_path / "data", seed=seed, train__epochs=2, **EVERYTHING), tmp_path / name)
+        experiment.run(
+            small(shapes, tmp_path / "data", seed=seed, train__epochs=2, **EVERYTHING), tmp_path / name
+        )
     assert_same_weights(tmp_path / "one", tmp_path / "two")
     with pytest.raises(AssertionError):
         assert_same_weights(tmp_path / "one", tmp_path / "three")
@@ -144,7 +158,14 @@ def start(pictures: Path, root: Path, run: Path) -> subprocess.Popen:
             flags.append(f"--{'' if value else 'no'}config.{name}")
         elif name != "data.path":
             flags.append(f"--config.{name}={value}")
-    words = [sys.executable, "-m", "gv_jax.main", f"--config=configs/folder.py:{pictures}", *flags, f"--workdir={run}"]
+    words = [
+        sys.executable,
+        "-m",
+        "gv_jax.main",
+        f"--config=configs/folder.py:{pictures}",
+        *flags,
+        f"--workdir={run}",
+    ]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -189,7 +210,12 @@ def test_running_out_of_memory_names_the_batch_size_to_try(shapes, tmp_path, mon
 
 def test_eighty_epochs_of_ten_steps_and_ten_validation_steps(shapes, tmp_path):
     config = small(
-        shapes, tmp_path / "data", train__epochs=3, train__steps_per_epoch=10, train__valid_batches=1, train__batch_size=4
+        shapes,
+        tmp_path / "data",
+        train__epochs=3,
+        train__steps_per_epoch=10,
+        train__valid_batches=1,
+        train__batch_size=4,
     )
     experiment.run(config, tmp_path / "run")
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

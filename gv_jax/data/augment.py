@@ -88,7 +88,7 @@ def flip(probability: float) -> Augmentation:
     within("flip", probability, 1)
 
     def apply(key, images, targets):
-        mirror = random.bernoulli(key, probability, (len(images), 1, 1, 1))
+        mirror = per_sample(key, images, 0, 1) < probability
         return jnp.where(mirror, images[:, :, ::-1], images), targets
 
     return apply

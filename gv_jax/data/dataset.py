@@ -18,6 +18,8 @@ from gv_jax.data import preprocess
 from gv_jax.data.builders import DATASETS, PictureBuilder
 from gv_jax.errors import UserError, unknown
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+
 
 @dataclass(frozen=True)
 class Split:
@@ -81,27 +83,20 @@ def load(
     text = json.dumps([builder.fingerprint, shape, preprocess.VERSION], sort_keys=True)
     cache = root / "cache" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
     try:
-        return _read(cache)
-    except (FileNotFoundError, ValueError):  # not there, or damaged
-        shutil.rmtree(cache, ignore_errors=True)
-    try:
+        try:
+            return _read(cache)
+        except (FileNotFoundError, ValueError):  # not there, or damaged
+            shutil.rmtree(cache, ignore_errors=True)
         builder.prepare()
         _write(builder, shape, cache)
+        return _read(cache)
     except OSError as error:
-        if error.errno not in (
-            errno.ENOSPC,
-            errno.EDQUOT,
-            errno.EACCES,
-            errno.EPERM,
-            errno.EROFS,
-            errno.ENOTDIR,
-        ):
+        if error.errno not in UNWRITABLE:
             raise
         raise UserError(
             f"{root}: cannot keep prepared data there ({error.strerror}). Make room, or give another place: "
             "--config.data.root=DIR."
         ) from error
-    return _read(cache)
 
 
 def classes(name: str, *, root: Path, **options: Any) -> tuple[str, ...]:

@@ -27,14 +27,27 @@ class Seen:
 
     def find(self, image: np.ndarray) -> int | None:
         """The number, from 0 as added, of the nearest picture, or None if none is nearly the same."""
+        return self._find(thumbnail(image))
+
+    def add(self, image: np.ndarray) -> None:
+        self._add(thumbnail(image))
+
+    def is_new(self, image: np.ndarray) -> bool:
+        """Adds the picture and says True, unless one that is nearly the same is there."""
+        cells = thumbnail(image)
+        if self._find(cells) is not None:
+            return False
+        self._add(cells)
+        return True
+
+    def _find(self, cells: np.ndarray) -> int | None:
         if self.count == 0:
             return None
-        differing = count_differing(self.cells[: self.count], thumbnail(image), self.tolerance)
+        differing = count_differing(self.cells[: self.count], cells, self.tolerance)
         nearest = int(differing.argmin())
         return nearest if differing[nearest] < self.fewest else None
 
-    def add(self, image: np.ndarray) -> None:
-        cells = thumbnail(image)
+    def _add(self, cells: np.ndarray) -> None:
         if self.count == 0:
             self.cells = np.empty((64, *cells.shape), np.uint8)
         elif self.count == len(self.cells):
@@ -42,29 +55,14 @@ class Seen:
         self.cells[self.count] = cells
         self.count += 1
 
-    def is_new(self, image: np.ndarray) -> bool:
-        """Adds the picture and says True, unless one that is nearly the same is there."""
-        if self.find(image) is not None:
-            return False
-        self.add(image)
-        return True
-
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
     """The mean colours of CELLS x CELLS equal parts of a picture: uint8 [h w c] -> uint8 [c CELLS*CELLS]."""
     channels = (Image.fromarray(np.ascontiguousarray(image[..., c])) for c in range(image.shape[-1]))
-    cells = [np.asarray(c.resize((CELLS, CELLS), Image.Resampling.BOX)).ravel() for c in channels]
-    return np.stack(cells)
+    return np.stack([np.asarray(c.resize((CELLS, CELLS), Image.Resampling.BOX)).ravel() for c in channels])
 
 
 def count_differing(a: np.ndarray, b: np.ndarray, tolerance: int = TOLERANCE) -> np.ndarray:
     """Cells of two thumbnails that differ in some channel by more than `tolerance`: [... c n] -> [...]."""
     apart = np.maximum(a, b) - np.minimum(a, b)  # |a - b| that stays within uint8
     return (apart > tolerance).any(axis=-2).sum(axis=-1)
-
-
-def is_plain(image: np.ndarray) -> bool:
-    """Whether a picture is nearly the same as one filled with its middle colour: it shows nothing."""
-    cells = thumbnail(image)
-    middle = np.median(cells, axis=-1, keepdims=True).astype(np.uint8)
-    return bool(count_differing(cells, middle) < FEWEST)

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 VERSION = 1  # of what this file does to pixels: a cache made by another version is not used
 MAX_PIXELS = 50_000_000  # far above any game picture; left alone, PIL would decode 178 million
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 MODES = ("L", "LA", "RGB", "RGBA")
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -115,7 +115,7 @@ def to_array(
     interpolation: str,
     background: tuple[int, int, int],
 ) -> np.ndarray:
-    """uint8 [h w c]: `resize`, then `to_channels`, so that padding gets the background as all clear parts do."""
+    """uint8 [h w c]: `resize`, then `to_channels`, so that padding gets the background as clear parts do."""
     return to_channels(resize(image, size, fit, interpolation), channels, background)
 
 

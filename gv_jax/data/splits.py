@@ -25,8 +25,7 @@ def assign(
     The largest groups come first, equal ones in an order drawn from the seed. Each goes where it lowers the
     sum of (have - want)^2 / want over its classes most; for single pictures that is Sainte-Lague's rule of
     apportionment. Once a class has no more groups left than splits without it, those splits take them. The
-    draw is a hash of seed and group, so it is the same on every machine, and a picture more or less disturbs
-    little.
+    draw is a hash of seed and group: the same on every machine and with every version of NumPy.
 
     Args:
         labels: of each picture, indices into `classes`.
@@ -81,6 +80,6 @@ def _check_enough(classes: Sequence[str], groups: Counter[int], pictures: Counte
         if groups[label] < len(splits):
             raise UserError(
                 f"class {name!r}: {pictures[label]} pictures are too few, or too many of them belong "
-                f"together, to be in {', '.join(splits)} alike. Add some, take the class out, or do without a split: "
-                "--config.data.valid_share=0 or --config.data.test_share=0."
+                f"together, to be in {', '.join(splits)} alike. Add some, take the class out, or do without "
+                "a split: --config.data.valid_share=0 or --config.data.test_share=0."
             )

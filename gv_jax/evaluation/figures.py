@@ -16,7 +16,7 @@ import matplotlib
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, Normalize, PowerNorm
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 from PIL import ImageFont
@@ -26,7 +26,7 @@ from gv_jax.evaluation.words import is_share, title
 WIDTH = 3.7  # of a plain figure: a phone's screen
 DPI = 192
 INK, MUTED, RULE = "#1f2733", "#5b6675", "#d9dee5"
-BLUE, ORANGE, RED = "#1665a8", "#d98a1f", "#b3400f"
+BLUE, ORANGE, RED = "#1665a8", "#c07512", "#b3400f"
 SPLITS = {"train": (MUTED, (0, (4, 1.5))), "valid": (BLUE, "-"), "test": (ORANGE, (0, (1, 1)))}
 SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#d3e3f3", "#7fb0da", "#1f6db3", "#08305f"])
 FALLBACKS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Droid Sans Fallback", "Hiragino Sans", "Yu Gothic", "Malgun Gothic")
@@ -140,10 +140,10 @@ def curves(
 ) -> Figure:
     """`metric` of every split over epochs, from the rows of metrics.jsonl; the epoch of `best_step` is marked.
 
-    The axis is logarithmic where positive numbers span a factor of 20 or more and are no shares.
+    The axis is logarithmic where positive numbers span a factor of 20, but not for shares and learning rates.
     """
     figure = Figure((WIDTH, 2.5))
-    axes = axes_in(figure, 0.55, 0.42, WIDTH - 0.63, 1.76)
+    axes = axes_in(figure, 0.68, 0.42, WIDTH - 0.78, 1.76)
     named = [row for row in rows if metric in row]
     for split in dict.fromkeys(row["split"] for row in named):
         line = [(row["epoch"], row[metric]) for row in named if row["split"] == split]
@@ -160,7 +160,7 @@ def curves(
     low, high = min(values), max(values)
     if is_share(metric):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    elif low > 0 and high / low >= 20:
+    elif metric != "learning_rate" and low > 0 and high / low >= 20:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 500 else (1,)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -169,7 +169,7 @@ def curves(
     axes.set_xlabel("epoch")
     axes.set_ylabel(title(metric).lower() if metric.islower() else metric)
     axes.grid(axis="y")
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=4, handlelength=1.5, columnspacing=1.1)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.06, 1.0), ncols=4, handlelength=1.4, handletextpad=0.5, columnspacing=1)
     return figure
 
 
@@ -190,9 +190,9 @@ def confusion(matrix: np.ndarray, names: Sequence[str], shares: bool = False) ->
     size = legible(values, cell)
     figure = Figure((left + side + (0.15 if size else 0.62), bottom + side + 0.12))
     axes = axes_in(figure, left, bottom, side, side)
-    norm = Normalize(0, 100) if shares else PowerNorm(0.5, 0, max(float(values.max()), 1.0))
+    norm = PowerNorm(0.7, 0, 100) if shares else PowerNorm(0.5, 0, max(float(values.max()), 1.0))
     image = axes.imshow(values, cmap=SHADES, norm=norm, interpolation="nearest")
-    axes.set_xlabel("predicted", labelpad=2)
+    axes.set_xlabel("predicted", labelpad=2 if slanted else 5)
     axes.set_ylabel("true", labelpad=2)
     shown = range(0, count, max(1, round(0.12 / cell)))
     axes.set_yticks(shown, [texts[index] for index in shown], fontsize=points)
@@ -201,8 +201,8 @@ def confusion(matrix: np.ndarray, names: Sequence[str], shares: bool = False) ->
     axes.tick_params(length=0, pad=2)
     if cell > 0.05:
         lines = np.arange(count + 1) - 0.5
-        axes.hlines(lines, -0.5, count - 0.5, color=RULE, lw=0.4)
-        axes.vlines(lines, -0.5, count - 0.5, color=RULE, lw=0.4)
+        axes.hlines(lines, -0.5, count - 0.5, color=RULE, lw=0.4, clip_on=False)
+        axes.vlines(lines, -0.5, count - 0.5, color=RULE, lw=0.4, clip_on=False)
     axes.spines[:].set_visible(False)
     if size:
         for row, column in zip(*np.nonzero(np.round(values)), strict=True):
@@ -235,8 +235,7 @@ def balance(counts: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
     step = (WIDTH - left - 0.02) / len(counts)
     for place, (split, numbers) in enumerate(counts.items()):
         axes = axes_in(figure, left + place * step, 0.08, step - 0.06, height)
-        colour = SPLITS.get(split, (INK, "-"))[0]
-        axes.barh(range(len(order)), numbers[order], height=0.72, color=colour)
+        axes.barh(range(len(order)), numbers[order], height=0.72, color="#7fa8cc")
         for row, value in enumerate(numbers[order]):
             axes.text(value, row, f" {value:,}", fontsize=6.5, va="center_baseline", color=INK if value else RED)
         axes.set_xlim(0, max(numbers.max(), 1) * (1 + 0.42 / (step - 0.06) * 1.25))
@@ -253,8 +252,8 @@ def balance(counts: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
 def reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
     """Accuracy over confidence and the confidences' histogram, from the bins of `metrics.calibration`."""
     figure = Figure((WIDTH, 3.3))
-    upper = axes_in(figure, 0.55, 1.22, WIDTH - 0.7, 1.82)
-    lower = axes_in(figure, 0.55, 0.42, WIDTH - 0.7, 0.62)
+    upper = axes_in(figure, 0.6, 1.22, WIDTH - 0.78, 1.82)
+    lower = axes_in(figure, 0.6, 0.42, WIDTH - 0.78, 0.62)
     filled = [row for row in bins if row["count"]]
     edges, width = [row["from"] for row in filled], bins[0]["to"] - bins[0]["from"]
     upper.bar(edges, [row["accuracy"] for row in filled], width, align="edge", color="#a9cbe8", ec=BLUE, lw=0.6)
@@ -266,13 +265,14 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
     upper.set_ylim(0, 1)
     total = sum(row["count"] for row in bins)
     lower.bar(edges, [row["count"] / total for row in filled], width, align="edge", color=MUTED, ec="white", lw=0.6)
-    lower.set_ylabel("pictures")
+    lower.set_ylabel("share")
     lower.set_xlabel("confidence")
     lower.yaxis.set_major_locator(MaxNLocator(2))
     for axes in (upper, lower):
         axes.set_xlim(0, 1)
         axes.grid(axis="y")
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, 0))
+    figure.align_ylabels((upper, lower))
     upper.tick_params(labelbottom=False)
     return figure

@@ -1,19 +1,26 @@
 """Sheets of pictures with a caption below each, in the style of `figures`."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-from gv_jax.evaluation.figures import DPI, RULE, WIDTH, shortened, style
+from gv_jax.evaluation.figures import DPI, RULE, WIDTH, shortened, style, width_of
 
 GAP, LINE = 0.1, 0.135  # inches between pictures, and of a line of text
 POINTS = 7
 SQUARE = 8  # pixels of the checkerboard that shows through transparent parts
 LIGHT, DARK = (255, 255, 255), (223, 226, 230)
 
-Line = tuple[str, str]  # what it says, and its colour
+
+class Line(NamedTuple):
+    """Of a caption: `before` stands whole, `name` is shortened to what room is left."""
+
+    name: str
+    colour: str
+    before: str = ""
 
 
 def to_picture(array: np.ndarray) -> Image.Image:
@@ -60,14 +67,15 @@ def sheet(pictures: Sequence[np.ndarray], captions: Sequence[Sequence[Line]], co
     for place, (picture, caption) in enumerate(zip(shown, captions, strict=True)):
         left, top = GAP + (place % columns) * (side + GAP), GAP + (place // columns) * pitch
         put(canvas, picture, (left, top, side, tallest))
-        for number, (text, colour) in enumerate(caption):
+        for number, line in enumerate(caption):
             below = top + tallest + 0.05 + number * LINE
+            room = side * (0.88 if number == 0 else 1.0) - width_of(line.before, POINTS)  # bold is wider
             figure.text(
                 left / WIDTH,
                 1 - below / height,
-                shortened(text, POINTS, side * (0.88 if number == 0 else 0.98)),  # bold is wider
+                line.before + shortened(line.name, POINTS, room),
                 fontsize=POINTS,
-                color=colour,
+                color=line.colour,
                 weight="bold" if number == 0 else "normal",
                 va="top",
             )

@@ -38,7 +38,9 @@ def shown(name: str, value: Any) -> str:
         return f"{value:,.0f} MB"
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.4g}"
+    if abs(value) >= 100:
+        return f"{value:.1f}"
+    return f"{value:.3f}" if abs(value) >= 0.1 else f"{value:.3g}"
 
 
 def duration(seconds: float) -> str:

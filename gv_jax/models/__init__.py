@@ -32,7 +32,10 @@ def build(
     if name not in MODELS:
         raise unknown("model", name, MODELS)
     model = MODELS[name]
-    taken = set(inspect.signature(model).parameters) - {"inputs", "classes", "rngs"}
+    family = model.func if isinstance(model, partial) else model  # nnx hides the signature of the class itself
+    taken = set(inspect.signature(family.__init__).parameters) - {"self", "inputs", "classes", "rngs"}
+    if isinstance(model, partial):
+        taken -= set(list(inspect.signature(family.__init__).parameters)[1 : 1 + len(model.args)])
     if "size" in taken and size:
         options["size"] = size
     for option in options:

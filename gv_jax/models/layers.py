@@ -307,20 +307,36 @@ def first_maximum(x: Array, size: int, strides: int, padding: int) -> Array:
     return y
 
 
-def first_maximum_forward(x, size, strides, padding):
-    y = first_maximum(x, size, strides, padding)
-    places = windows(pad(x, padding, -jnp.inf), size, strides)
-    place = jnp.zeros(y.shape, jnp.uint8)
-    for index in reversed(range(size * size)):
-        place = jnp.where(places[index] == y, jnp.uint8(index), place)
-    return y, (place, x)
+def first_maximum_forward(x: Array, size: int, strides: int, padding: int) -> tuple[Array, tuple[Array, Array]]:
+    y, *others = windows(pad(x, padding, -jnp.inf), size, strides)
+    squared_place = jnp.zeros_like(y)
+    for place, other in enumerate(others, 1):
+        squared_place = jnp.where(other > y, jnp.asarray(place * place, y.dtype), squared_place)
+        y = jnp.maximum(y, other)
+    # XLA's CPU backend repeats cheap operations for every pixel that uses them, but never a square root:
+    # that is what keeps it from comparing all windows again wherever the gradient is used.
+    return y, (jnp.sqrt(squared_place), x)
 
 
-def first_maximum_backward(size, strides, padding, saved, g):
+def first_maximum_backward(
+    size: int, strides: int, padding: int, saved: tuple[Array, Array], g: Array
+) -> tuple[Array]:
     place, x = saved
-    zeros = jnp.zeros_like(g)
-    parts = [jnp.where(place == index, g, zeros) for index in range(size * size)]
-    return (scatter(parts, x.shape, size, strides, padding),)
+    n, h, w, c = x.shape
+    _, oh, ow, _ = g.shape
+    reach = -(-size // strides)  # windows that cover a pixel, along one axis
+    total = jnp.zeros((), g.dtype)
+    for a in range(reach):
+        for b in range(reach):
+            edges = ((0, 0, 0), (a, reach - 1 - a, 0), (b, reach - 1 - b, 0), (0, 0, 0))
+            moved, share = (lax.pad(v, jnp.zeros((), v.dtype), edges)[:, :, None, :, None] for v in (place, g))
+            i = (a * strides + np.arange(strides)).reshape(1, 1, -1, 1, 1, 1)
+            j = (b * strides + np.arange(strides)).reshape(1, 1, 1, 1, -1, 1)
+            taps = np.where((i < size) & (j < size), i * size + j, -1)
+            total = total + jnp.where(moved == taps.astype(g.dtype), share, jnp.zeros((), g.dtype))
+    u, v = (oh + reach - 1) * strides, (ow + reach - 1) * strides
+    crop = ((0, 0, 0), (-padding, h + padding - u, 0), (-padding, w + padding - v, 0), (0, 0, 0))
+    return (lax.pad(total.reshape(n, u, v, c), jnp.zeros((), g.dtype), crop),)
 
 
 first_maximum.defvjp(first_maximum_forward, first_maximum_backward)

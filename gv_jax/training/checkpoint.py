@@ -55,7 +55,9 @@ class Checkpoints:
             restored = self._manager.restore(self.latest, args=items)
         except (ValueError, KeyError) as error:
             where = self._manager.directory
-            raise UserError(f"the checkpoint in {where} is of another model or optimizer: {first_line(error)}") from error
+            raise UserError(
+                f"the checkpoint in {where} is of another model or optimizer: {first_line(error)}"
+            ) from error
         return State(**restored["state"]), restored["best"], restored["progress"]
 
     def __enter__(self) -> "Checkpoints":

@@ -156,7 +156,11 @@ class Log:
     def epoch(self, split: str, scores: dict[str, float] | None = None) -> None:
         """Logs a row: the epoch's own means for "train", `scores` for another split."""
         progress = self._progress
-        row = {"step": progress.step, "epoch": -(-progress.step // self._plan.steps_per_epoch), "split": split}
+        row = {
+            "step": progress.step,
+            "epoch": -(-progress.step // self._plan.steps_per_epoch),
+            "split": split,
+        }
         if scores is None:
             speed = self._epoch_images / max(time.monotonic() - self._epoch_started, 1e-9)
             scores = means(progress.sums)

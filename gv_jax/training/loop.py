@@ -15,7 +15,9 @@ Sums = dict[str, float]
 
 
 def train(
-    state: State, update: Callable[[State, Batch], tuple[State, dict[str, jax.Array]]], batches: Iterable[Batch]
+    state: State,
+    update: Callable[[State, Batch], tuple[State, dict[str, jax.Array]]],
+    batches: Iterable[Batch],
 ) -> Iterator[tuple[State, dict[str, jax.Array]]]:
     """Yields (state, metric sums) after every call of `update`; the caller logs, evaluates and saves."""
     for batch in batches:

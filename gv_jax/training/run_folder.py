@@ -1,7 +1,9 @@
 """The folder of one run: its configuration, its log, and whether it is new, cut off or finished."""
 
+import csv
 import dataclasses
 import importlib.metadata
+import io
 import json
 import platform
 import subprocess
@@ -28,8 +30,13 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def finished(self) -> bool:
+        """Whether the report, which is written last, is there."""
+        return (self.path / "report.html").exists()
+
+    @property
     def results(self) -> dict[str, Any] | None:
-        """What a finished run found; None before that."""
+        """What the run found; None before its evaluation."""
         file = self.path / "results.json"
         return json.loads(file.read_text("utf-8")) if file.exists() else None
 
@@ -79,8 +86,16 @@ class RunFolder:
         """A TensorBoard writer that goes on from `step`."""
         return SummaryWriter(str(self.path / "tensorboard"), purge_step=step + 1)
 
+    def write_predictions(self, rows: list[dict[str, Any]]) -> None:
+        """Writes predictions.csv, a row for each of `rows`, which have the same fields."""
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        write_text(self.path / "predictions.csv", text.getvalue())
+
     def write_results(self, results: dict[str, Any]) -> None:
-        """Writes results.json, which marks the run as finished."""
+        """Writes results.json."""
         write_json(self.path / "results.json", results)
 
 
@@ -108,7 +123,9 @@ def git_commit() -> str:
     here = Path(__file__).parent
     try:
         commit, changes = (
-            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+            subprocess.run(
+                ["git", *words], cwd=here, capture_output=True, text=True, check=True
+            ).stdout.strip()
             for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
         )
     except (OSError, subprocess.CalledProcessError):

@@ -47,7 +47,8 @@ def go(path, plan, validate=None, batch_at=None):
     transform = optax.adam(1e-2)
     network = step.Network.of(Linear(rngs=nnx.Rngs(0)))
     update = jax.jit(
-        step.make_update(network, Classification(3), transform, noisy, seed=5, ema_decay=0.9), donate_argnums=0
+        step.make_update(network, Classification(3), transform, noisy, seed=5, ema_decay=0.9),
+        donate_argnums=0,
     )
     state = step.start(network, transform, average=True)
     return fit(state, update, batch_at or some_batch, validate, plan, RunFolder(path), lambda step: 1e-2)
@@ -86,7 +87,10 @@ def test_interrupted_training_ends_with_the_same_bits_and_log(tmp_path, cut):
     same(whole, resumed)
     assert progress.step == 12
     rows = [
-        [{k: v for k, v in row.items() if k != "images_per_second"} for row in RunFolder(tmp_path / name).rows()]
+        [
+            {k: v for k, v in row.items() if k != "images_per_second"}
+            for row in RunFolder(tmp_path / name).rows()
+        ]
         for name in ("whole", "cut")
     ]
     assert rows[0] == rows[1]

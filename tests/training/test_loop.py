@@ -15,13 +15,18 @@ def test_train_threads_the_state_through_every_batch():
     assert states == [(1, {"seen": 1}), (3, {"seen": 2}), (6, {"seen": 3})]
 
 
-@pytest.mark.parametrize(("step", "every", "answer"), [(4, 2, True), (5, 2, False), (5, 0, False), (1, 1, True)])
+@pytest.mark.parametrize(
+    ("step", "every", "answer"), [(4, 2, True), (5, 2, False), (5, 0, False), (1, 1, True)]
+)
 def test_due(step, every, answer):
     assert due(step, every) is answer
 
 
 def test_means_divide_sums_once_so_that_a_short_batch_weighs_less():
-    window = [{"loss": jnp.float32(4), "count": jnp.float32(4)}, {"loss": jnp.float32(5), "count": jnp.float32(1)}]
+    window = [
+        {"loss": jnp.float32(4), "count": jnp.float32(4)},
+        {"loss": jnp.float32(5), "count": jnp.float32(1)},
+    ]
     assert means(add({}, window)) == {"loss": 9 / 5}  # the mean of the means would be 3
 
 

@@ -44,8 +44,8 @@ def gradients(steps):
     return [{"kernel": generator.normal(size=(3, 2)), "bias": generator.normal(size=2)} for _ in range(steps)]
 
 
-def run(transformation, params, steps) -> Any:
-    params: Any = jax.tree.map(jnp.float32, params)
+def run(transformation, initial, steps):
+    params: Any = jax.tree.map(jnp.float32, initial)
     state = transformation.init(params)
     update = jax.jit(transformation.update)
     for gradient in steps:
@@ -156,9 +156,7 @@ def test_weight_decay_spares_norms_and_biases(name):
     np.testing.assert_array_equal(found["bias"], np.float32(start()["bias"]))
     kernel = start()["kernel"]
     shrunk = kernel * (1 - 0.1 * 0.1)
-    moved = kernel - 0.1 * np.sign(
-        kernel
-    )  # Adam's first update is the learning rate, however small the gradient
+    moved = kernel - 0.1 * np.sign(kernel)  # Adam's first update, whatever the gradient's size
     expected = {"adam": moved, "adamw": shrunk, "sgd": shrunk}[name]
     np.testing.assert_allclose(found["kernel"], expected, rtol=1e-4, atol=1e-5)
 
@@ -178,9 +176,10 @@ def loss(params, inputs, targets):
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
 def test_accumulating_equals_the_large_batch(name):
     generator = np.random.default_rng(2)
-    inputs, targets = np.float32(generator.normal(size=(24, 3))), np.float32(generator.normal(size=(24, 2)))
+    inputs = generator.normal(size=(24, 3)).astype(np.float32)
+    targets = generator.normal(size=(24, 2)).astype(np.float32)
     settings = {"name": name, "schedule": "cosine", "weight_decay": 0.1, "clip_norm": 0.5}
-    ends = []
+    ends: list[Any] = []
     for size, accumulate in ((12, 1), (3, 4)):
         steps = 24 // size
         transformation, _ = make(total_steps=steps, accumulate=accumulate, **settings)
@@ -202,11 +201,10 @@ def test_accumulating_equals_the_large_batch(name):
 
 
 def test_schedules_count_updates_and_are_asked_by_step():
-    found = rates(
-        9, schedule="cosine", total_steps=9, accumulate=4, warmup_steps=3
-    )  # 2 updates, 1 of warm-up
+    # 9 steps: an update of warm-up, one at the peak, and a gradient left over
+    found = rates(9, schedule="cosine", total_steps=9, accumulate=4, warmup_steps=3)
     np.testing.assert_allclose(found[:8], [0.05] * 4 + [0.1] * 4, rtol=1e-6)
-    assert math.isclose(found[8], 0.0, abs_tol=1e-8)  # left over: makes no update
+    assert math.isclose(found[8], 0.0, abs_tol=1e-8)
 
 
 @pytest.mark.parametrize("schedule", sorted(SCHEDULES))

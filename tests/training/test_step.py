@@ -51,7 +51,9 @@ def test_update_is_gradient_descent_on_the_mean_cross_entropy(batch):
     x = (np.asarray(batch["image"], np.float64) / 255 - 0.5) / 0.25
 
     def loss(params):
-        hidden = jnp.asarray(x.reshape(8, -1), jnp.float32) @ params["linear"]["kernel"] + params["linear"]["bias"]
+        hidden = (
+            jnp.asarray(x.reshape(8, -1), jnp.float32) @ params["linear"]["kernel"] + params["linear"]["bias"]
+        )
         normal = (hidden - hidden.mean(0)) / jnp.sqrt(hidden.var(0) + 1e-5)
         hidden = normal * params["norm"]["scale"] + params["norm"]["bias"]
         logits = hidden @ params["head"]["kernel"] + params["head"]["bias"]

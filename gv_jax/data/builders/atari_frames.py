@@ -22,11 +22,11 @@ class AtariFrames(PictureBuilder, skip_registration=True):
 
     A game is played from a seed made of `seed` and its name, so its frames don't depend on the other games.
     An episode runs from a reset until the game is over, 100 seconds have passed or its split is full, and
-    goes to one split as a whole. Left out are plain frames, and those nearly the same (`duplicates.py`) as
+    goes to one split as a whole. Left out are black frames, and those nearly the same (`duplicates.py`) as
     one that was kept before, in whatever split.
 
     The frames are the emulator's own, not the maximum of two. Many games draw some sprites in even and
-    others in odd frames only (Asteroids: rocks, ship): an odd `every` shows both in turn, an even one only one.
+    others in odd frames only (Asteroids: rocks, ship): an odd `every` shows both in turn.
 
     In each split the examples come in order of game, episode, frame. The id says so: "pong/e003/f00120" is
     120 emulator frames after the reset. A clip is a run of ids that differ by `every`.
@@ -46,6 +46,7 @@ class AtariFrames(PictureBuilder, skip_registration=True):
 
     name = "atari_frames"
     VERSION = tfds.core.Version("1.0.0")
+    native_size = (210, 160)
 
     def __init__(
         self,

@@ -1,7 +1,6 @@
 """A random player of Atari games, and the frames worth keeping of what it sees."""
 
 import io
-import itertools
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gv_jax.data.duplicates import Seen, is_plain
+from gv_jax.data.duplicates import Seen
 from gv_jax.errors import UserError
 
 HOLD = (4, 20)  # emulator frames for which an action is kept: long enough to get somewhere
@@ -84,24 +83,25 @@ def capture(game: str, wanted: Mapping[str, int], *, every: int, seed: int) -> l
     """
     player = Player(game, seed)
     seen = Seen()
+    seen.add(np.zeros_like(player.screen()))  # a black screen between two scenes is worth as little
     frames: list[Frame] = []
     lacking = dict(wanted)
     patience = PATIENCE * every * sum(wanted.values()) + len(wanted) * EPISODE
-    for episode in itertools.count():
-        if player.played >= patience or not any(lacking.values()):
-            return frames
+    episode = 0
+    while any(lacking.values()) and player.played < patience:
         split = max(lacking, key=lambda name: lacking[name] / wanted[name])
         for number in player.episode():
             if number < WARM_UP or number % every:
                 continue
             image = player.screen()
-            if is_plain(image) or not seen.is_new(image):
+            if not seen.is_new(image):
                 continue
             frames.append(Frame(game, episode, number, split, png(image)))
             lacking[split] -= 1
             if lacking[split] == 0:
                 break
-    raise AssertionError("itertools.count ended")
+        episode += 1
+    return frames
 
 
 def png(image: np.ndarray) -> bytes:

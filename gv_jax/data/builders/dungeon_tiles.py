@@ -80,8 +80,7 @@ DIGEST = "9925690725c4acd6a5f9686a06ce6c7651587135841dbc30f43e8d52fbb6d7ac"  # o
 
 
 class DungeonTiles(TileFolder, skip_registration=True):
-    """3,906 tiles of 32x32 RGBA in 15 classes; variants of a tile (wall1, wall2) stay on one side of the
-    split.
+    """3,906 tiles of 32x32 RGBA in 15 classes; variants of a tile (wall1, wall2) are never split up.
 
     Taken from the folder `path` (or root/dungeon_tiles) with the 15 class folders, whose files are called
     after the folder they come from, as in wall/dngn-wall-lab-lab_stone1.png. Or from the archive on GitHub: a
@@ -109,10 +108,8 @@ class DungeonTiles(TileFolder, skip_registration=True):
         tiles = read(archive)
         if Counter(kind for kind, _, _ in tiles) != COUNTS or digest(tiles) != DIGEST:
             raise UserError(f"{archive}: holds other tiles than those of {URL}. Remove it and start again.")
-        share = splits.shares(self.valid_share, self.test_share)
-        return self._divide(
-            [Picture(f"{kind}/{name}.png", self.fixed.index(kind), i) for kind, name, i in tiles], share
-        )
+        pictures = [Picture(f"{kind}/{name}", self.fixed.index(kind), image) for kind, name, image in tiles]
+        return self._divide(pictures, splits.shares(self.valid_share, self.test_share))
 
 
 def download(archive: Path) -> None:
@@ -128,9 +125,7 @@ def download(archive: Path) -> None:
     try:
         with urllib.request.urlopen(URL, timeout=30) as response, partial.open("wb") as file:
             total = int(response.headers.get("Content-Length") or 0) or None
-            with tqdm.wrapattr(
-                response, "read", total=total, desc="dungeon_tiles: download", delay=1
-            ) as source:
+            with tqdm.wrapattr(response, "read", total, desc="dungeon_tiles: download", delay=1) as source:
                 shutil.copyfileobj(source, file)
         partial.replace(archive)
     except (OSError, http.client.HTTPException) as error:
@@ -143,13 +138,11 @@ def download(archive: Path) -> None:
 
 
 def read(archive: Path) -> list[tuple[str, str, Image.Image]]:
-    """(class, name, RGBA picture) of the tiles that are in the set, sorted."""
+    """(class, name, RGBA picture) of the tiles that are in the set, by class and name."""
     try:
         tiles = sorted(_tiles(archive), key=lambda tile: tile[:2])
     except (tarfile.TarError, OSError, EOFError, SyntaxError, zlib.error) as error:
-        raise UserError(
-            f"{archive}: cannot be read to its end ({error}). Remove it and start again."
-        ) from error
+        raise UserError(f"{archive}: cannot be read whole ({error}). Remove it and start again.") from error
     first: dict[str, tuple[str, str, Image.Image]] = {}
     kinds: defaultdict[str, set[str]] = defaultdict(set)
     for tile in tiles:
@@ -168,7 +161,7 @@ def _tiles(archive: Path) -> Iterator[tuple[str, str, Image.Image]]:
                 continue
             with Image.open(io.BytesIO(file.read()), formats=["PNG"]) as image:
                 if image.size == (32, 32):
-                    yield kind, "-".join(place.with_suffix("").parts), image.convert("RGBA")
+                    yield kind, "-".join(place.parts), image.convert("RGBA")
 
 
 def visible(image: Image.Image) -> str:

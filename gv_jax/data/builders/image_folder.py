@@ -1,6 +1,7 @@
 """Any folder of pictures: root/<class>/* or root/{train,valid,test}/<class>/*."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -18,20 +19,18 @@ SPLIT_FOLDERS = {"train": "train", "valid": "valid", "val": "valid", "validation
 
 
 class ImageFolder(PictureBuilder, skip_registration=True):
-    """PNG, JPEG, BMP, GIF (first frame), WebP of any size; a folder for each class, deeper folders belong to
-    it.
+    """PNG, JPEG, BMP, GIF (first frame), WebP of any size, with a folder for each class, at any depth in it.
 
-    If all top folders with pictures are called train, valid (or val, validation) or test, and one is train,
-    they
-    are the splits: valid is taken from train if it is not among them, test may be missing. Otherwise the top
-    folders are the classes, and the split is made here: stratified, by seed. Nothing is ever written to the
-        folder.
+    If all top folders are called train, valid (val, validation) or test, and one is train, they are the
+    splits: valid is taken from train if it is not among them, and test may be missing. Otherwise the top
+    folders are the classes, and the split is made here, stratified and by seed. Nothing is ever written to
+    the folder.
 
     Args:
         group_pattern: regular expression searched in a file's name without suffix. Its first group `(...)`
-            says what the picture belongs to; pictures of one group stay on one side of the split, also across
-            classes. A file without a match stands alone, as all do for "". `^(.+?)\\d*$` holds wall1, wall2,
-            wall3 together.
+            says what the picture belongs to, and pictures of one group stay on one side of the split, also
+            across classes. A file without a match stands alone, as all do for "". With `^(.+?)\\d*$` wall1,
+            wall2 and wall3 stay together.
     """
 
     name = "image_folder"
@@ -39,16 +38,17 @@ class ImageFolder(PictureBuilder, skip_registration=True):
 
     def __init__(self, *, root: Path, path: str, group_pattern: str, **options):
         self.folder = Path(path).expanduser()
+        real = Path(os.path.realpath(self.folder))  # where Path.resolve would fail on a circle of links
+        if path and Path(os.path.realpath(root)).is_relative_to(real):
+            raise UserError(
+                f"{path}: the prepared data ({root}) would be written inside the folder of pictures. "
+                "Give another place with --config.data.root=DIR."
+            )
         self.pattern = _compiled(group_pattern)
         self.listing = read_listing(self.folder) if path and self.folder.is_dir() else Listing()
         self.members, self.strays = _layout(self.folder, self.listing)
         self.classes = self.find_classes(path)
         self.groups = {}
-        if Path(root).resolve().is_relative_to(self.folder.resolve()) and self.folder.is_dir():
-            raise UserError(
-                f"{path}: the prepared data ({root}) would be written inside the folder of pictures. "
-                "Give another place with --config.data.root=DIR."
-            )
         listed = hashlib.sha256()
         for file in self.listing.files:
             listed.update(f"{file.name}\0{file.size}\0{file.changed_ns}\n".encode())
@@ -56,7 +56,7 @@ class ImageFolder(PictureBuilder, skip_registration=True):
             root=root,
             path=path,
             shaped_by={
-                "folder": str(self.folder.resolve()),
+                "folder": str(real),
                 "files": listed.hexdigest(),
                 "folders": self.listing.folders,
                 "problems": [f"{place}: {why}" for place, why in self.listing.problems],
@@ -82,8 +82,8 @@ class ImageFolder(PictureBuilder, skip_registration=True):
         if len(found) < 2:
             what = f"only the class {found[0]!r}" if found else "no class folder with pictures in it"
             raise UserError(
-                f"{path}: holds {what}. Make two or more, one for each class, and put its pictures there ("
-                "PNG, JPEG, BMP, GIF or WebP)."
+                f"{path}: holds {what}. Make two or more, one for each class, and put its pictures there, "
+                "PNG, JPEG, BMP, GIF or WebP."
             )
         return tuple(found)
 
@@ -118,10 +118,11 @@ class ImageFolder(PictureBuilder, skip_registration=True):
         for name in self.listing.folders:
             if name not in full and len(PurePosixPath(name).parts) <= depth:
                 self.broken(self.folder / name, "is a folder without pictures")
-        unknown = {(split, name) for split, members in self.members.items() for name, _ in members}
-        for split, name in sorted(place for place in unknown if place[1] not in self.classes):
-            why = "is no class of train" if split else f"is none of the classes {', '.join(self.classes)}"
-            self.broken(self.folder / split / name, why)
+        every = [member for members in self.members.values() for member in members]
+        unknown = {PurePosixPath(file.name).parts[:depth] for name, file in every if name not in self.classes}
+        for parts in sorted(unknown):
+            why = "is none of the classes" if depth == 1 else "is not among the classes of train"
+            self.broken(self.folder.joinpath(*parts), f"{why} ({', '.join(self.classes)})")
 
     def _usable(self, members: list[tuple[str, Found]]) -> Iterator[Picture]:
         for name, file in tqdm(members, f"{self.name}: check", unit=" pictures", delay=1):
@@ -165,9 +166,7 @@ def _layout(folder: Path, listing: Listing) -> tuple[dict[str, list[tuple[str, F
     parts = [(PurePosixPath(file.name).parts, file) for file in listing.files]
     tops = sorted({names[0] for names, _ in parts if len(names) > 1})
     given = {top: SPLIT_FOLDERS[top.lower()] for top in tops if top.lower() in SPLIT_FOLDERS}
-    if "train" not in given.values() or (
-        len(given) == 1 and len(tops) > 1
-    ):  # a class may be called train or test
+    if "train" not in given.values() or len(given) == 1 < len(tops):  # a class may be called train or test
         given = {}
     elif len(given) < len(tops) or len(set(given.values())) < len(given):
         raise UserError(

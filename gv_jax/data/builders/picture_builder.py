@@ -39,8 +39,7 @@ class Picture:
 
 
 class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Examples {"image": PNG or JPEG of its own size and channels, "label": int, "id": text}, in the order
-    given.
+    """Examples {"image": PNG or JPEG of its own size and channels, "label": int, "id": text}, in given order.
 
     A subclass gives `name`, `VERSION`, `classes` (in the order of their labels), `groups` (class ->
     super-class, {} for none) and `pictures()`, all set before it calls `super().__init__`. Making a builder
@@ -107,7 +106,7 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Raises:
             UserError: in the other case; one line on what it is, why it is of no use, and what to do.
         """
-        line = " ".join(f"{what}: {why}".split())
+        line = f"{what}: {why}".replace("\n", "\\n")
         if not self.skip_broken:
             raise UserError(
                 f"{line}. Mend it, take it out, or skip such with --config.data.skip_broken=True."
@@ -128,6 +127,7 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 if not self.data_path.exists():
                     raise
             self.info.read_from_directory(self.data_dir)
+        self.notes.load_metadata(self.data_dir)
         self.skipped = list(self.notes["skipped"])
 
     def examples(self, split: str) -> Iterator[tuple[str, int, bytes]]:
@@ -151,7 +151,7 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return {split: self._generate_examples(pictures) for split, pictures in self.pictures().items()}
 
     def _generate_examples(self, pictures: Iterable[Picture]):
-        for index, picture in enumerate(pictures):
+        for index, picture in enumerate(tqdm(pictures, f"{self.name}: store", unit=" pictures", delay=1)):
             yield index, {"image": encoded(picture.image), "label": picture.label, "id": picture.id}
 
     def _generate_splits(self, dl_manager, download_config):
@@ -169,7 +169,7 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         sizes = []
 
         def records() -> Iterator[tuple[int, bytes]]:
-            for index, example in tqdm(examples, f"{self.name}: {split}", unit=" pictures", delay=1):
+            for index, example in examples:
                 record = serializer.serialize_example(FEATURES.encode_example(example))
                 sizes.append(len(record))
                 yield index, record

@@ -1,0 +1,254 @@
+"""What a classifier's answers come to: numbers, rows of predictions and figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gv_jax.data.dataset import Dataset, Split
+from gv_jax.evaluation import figures, metrics
+from gv_jax.evaluation.figures import BLUE, INK, RED, Exhibit
+from gv_jax.evaluation.gallery import Line, sheet
+
+PAIRS = 12  # rows of the table of what is taken for what
+SHOWN = 9  # pictures of a gallery
+AUGMENTED = 20  # training pictures after augmentation
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """results: what belongs into results.json. predictions: a row for every picture of every split,
+    {"id", "label", "predicted", "confidence", "split"}. main: the split that figures and per-class rows are of.
+    """
+
+    results: dict[str, Any]
+    predictions: list[dict[str, Any]]
+    main: str
+    dataset: Dataset
+    log_probabilities: dict[str, np.ndarray]
+
+    def draw(self, folder: Path, augmented: tuple[np.ndarray, np.ndarray] | None = None) -> list[Exhibit]:
+        """Writes the figures as PNGs into `folder`, which is made.
+
+        augmented: pictures as the network was trained on, float [0, 1] or uint8 [n h w c], and targets [n k].
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        names = figures.drawable(self.dataset.classes)
+        exhibits = [*self._matrices(folder), self._reliability(folder)]
+        for answer in (False, True):
+            for sure in (True, False):
+                exhibits += self._gallery(folder, names, right=answer, sure=sure)
+        exhibits.append(self._balance(folder))
+        if augmented is not None:
+            exhibits.append(draw_augmented(folder, names, *augmented))
+        return exhibits
+
+    def _matrices(self, folder: Path) -> list[Exhibit]:
+        matrix = np.array(self.results["confusion"])
+        normal = "Rows are true classes, columns what the network said; right answers lie on the diagonal."
+        plots = [
+            ("confusion", matrix, self.dataset.classes, False, "Confusion matrix", f"Pictures of the {self.main} "
+             f"split. {normal} Colours grow with the square root, so that rare mistakes show."),
+            ("confusion_normalised", metrics.normalised(matrix), self.dataset.classes, True,
+             "Confusion matrix, each row 100%", f"The same, in percent of each true class: the diagonal is the "
+             f"recall. A dark column beside the diagonal is a class that attracts others."),
+        ]  # fmt: skip
+        if "groups" in self.results:
+            groups = self.results["groups"]
+            shares = metrics.normalised(np.array(groups["confusion"]))
+            text = (
+                f"In percent of each true group, which is right for {groups['accuracy']:.1%} of the pictures. Of all mistakes, "
+                f"{groups['mistakes_within_share']:.1%} stay within the group and {groups['mistakes_across_share']:.1%} leave it."
+            )
+            plots.append(("confusion_groups", shares, groups["names"], True, "Confusion between groups", text))
+        exhibits = []
+        for name, values, labels, shares, title, caption in plots:
+            figures.save(figures.confusion(values, labels, shares), folder / f"{name}.png")
+            exhibits.append(Exhibit(folder / f"{name}.png", "mistakes", title, caption))
+        return exhibits
+
+    def _reliability(self, folder: Path) -> Exhibit:
+        table = self.results["calibration"]
+        figures.save(figures.reliability(table["bins"]), folder / "reliability.png")
+        caption = (
+            "Above: how often answers of a given confidence are right; bars below the dashed line mean that the "
+            f"network is surer than it should be. Below: how often each confidence occurs. Expected calibration "
+            f"error {table['ece']:.1%}."
+        )
+        return Exhibit(folder / "reliability.png", "results", "Can its confidence be trusted?", caption)
+
+    def _balance(self, folder: Path) -> Exhibit:
+        counts = {
+            name: np.bincount(split.labels, minlength=len(self.dataset.classes))
+            for name, split in self.dataset.splits.items()
+        }
+        figures.save(figures.balance(counts, self.dataset.classes), folder / "class_balance.png")
+        caption = "Pictures of each class in each split, in the order of the first; each split has its own scale."
+        return Exhibit(folder / "class_balance.png", "data", "Class balance", caption)
+
+    def _gallery(self, folder: Path, names: Sequence[str], right: bool, sure: bool) -> list[Exhibit]:
+        split, answers = self.dataset.splits[self.main], self.log_probabilities[self.main]
+        chosen = pick(answers, split.labels, right, sure)
+        if not len(chosen):
+            return []
+        captions = [caption(names, split.labels[index], answers[index]) for index in chosen]
+        name = f"{'sure' if sure else 'unsure'}_{'right' if right else 'wrong'}"
+        figures.save(sheet([split.images[index] for index in chosen], captions), folder / f"{name}.png")
+        title, text = GALLERIES[right, sure]
+        return [Exhibit(folder / f"{name}.png", "gallery", title, text, photos=True)]
+
+
+GALLERIES = {
+    (False, True): ("Sure and wrong", "The mistakes of highest confidence: the true class, below what the network "
+                    "said. Wrong labels and look-alikes gather here."),
+    (False, False): ("Unsure and wrong", "The mistakes of lowest confidence."),
+    (True, True): ("Sure and right", "The right answers of highest confidence, of as many classes as there are."),
+    (True, False): ("Unsure and right", "The right answers of lowest confidence: these were nearly missed."),
+}  # fmt: skip
+
+
+def assess(logits: Mapping[str, np.ndarray], dataset: Dataset) -> Assessment:
+    """Everything that follows from the outputs [n k] for each split of `dataset`, in the order of its pictures."""
+    answers = {name: metrics.log_softmax(values) for name, values in logits.items()}
+    main = next(name for name in ("test", "valid", "train") if name in answers)
+    labels, classes = dataset.splits[main].labels, len(dataset.classes)
+    matrix = metrics.confusion(labels, answers[main].argmax(1), classes)
+    frequent, log_shares = metrics.majority(dataset.splits["train"].labels, classes)
+    table = metrics.calibration(answers[main], labels)
+    baseline: dict[str, Any] = {"name": "majority class", "class": dataset.classes[frequent]}
+    results: dict[str, Any] = {"baseline": baseline}
+    for name, values in answers.items():
+        truth = dataset.splits[name].labels
+        ece = metrics.calibration(values, truth)["ece"]
+        results[name] = {"count": len(truth), **metrics.scores(values, truth), "ece": ece}
+        baseline[name] = metrics.floor_scores(log_shares, truth)
+    results["summary"] = summary(results, main, dataset, frequent)
+    results["main_split"] = main
+    results["per_class"] = class_rows(matrix, dataset)
+    results["mistakes"] = pair_rows(matrix, dataset.classes)
+    results["confusion"] = matrix.tolist()
+    results["calibration"] = table
+    if 1 < len(set(dataset.groups.values())) < classes:
+        results["groups"] = group_results(matrix, dataset)
+    rows = [row for name, values in answers.items() for row in prediction_rows(name, values, dataset)]
+    return Assessment(results, rows, main, dataset, answers)
+
+
+def summary(results: Mapping[str, Any], main: str, dataset: Dataset, frequent: int) -> str:
+    """The outcome in two sentences."""
+    count, accuracy = results[main]["count"], results[main]["accuracy"]
+    low, high = metrics.interval(accuracy, count)
+    floor = results["baseline"][main]["accuracy"]
+    return (
+        f"Tells {len(dataset.classes)} classes apart: right for {round(accuracy * count):,} of {count:,} pictures of the "
+        f"{main} split, {accuracy:.1%} (95% interval {100 * low:.1f} to {high:.1%}). "
+        f"Always answering “{dataset.classes[frequent]}”, the most frequent class in training, is right for {floor:.1%}."
+    )
+
+
+def class_rows(matrix: np.ndarray, dataset: Dataset) -> list[dict[str, Any]]:
+    """A row for every class, the lowest F1 first and classes without support last."""
+    each = metrics.per_class(matrix)
+    rows = [
+        {
+            "class": name,
+            "f1": float(each.f1[index]),
+            "precision": float(each.precision[index]),
+            "recall": float(each.recall[index]),
+            "support": int(each.support[index]),
+            **({"group": dataset.groups[name]} if dataset.groups else {}),
+        }
+        for index, name in enumerate(dataset.classes)
+    ]
+    return sorted(rows, key=lambda row: (row["support"] == 0, row["f1"]))
+
+
+def pair_rows(matrix: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """The commonest mistakes; `share` is of the true class."""
+    wrong = matrix - np.diag(matrix.diagonal())
+    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    pairs = [np.unravel_index(place, wrong.shape) for place in order]
+    return [
+        {
+            "true": classes[true],
+            "predicted": classes[said],
+            "count": int(wrong[true, said]),
+            "share": float(wrong[true, said] / matrix[true].sum()),
+        }
+        for true, said in pairs
+        if wrong[true, said]
+    ]
+
+
+def group_results(matrix: np.ndarray, dataset: Dataset) -> dict[str, Any]:
+    """Right groups, and where the mistakes go: shares of all mistakes that stay in the group or leave it."""
+    names, between = metrics.by_group(matrix, dataset.classes, dataset.groups)
+    total, right, right_group = matrix.sum(), matrix.trace(), between.trace()
+    wrong = max(total - right, 1)
+    return {
+        "names": list(names),
+        "accuracy": float(right_group / total),
+        "mistakes_within_share": float((right_group - right) / wrong),
+        "mistakes_across_share": float((total - right_group) / wrong),
+        "confusion": between.tolist(),
+    }
+
+
+def prediction_rows(split: str, answers: np.ndarray, dataset: Dataset) -> list[dict[str, Any]]:
+    """What was said about each picture of a split."""
+    part: Split = dataset.splits[split]
+    said = answers.argmax(1)
+    confidences = np.exp(answers.max(1))
+    return [
+        {
+            "id": identity,
+            "label": dataset.classes[label],
+            "predicted": dataset.classes[answer],
+            "confidence": round(float(confidence), 6),
+            "split": split,
+        }
+        for identity, label, answer, confidence in zip(part.ids, part.labels, said, confidences, strict=True)
+    ]
+
+
+def pick(answers: np.ndarray, labels: np.ndarray, right: bool, sure: bool) -> np.ndarray:
+    """Indices of up to `SHOWN` answers, most telling first; of sure right ones the surest of each class first."""
+    said, confidence = answers.argmax(1), answers.max(1)
+    order = np.argsort(-confidence if sure else confidence, kind="stable")
+    order = order[(said[order] == labels[order]) == right]
+    if right and sure:
+        rounds = np.zeros(len(order), int)
+        for name in np.unique(labels[order]):
+            mine = labels[order] == name
+            rounds[mine] = np.arange(mine.sum())
+        order = order[np.argsort(rounds, kind="stable")]
+    return order[:SHOWN]
+
+
+def caption(names: Sequence[str], label: int, answers: np.ndarray) -> list[Line]:
+    """The true class, and what was said instead or how sure it was."""
+    said = int(answers.argmax())
+    sure = f"{np.exp(answers[said]):.1%}"
+    verdict = Line("", BLUE, f"✓ {sure}") if said == label else Line(names[said], RED, f"✗ {sure} ")
+    return [Line(names[label], INK), verdict]
+
+
+def draw_augmented(folder: Path, names: Sequence[str], images: np.ndarray, targets: np.ndarray) -> Exhibit:
+    """A grid of the first pictures; a picture mixed of two classes names both."""
+    captions = []
+    for target in targets[:AUGMENTED]:
+        first, second = np.argsort(-target, kind="stable")[:2]
+        mixed = target[second] > 0.1 and target[first] < 0.85
+        captions.append(
+            [
+                Line(names[first], INK, f"{target[first]:.0%} " if mixed else ""),
+                Line(names[second], INK, f"{target[second]:.0%} ") if mixed else Line("", INK),
+            ]
+        )
+    if not any(lines[1].name for lines in captions):
+        captions = [lines[:1] for lines in captions]
+    figures.save(sheet(list(images[:AUGMENTED]), captions, columns=4), folder / "augmented.png")
+    caption = "A batch of training pictures as the network sees them, after augmentation, with their labels."
+    return Exhibit(folder / "augmented.png", "data", "Training pictures", caption, photos=True)

@@ -1,0 +1,197 @@
+"""report.html and report.md of a finished run, from what its folder holds; knows no task by name."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gv_jax.evaluation import figures
+from gv_jax.evaluation.figures import Exhibit
+from gv_jax.evaluation.page import Block, Card, Cell, Folded, Grid, Page, Section, Table, Text, to_html, to_markdown
+from gv_jax.evaluation.words import is_share, shown, title
+from gv_jax.training.run_folder import RunFolder, flat, write_text
+
+SPLITS = ("train", "valid", "test")
+SECTIONS = {  # of exhibits and tables, in their order
+    "learning": "Learning",
+    "results": "Results",
+    "mistakes": "Mistakes",
+    "classes": "Every class",
+    "gallery": "Gallery",
+    "data": "Data",
+}
+TABLES = {  # lists of rows in results.json: section and caption
+    "mistakes": ("mistakes", "What is taken for what most often; shares are of the true class."),
+    "per_class": ("classes", "Worst first. Precision: how many of the pictures that were given this name bear it. Recall: how "
+                  "many pictures of the class were found. F1: the harmonic mean of both. Support: pictures of the class."),
+}  # fmt: skip
+NOT_METRICS = {"step", "epoch", "images_per_second"}
+
+
+def write(
+    run: Path,
+    exhibits: Sequence[Exhibit],
+    skipped: Sequence[str] = (),
+    base: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes report.html and report.md into `run`, which holds results.json, config.json and metrics.jsonl.
+
+    exhibits: figures of this task; curves of what metrics.jsonl holds are added to figures/.
+    skipped: "file: why" of pictures that were left out. base: the config that differences are told from.
+    """
+    folder = RunFolder(run)
+    results = folder.results or {}
+    config = json.loads((run / "config.json").read_text("utf-8"))
+    everything = [*draw_curves(folder, results), *exhibits]
+    page = Page(
+        kicker=f"{title(results.get('task', 'run'))} · gv_jax",
+        title=f"{results.get('model', 'A model')} on {results.get('dataset', 'pictures')}",
+        lead=results.get("summary", ""),
+        facts=facts(results, config),
+        cards=cards(results),
+        sections=[*sections(results, everything, skipped), provenance(results, config, base)],
+    )
+    write_text(run / "report.html", to_html(page))
+    write_text(run / "report.md", to_markdown(page, run))
+
+
+def draw_curves(folder: RunFolder, results: Mapping[str, Any]) -> list[Exhibit]:
+    """Every metric in metrics.jsonl over the epochs."""
+    rows = folder.rows()
+    place = folder.path / "figures"
+    place.mkdir(exist_ok=True)
+    names = dict.fromkeys(name for row in rows for name, value in row.items() if isinstance(value, int | float))
+    exhibits = []
+    for name in names:
+        if name in NOT_METRICS:
+            continue
+        floor = results.get("baseline", {}).get("valid", {}).get(name)
+        best = results.get("training", {}).get("best_step")
+        figures.save(figures.curves(rows, name, floor, best), place / f"curve_{name}.png")
+        compared = {row["split"] for row in rows if name in row}
+        caption = "By epoch."
+        if len(compared) > 1:
+            caption = "By epoch; training is measured on the go, with augmentation and dropout."
+        if floor is not None:
+            caption += f" Dotted: the floor on valid, {shown(name, floor)}."
+        exhibits.append(Exhibit(place / f"curve_{name}.png", "learning", title(name), caption))
+    return exhibits
+
+
+def facts(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """What one asks first: how large, how long, on what."""
+    found = []
+    counts = results.get("parameters", {})
+    if counts:
+        trained = counts.get("trainable", counts["total"])
+        rest = "" if trained == counts["total"] else f", {trained:,} of them trained"
+        found.append(f"{counts['total']:,} parameters{rest}")
+    sizes = [f"{results[split]['count']:,} {split}" for split in SPLITS if "count" in results.get(split, {})]
+    if sizes:
+        found.append(f"pictures: {', '.join(sizes)}")
+    if "train_s" in results.get("timing", {}):
+        found.append(f"trained for {shown('train_s', results['timing']['train_s'])}")
+    if config.get("device"):
+        found.append(f"on {config['device']}")
+    return [*found, f"seed {config.get('seed', results.get('seed'))}"]
+
+
+def main_split(results: Mapping[str, Any]) -> str | None:
+    """The split that a run is judged by."""
+    return next((name for name in reversed(SPLITS) if name in results), None)
+
+
+def cards(results: Mapping[str, Any]) -> list[Card]:
+    """The first four metrics that have a floor, beside it."""
+    split = main_split(results)
+    baseline = results.get("baseline", {})
+    floors = baseline.get(split, {})
+    found = []
+    for name in [name for name in results.get(split, {}) if name in floors][:4]:
+        value, floor = results[split][name], floors[name]
+        shares = (value, floor) if is_share(name) else (None, None)
+        text = f"floor {shown(name, floor)}, {baseline.get('name', 'baseline')}"
+        found.append(Card(f"{title(name)}, {split}", shown(name, value), text, *shares))
+    return found
+
+
+def sections(results: Mapping[str, Any], exhibits: Sequence[Exhibit], skipped: Sequence[str]) -> list[Section]:
+    """Figures and tables under their headings, in the order of SECTIONS, then what belongs to none of them."""
+    names = dict.fromkeys([*SECTIONS, *(exhibit.section for exhibit in exhibits)])
+    found = []
+    for name in names:
+        items: list[Exhibit | Table] = [metrics_table(results)] if name == "results" else []
+        items += [exhibit for exhibit in exhibits if exhibit.section == name]
+        for key, rows in results.items():
+            section, caption = TABLES.get(key, ("results", title(key)))
+            if section == name and is_table(rows):
+                items.append(rows_table(rows, caption))
+        blocks: list[Block] = [Grid(items)] if items else []
+        if name == "data" and skipped:
+            blocks.append(Folded(f"{len(skipped):,} files were left out", "\n".join(skipped)))
+        if blocks:
+            found.append(Section(SECTIONS.get(name, title(name)), blocks))
+    return found
+
+
+def is_table(value: Any) -> bool:
+    """Whether `value` is a list of rows."""
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def metrics_table(results: Mapping[str, Any]) -> Table:
+    """Every metric of every split, and the floor on the one that counts."""
+    split, baseline = main_split(results), results.get("baseline", {})
+    columns = {title(name): results[name] for name in SPLITS if name in results}
+    if split in baseline:
+        columns[f"Floor, {split}"] = baseline[split]
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    rows = [
+        [Cell(title(name)), *(Cell(shown(name, column.get(name)), number=True) for column in columns.values())]
+        for name in names
+    ]
+    caption = "Means over all pictures of a split, with the weights that were kept."
+    if split in baseline:
+        named = f" ({baseline['class']})" if "class" in baseline else ""
+        caption += f" Floor: {baseline.get('name', 'no learning at all')}{named}."
+    return Table(("Metric", *columns), rows, caption)
+
+
+def rows_table(rows: Sequence[Mapping[str, Any]], caption: str) -> Table:
+    """Rows as they are in results.json."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = []
+    for row in rows:
+        values = [(name, row.get(name)) for name in names]
+        cells.append([
+            Cell(shown(name, value), isinstance(value, int | float), value if is_share(name) else None)
+            for name, value in values
+        ])  # fmt: skip
+    return Table([title(name) for name in names], cells, caption)
+
+
+def provenance(results: Mapping[str, Any], config: Mapping[str, Any], base: Mapping[str, Any] | None) -> Section:
+    """What it takes to do it again."""
+    here = flat(config.get("config", {}))
+    timing = results.get("timing", {})
+    tables = []
+    if base is not None:
+        default = flat(json.loads(json.dumps(base)))
+        changed = [name for name in here if here[name] != default.get(name)]
+        rows = [[Cell(name), Cell(value_text(default.get(name))), Cell(value_text(here[name]))] for name in changed]
+        tables.append(Table(("Field", "Default", "Here"), rows, "Where the configuration differs from the defaults."))
+    if timing:
+        rows = [[Cell(title(name)), Cell(shown(name, value), number=True)] for name, value in timing.items()]
+        tables.append(Table(("Cost", ""), rows))
+    whole = Folded("The whole configuration", "\n".join(f"{name} = {value_text(here[name])}" for name in here))
+    versions = ", ".join(f"{name} {version}" for name, version in config.get("versions", {}).items() if version)
+    commit = f" Commit {config['git_commit'][:12]}." if config.get("git_commit") else ""
+    command = Text(shlex.join(config.get("command", [])), code=True)
+    grid = [Grid(tables)] if len(tables) > 1 else tables
+    return Section("How it was run", [command, *grid, whole, Text(f"{versions}.{commit}")])
+
+
+def value_text(value: Any) -> str:
+    """A configuration's value as it would be typed; a dash for no such field."""
+    return "–" if value is None else json.dumps(value, ensure_ascii=False)
