@@ -35,11 +35,8 @@ def get_config() -> ConfigDict:
                 "learning_rate": 1e-3,  # the highest of the schedule
                 "schedule": "one_cycle",  # constant, cosine, one_cycle or step
                 "warmup_epochs": 0.0,  # linear rise to the learning rate before a constant, cosine or step schedule
-                "decay_at": (
-                    0.5,
-                    0.75,
-                ),  # of a step schedule: shares of the training at which the rate is multiplied …
-                "decay_rate": 0.1,  # … by this
+                "decay_at": (0.5, 0.75),  # of a step schedule: shares of the training at which the rate …
+                "decay_rate": 0.1,  # … is multiplied by this
                 "momentum": 0.9,  # of sgd
                 "weight_decay": 0.0,  # not on norms and biases; decoupled in adamw, L2 in adam and sgd
                 "clip_norm": 0.0,  # largest global norm of a gradient
@@ -89,7 +86,7 @@ def data() -> dict:
             "label": "game",  # game, or genre: then whole games are held out
         },
         "image_folder": {
-            "group_pattern": "",  # regular expression: files whose names have the same match stay in one split
+            "group_pattern": "",  # regular expression: its first group (...) in a file's name says what a picture belongs to
         },
         "n64_textures": {},
         "dungeon_tiles": {},

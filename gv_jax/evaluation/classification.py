@@ -14,7 +14,7 @@ from gv_jax.evaluation.gallery import Line, sheet
 
 PAIRS = 12  # rows of the table of what is taken for what
 SHOWN = 9  # pictures of a gallery
-AUGMENTED = 20  # training pictures after augmentation
+AUGMENTED = 16  # training pictures after augmentation
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Assessment:
             ("confusion", matrix, self.dataset.classes, False, "Confusion matrix", f"Pictures of the {self.main} "
              f"split. {normal} Colours grow with the square root, so that rare mistakes show."),
             ("confusion_normalised", metrics.normalised(matrix), self.dataset.classes, True,
-             "Confusion matrix, each row 100%", f"The same, in percent of each true class: the diagonal is the "
-             f"recall. A dark column beside the diagonal is a class that attracts others."),
+             "Confusion matrix, each row 100%", "The same, in percent of each true class: the diagonal is the "
+             "recall. A dark column beside the diagonal is a class that attracts others."),
         ]  # fmt: skip
         if "groups" in self.results:
             groups = self.results["groups"]
@@ -62,7 +62,9 @@ class Assessment:
                 f"In percent of each true group, which is right for {groups['accuracy']:.1%} of the pictures. Of all mistakes, "
                 f"{groups['mistakes_within_share']:.1%} stay within the group and {groups['mistakes_across_share']:.1%} leave it."
             )
-            plots.append(("confusion_groups", shares, groups["names"], True, "Confusion between groups", text))
+            plots.append(
+                ("confusion_groups", shares, groups["names"], True, "Confusion between groups", text)
+            )
         exhibits = []
         for name, values, labels, shares, title, caption in plots:
             figures.save(figures.confusion(values, labels, shares), folder / f"{name}.png")
@@ -85,7 +87,9 @@ class Assessment:
             for name, split in self.dataset.splits.items()
         }
         figures.save(figures.balance(counts, self.dataset.classes), folder / "class_balance.png")
-        caption = "Pictures of each class in each split, in the order of the first; each split has its own scale."
+        caption = (
+            "Pictures of each class in each split, in the order of the first; each split has its own scale."
+        )
         return Exhibit(folder / "class_balance.png", "data", "Class balance", caption)
 
     def _gallery(self, folder: Path, names: Sequence[str], right: bool, sure: bool) -> list[Exhibit]:

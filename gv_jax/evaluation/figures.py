@@ -1,11 +1,9 @@
-"""Plots in one quiet style: readable in grey, by the colour-blind, and on a phone. Sizes in inches and points.
+"""Plots in one quiet style: readable in grey, by the colour-blind, and on a phone. Inches and points.
 
-Every function returns a matplotlib Figure that nothing else holds; `save` writes it. Names of classes may be long and
-in any script: they come out shortened, and with a box for every letter that no installed font has.
+Every function returns a matplotlib Figure that nothing else holds; `save` writes it. Names of classes may be
+long and in any script: they come out shortened, with a box for every letter that no installed font has.
 """
 
-import functools
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,24 +12,21 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
-from PIL import ImageFont
 
+from gv_jax.evaluation.lettering import drawable, families, shortened, width_of
 from gv_jax.evaluation.words import is_share, title
 
 WIDTH = 3.7  # of a plain figure: a phone's screen
 DPI = 192
 INK, MUTED, RULE = "#1f2733", "#5b6675", "#d9dee5"
-BLUE, ORANGE, RED = "#1665a8", "#c07512", "#b3400f"
+BLUE, ORANGE, RED, PALE = "#1665a8", "#c07512", "#b3400f", "#7fa8cc"
 SPLITS = {"train": (MUTED, (0, (4, 1.5))), "valid": (BLUE, "-"), "test": (ORANGE, (0, (1, 1)))}
 SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#d3e3f3", "#7fb0da", "#1f6db3", "#08305f"])
-FALLBACKS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Droid Sans Fallback", "Hiragino Sans", "Yu Gothic", "Malgun Gothic")
 STYLE = {
-    "font.family": ["DejaVu Sans"],
     "font.size": 8,
     "text.color": INK,
     "text.usetex": False,
@@ -65,7 +60,7 @@ STYLE = {
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A picture file of a run and what a report says about it; `photos`: its colours are not to be touched."""
+    """A picture file of a run and what a report says of it; `photos`: its colours are not to be touched."""
 
     file: Path
     section: str
@@ -77,7 +72,7 @@ class Exhibit:
 @contextmanager
 def style() -> Iterator[None]:
     """The style, inside of this only; also a decorator."""
-    with matplotlib.rc_context({**STYLE, "font.family": list(families()[0])}):
+    with matplotlib.rc_context({**STYLE, "font.family": list(families())}):
         yield
 
 
@@ -85,47 +80,6 @@ def style() -> Iterator[None]:
 def save(figure: Figure, file: Path) -> None:
     """Writes a PNG."""
     figure.savefig(file, dpi=DPI)
-
-
-@functools.cache
-def families() -> tuple[tuple[str, ...], frozenset[int]]:
-    """Fonts to draw with, the first that has a letter draws it, and the letters that they have together."""
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    names = ("DejaVu Sans", *(name for name in FALLBACKS if name in installed))
-    files = [font_manager.findfont(name) for name in names]
-    return names, frozenset().union(*(font_manager.get_font(file).get_charmap() for file in files))
-
-
-def drawable(names: Sequence[str]) -> list[str]:
-    """`names` on one line each with letters that can be drawn; a name that lost letters tells its place instead."""
-    letters = families()[1]
-    texts = []
-    for place, name in enumerate(names, 1):
-        flat = " ".join(unicodedata.normalize("NFC", name).split())
-        text = "".join(letter if ord(letter) in letters else "□" for letter in flat)
-        texts.append(text if text == flat else f"{text} (no. {place})")
-    return texts
-
-
-@functools.cache
-def ruler(points: float) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), points * 20)
-
-
-def width_of(text: str, points: float) -> float:
-    """Inches that `text` takes."""
-    return ruler(points).getlength(text) / 20 / 72
-
-
-def shortened(text: str, points: float, inches: float) -> str:
-    """`text` without so much of its middle that it fits."""
-    if width_of(text, points) <= inches:
-        return text
-    for kept in range(len(text) - 1, 1, -1):
-        short = text[: (kept + 1) // 2].rstrip() + "…" + text[len(text) - kept // 2 :].lstrip()
-        if width_of(short, points) <= inches:
-            return short
-    return "…"
 
 
 def axes_in(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
@@ -138,26 +92,26 @@ def axes_in(figure: Figure, left: float, bottom: float, width: float, height: fl
 def curves(
     rows: Sequence[Mapping[str, Any]], metric: str, floor: float | None = None, best_step: int | None = None
 ) -> Figure:
-    """`metric` of every split over epochs, from the rows of metrics.jsonl; the epoch of `best_step` is marked.
+    """`metric` of every split over epochs, from rows of metrics.jsonl; the epoch of `best_step` is marked.
 
     The axis is logarithmic where positive numbers span a factor of 20, but not for shares and learning rates.
     """
     figure = Figure((WIDTH, 2.5))
     axes = axes_in(figure, 0.68, 0.42, WIDTH - 0.78, 1.76)
-    named = [row for row in rows if metric in row]
-    for split in dict.fromkeys(row["split"] for row in named):
-        line = [(row["epoch"], row[metric]) for row in named if row["split"] == split]
+    rows = [row for row in rows if metric in row]
+    for split in dict.fromkeys(row["split"] for row in rows):
+        mine = [row for row in rows if row["split"] == split]
+        epochs, values = [row["epoch"] for row in mine], [row[metric] for row in mine]
         colour, dashes = SPLITS.get(split, (INK, "-"))
-        axes.plot(*zip(*line, strict=True), color=colour, ls=dashes, marker="." if len(line) < 3 else "", label=split)
-    best = [row for row in named if row["split"] == "valid" and row["step"] == best_step]
+        axes.plot(epochs, values, color=colour, ls=dashes, marker="" if len(mine) > 2 else ".", label=split)
+    best = [row for row in rows if row["split"] == "valid" and row["step"] == best_step]
     if best:
         epoch, value = best[0]["epoch"], best[0][metric]
         axes.axvline(epoch, color=RULE, lw=0.8, zorder=0)
         axes.plot(epoch, value, "o", color=BLUE, ms=5, mec="white", label=f"kept: epoch {epoch:,}")
     if floor is not None:
         axes.axhline(floor, color=ORANGE, lw=1, ls=(0, (1, 1.5)), label="floor")
-    values = [row[metric] for row in named]
-    low, high = min(values), max(values)
+    low, high = min(row[metric] for row in rows), max(row[metric] for row in rows)
     if is_share(metric):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     elif metric != "learning_rate" and low > 0 and high / low >= 20:
@@ -167,20 +121,22 @@ def curves(
         axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(title(metric).lower() if metric.islower() else metric)
+    axes.set_ylabel(title(metric))
     axes.grid(axis="y")
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.06, 1.0), ncols=4, handlelength=1.4, handletextpad=0.5, columnspacing=1)
+    corner = {"loc": "lower left", "bbox_to_anchor": (-0.06, 1.0)}
+    axes.legend(**corner, ncols=4, handlelength=1.4, handletextpad=0.5, columnspacing=1)
     return figure
 
 
 @style()
 def confusion(matrix: np.ndarray, names: Sequence[str], shares: bool = False) -> Figure:
-    """A confusion matrix [k k], true classes in rows; `shares`: its rows are shares of 1, written in percents.
+    """A confusion matrix [k k], true classes in rows; `shares`: its rows are shares of 1, shown in percent.
 
-    Colours of counts grow with their square root, so that rare mistakes show. Numbers appear where they can be read.
+    Colours of counts grow with their square root, so that rare mistakes show. Numbers only where they can be
+    read, else a scale.
     """
     count = len(names)
-    cell = min(max(3.6 / count, 0.17), 0.6, 12 / count)
+    cell = min(max(3.6 / count, 0.17), 0.5, 12 / count)
     points = 8 if count <= 10 else 7 if count <= 20 else 6.5
     texts = [shortened(name, points, 1.1) for name in drawable(names)]
     longest = max(width_of(text, points) for text in texts)
@@ -194,32 +150,40 @@ def confusion(matrix: np.ndarray, names: Sequence[str], shares: bool = False) ->
     image = axes.imshow(values, cmap=SHADES, norm=norm, interpolation="nearest")
     axes.set_xlabel("predicted", labelpad=2 if slanted else 5)
     axes.set_ylabel("true", labelpad=2)
-    shown = range(0, count, max(1, round(0.12 / cell)))
-    axes.set_yticks(shown, [texts[index] for index in shown], fontsize=points)
     turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    shown = range(0, count, max(1, round(0.12 / cell)))
     axes.set_xticks(shown, [texts[index] for index in shown], fontsize=points, **turned)
+    axes.set_yticks(shown, [texts[index] for index in shown], fontsize=points)
     axes.tick_params(length=0, pad=2)
+    axes.spines[:].set_visible(False)
     if cell > 0.05:
         lines = np.arange(count + 1) - 0.5
         axes.hlines(lines, -0.5, count - 0.5, color=RULE, lw=0.4, clip_on=False)
         axes.vlines(lines, -0.5, count - 0.5, color=RULE, lw=0.4, clip_on=False)
-    axes.spines[:].set_visible(False)
     if size:
-        for row, column in zip(*np.nonzero(np.round(values)), strict=True):
-            value = values[row, column]
-            colour = "white" if norm(value) > 0.55 else INK
-            axes.text(column, row, f"{value:.0f}", fontsize=size, color=colour, ha="center", va="center_baseline")
+        write_cells(axes, values, size, norm)
     else:
         scale = axes_in(figure, left + side + 0.1, bottom + side - min(side, 2), 0.1, min(side, 2))
-        figure.colorbar(image, cax=scale, label="%" if shares else "count").outline.set_visible(False)  # pyright: ignore
+        figure.colorbar(image, cax=scale, label="%" if shares else "count")
+        scale.spines[:].set_visible(False)
     return figure
 
 
 def legible(values: np.ndarray, cell: float) -> float:
-    """Points in which the widest of `values` fits a cell; 0 where that is too small to read."""
+    """Points in which the widest of `values` fits a cell of so many inches; 0 where that is too small to read."""
     widest = f"{values.max():.0f}"
-    sizes = [size for size in (7.5, 7.0, 6.5, 6.0, 5.5) if width_of(widest, size) <= cell * 0.86 and size / 72 <= cell * 0.6]
-    return sizes[0] if sizes else 0
+    for size in (7.5, 7.0, 6.5, 6.0, 5.5):
+        if width_of(widest, size) <= cell * 0.86 and size / 72 <= cell * 0.6:
+            return size
+    return 0
+
+
+def write_cells(axes: Axes, values: np.ndarray, size: float, norm: PowerNorm) -> None:
+    """Every number that doesn't round to 0, in its cell; white on dark."""
+    place = {"ha": "center", "va": "center_baseline"}
+    for row, column in np.argwhere(np.round(values)):
+        colour = "white" if norm(values[row, column]) > 0.6 else INK
+        axes.text(column, row, f"{values[row, column]:.0f}", fontsize=size, color=colour, **place)
 
 
 @style()
@@ -231,16 +195,19 @@ def balance(counts: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
     texts = drawable(names)
     texts = [shortened(texts[index], 7, 1.05) for index in order]
     left, height = 0.12 + max(width_of(text, 7) for text in texts), 0.165 * len(order)
-    figure = Figure((WIDTH, height + 0.42))
     step = (WIDTH - left - 0.02) / len(counts)
+    figure = Figure((WIDTH, height + 0.42))
     for place, (split, numbers) in enumerate(counts.items()):
         axes = axes_in(figure, left + place * step, 0.08, step - 0.06, height)
-        axes.barh(range(len(order)), numbers[order], height=0.72, color="#7fa8cc")
+        axes.barh(range(len(order)), numbers[order], height=0.72, color=PALE)
         for row, value in enumerate(numbers[order]):
-            axes.text(value, row, f" {value:,}", fontsize=6.5, va="center_baseline", color=INK if value else RED)
-        axes.set_xlim(0, max(numbers.max(), 1) * (1 + 0.42 / (step - 0.06) * 1.25))
+            colour = INK if value else RED
+            axes.text(value, row, f" {value:,}", fontsize=6.5, va="center_baseline", color=colour)
+        most = max(int(numbers.max()), 1)
+        room = 1 - (width_of(f" {most:,}", 6.5) + 0.04) / (step - 0.06)  # share that bars may take
+        axes.set_xlim(0, most / max(room, 0.1))
         axes.set_ylim(len(order) - 0.5, -0.5)
-        axes.set_title(f"{split}  {numbers.sum():,}", loc="left", fontsize=8, pad=4, color=INK)
+        axes.set_title(f"{split}  {numbers.sum():,}", loc="left", fontsize=8, pad=4)
         axes.set_xticks([])
         axes.set_yticks(range(len(order)), texts if place == 0 else [""] * len(order), fontsize=7)
         axes.tick_params(length=0, pad=3)
@@ -250,21 +217,23 @@ def balance(counts: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
 
 @style()
 def reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
-    """Accuracy over confidence and the confidences' histogram, from the bins of `metrics.calibration`."""
+    """Accuracy over confidence and the histogram of confidences, from the bins of `metrics.calibration`."""
     figure = Figure((WIDTH, 3.3))
     upper = axes_in(figure, 0.6, 1.22, WIDTH - 0.78, 1.82)
     lower = axes_in(figure, 0.6, 0.42, WIDTH - 0.78, 0.62)
     filled = [row for row in bins if row["count"]]
-    edges, width = [row["from"] for row in filled], bins[0]["to"] - bins[0]["from"]
-    upper.bar(edges, [row["accuracy"] for row in filled], width, align="edge", color="#a9cbe8", ec=BLUE, lw=0.6)
-    upper.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=(0, (4, 1.5)), label="confidence = accuracy")
-    places = [row["confidence"] for row in filled]
-    upper.plot(places, [row["accuracy"] for row in filled], "o", color=BLUE, ms=3, mec="white", mew=0.5, clip_on=False)
-    upper.set_ylabel("accuracy")
-    upper.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), handlelength=1.8)
-    upper.set_ylim(0, 1)
     total = sum(row["count"] for row in bins)
-    lower.bar(edges, [row["count"] / total for row in filled], width, align="edge", color=MUTED, ec="white", lw=0.6)
+    accuracies, confidences = [row["accuracy"] for row in filled], [row["confidence"] for row in filled]
+    bars = {"width": bins[0]["to"] - bins[0]["from"], "align": "edge", "lw": 0.6}
+    edges = [row["from"] for row in filled]
+    upper.bar(edges, accuracies, **bars, color="#a9cbe8", ec=BLUE)
+    upper.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=(0, (4, 1.5)), label="confidence = accuracy")
+    upper.plot(confidences, accuracies, "o", color=BLUE, ms=3, mec="white", mew=0.5, clip_on=False)
+    upper.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), handlelength=1.8)
+    upper.set_ylabel("accuracy")
+    upper.set_ylim(0, 1)
+    upper.tick_params(labelbottom=False)
+    lower.bar(edges, [row["count"] / total for row in filled], **bars, color=MUTED, ec="white")
     lower.set_ylabel("share")
     lower.set_xlabel("confidence")
     lower.yaxis.set_major_locator(MaxNLocator(2))
@@ -274,5 +243,4 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, 0))
     figure.align_ylabels((upper, lower))
-    upper.tick_params(labelbottom=False)
     return figure

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-from gv_jax.evaluation.figures import DPI, RULE, WIDTH, shortened, style, width_of
+from gv_jax.evaluation.figures import DPI, RULE, WIDTH, style
+from gv_jax.evaluation.lettering import shortened, width_of
 
 GAP, LINE = 0.1, 0.135  # inches between pictures, and of a line of text
 POINTS = 7
@@ -46,7 +47,9 @@ def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
 def checkerboard(width: int, height: int) -> Image.Image:
     """Where nothing is: squares that no picture is likely to have of itself."""
     rows, columns = np.arange(height)[:, None] // SQUARE, np.arange(width)[None] // SQUARE
-    return Image.fromarray(np.where(((rows + columns) % 2 == 0)[..., None], LIGHT, DARK).astype(np.uint8)).convert("RGBA")
+    return Image.fromarray(
+        np.where(((rows + columns) % 2 == 0)[..., None], LIGHT, DARK).astype(np.uint8)
+    ).convert("RGBA")
 
 
 @style()

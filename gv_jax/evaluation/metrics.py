@@ -65,7 +65,9 @@ def scores(log_probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float
     count, classes = log_probabilities.shape
     of_label = log_probabilities[np.arange(count), labels]
     ahead = log_probabilities > of_label[:, None]
-    ties_before = (log_probabilities == of_label[:, None]) & (np.arange(classes) < np.asarray(labels)[:, None])
+    ties_before = (log_probabilities == of_label[:, None]) & (
+        np.arange(classes) < np.asarray(labels)[:, None]
+    )
     rank = (ahead | ties_before).sum(1)
     matrix = confusion(labels, log_probabilities.argmax(1), classes)
     each = per_class(matrix)

@@ -8,7 +8,19 @@ from typing import Any
 
 from gv_jax.evaluation import figures
 from gv_jax.evaluation.figures import Exhibit
-from gv_jax.evaluation.page import Block, Card, Cell, Folded, Grid, Page, Section, Table, Text, to_html, to_markdown
+from gv_jax.evaluation.page import (
+    Block,
+    Card,
+    Cell,
+    Folded,
+    Grid,
+    Page,
+    Section,
+    Table,
+    Text,
+    to_html,
+    to_markdown,
+)
 from gv_jax.evaluation.words import is_share, shown, title
 from gv_jax.training.run_folder import RunFolder, flat, write_text
 
@@ -61,7 +73,9 @@ def draw_curves(folder: RunFolder, results: Mapping[str, Any]) -> list[Exhibit]:
     rows = folder.rows()
     place = folder.path / "figures"
     place.mkdir(exist_ok=True)
-    names = dict.fromkeys(name for row in rows for name, value in row.items() if isinstance(value, int | float))
+    names = dict.fromkeys(
+        name for row in rows for name, value in row.items() if isinstance(value, int | float)
+    )
     exhibits = []
     for name in names:
         if name in NOT_METRICS:
@@ -116,7 +130,9 @@ def cards(results: Mapping[str, Any]) -> list[Card]:
     return found
 
 
-def sections(results: Mapping[str, Any], exhibits: Sequence[Exhibit], skipped: Sequence[str]) -> list[Section]:
+def sections(
+    results: Mapping[str, Any], exhibits: Sequence[Exhibit], skipped: Sequence[str]
+) -> list[Section]:
     """Figures and tables under their headings, in the order of SECTIONS, then what belongs to none of them."""
     names = dict.fromkeys([*SECTIONS, *(exhibit.section for exhibit in exhibits)])
     found = []
@@ -148,7 +164,10 @@ def metrics_table(results: Mapping[str, Any]) -> Table:
         columns[f"Floor, {split}"] = baseline[split]
     names = dict.fromkeys(name for column in columns.values() for name in column)
     rows = [
-        [Cell(title(name)), *(Cell(shown(name, column.get(name)), number=True) for column in columns.values())]
+        [
+            Cell(title(name)),
+            *(Cell(shown(name, column.get(name)), number=True) for column in columns.values()),
+        ]
         for name in names
     ]
     caption = "Means over all pictures of a split, with the weights that were kept."
@@ -171,7 +190,9 @@ def rows_table(rows: Sequence[Mapping[str, Any]], caption: str) -> Table:
     return Table([title(name) for name in names], cells, caption)
 
 
-def provenance(results: Mapping[str, Any], config: Mapping[str, Any], base: Mapping[str, Any] | None) -> Section:
+def provenance(
+    results: Mapping[str, Any], config: Mapping[str, Any], base: Mapping[str, Any] | None
+) -> Section:
     """What it takes to do it again."""
     here = flat(config.get("config", {}))
     timing = results.get("timing", {})
@@ -179,13 +200,22 @@ def provenance(results: Mapping[str, Any], config: Mapping[str, Any], base: Mapp
     if base is not None:
         default = flat(json.loads(json.dumps(base)))
         changed = [name for name in here if here[name] != default.get(name)]
-        rows = [[Cell(name), Cell(value_text(default.get(name))), Cell(value_text(here[name]))] for name in changed]
-        tables.append(Table(("Field", "Default", "Here"), rows, "Where the configuration differs from the defaults."))
+        rows = [
+            [Cell(name), Cell(value_text(default.get(name))), Cell(value_text(here[name]))]
+            for name in changed
+        ]
+        tables.append(
+            Table(("Field", "Default", "Here"), rows, "Where the configuration differs from the defaults.")
+        )
     if timing:
         rows = [[Cell(title(name)), Cell(shown(name, value), number=True)] for name, value in timing.items()]
         tables.append(Table(("Cost", ""), rows))
-    whole = Folded("The whole configuration", "\n".join(f"{name} = {value_text(here[name])}" for name in here))
-    versions = ", ".join(f"{name} {version}" for name, version in config.get("versions", {}).items() if version)
+    whole = Folded(
+        "The whole configuration", "\n".join(f"{name} = {value_text(here[name])}" for name in here)
+    )
+    versions = ", ".join(
+        f"{name} {version}" for name, version in config.get("versions", {}).items() if version
+    )
     commit = f" Commit {config['git_commit'][:12]}." if config.get("git_commit") else ""
     command = Text(shlex.join(config.get("command", [])), code=True)
     grid = [Grid(tables)] if len(tables) > 1 else tables

@@ -2,7 +2,15 @@
 
 from typing import Any
 
-SHARES = {"accuracy", "precision", "recall", "f1", "share", "ece", "confidence"}  # last words of names of shares of 1
+SHARES = {
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "share",
+    "ece",
+    "confidence",
+}  # last words of names of shares of 1
 SPECIAL = {"top5": "top-5", "f1": "F1", "ece": "ECE", "psnr": "PSNR", "ssim": "SSIM", "mse": "MSE"}
 UNITS = {"s": "", "mb": ""}  # last words of names that `shown` turns into a unit behind the number
 

@@ -8,6 +8,7 @@ from flax import nnx
 
 from gv_jax.errors import UserError, unknown
 from gv_jax.models.cnn import Baseline, Sequential, SharedNet, TwoLayer
+from gv_jax.models.inception import Inception
 from gv_jax.models.resnet import BottleneckUnit, ResidualUnit, ResNet
 
 MODELS = {
@@ -15,6 +16,7 @@ MODELS = {
     "sequential": Sequential,
     "two_layer": TwoLayer,
     "shared_net": SharedNet,
+    "inception": Inception,
     "resnet18": partial(ResNet, (2, 2, 2, 2), ResidualUnit),
     "resnet34": partial(ResNet, (3, 4, 6, 3), ResidualUnit),
     "resnet50": partial(ResNet, (3, 4, 6, 3), BottleneckUnit),

@@ -1,7 +1,76 @@
-"""temporary"""
+"""A model as a table: every layer that it calls, in order, with the shape that comes out and its parameters."""
+
+from collections.abc import Iterator
+from typing import Any
+
 import jax
+import jax.numpy as jnp
+import numpy as np
 from flax import nnx
-def counts(model):
-    p=sum(a.size for a in jax.tree.leaves(nnx.state(model, nnx.Param))); s=sum(a.size for a in jax.tree.leaves(nnx.state(model, nnx.BatchStat)))
-    return p+s,p
-def summary(model,size,channels): return ""
+from jax import Array
+
+from gv_jax.models.layers import Layer
+
+Call = tuple[str, nnx.Module, tuple[int, ...]]  # name, layer, shape that came out
+
+
+class Recorded:
+    """Stands in for a layer: calls it, and notes what came out."""
+
+    def __init__(self, name: str, layer: nnx.Module, calls: list[Call]):
+        self.name, self.layer, self.calls = name, layer, calls
+
+    def __call__(self, x: Array) -> Array:
+        y = self.layer(x)
+        self.calls.append((self.name, self.layer, y.shape))
+        return y
+
+
+def layers(model: nnx.Module, prefix: str = "") -> Iterator[tuple[Any, str, str, nnx.Module]]:
+    """(owner, attribute, full name, layer) of all that `model` calls itself; lists of layers are opened."""
+    for attribute, layer in list(vars(model).items()):
+        if isinstance(layer, nnx.List):
+            yield from layers(layer, f"{prefix}{attribute}.")
+        elif isinstance(layer, nnx.Module):
+            yield model, attribute, prefix + attribute, layer
+
+
+def record(model: nnx.Module, size: tuple[int, int], channels: int) -> list[Call]:
+    """Every call that `model` makes of a layer of its own for one picture; nothing is computed."""
+    graph, state = nnx.split(model)
+    calls: list[Call] = []
+
+    def call(state: Any, x: Array) -> Array:
+        copy = nnx.merge(graph, state)
+        for owner, attribute, name, layer in list(layers(copy)):
+            setattr(owner, attribute, Recorded(name, layer, calls))
+        return copy(x)
+
+    jax.eval_shape(call, state, jax.ShapeDtypeStruct((1, *size, channels), jnp.float32))
+    return calls
+
+
+def counts(model: nnx.Module) -> tuple[int, int]:
+    """(all parameters, those that are trained); as in Keras, batch statistics are the ones that are not."""
+    trained, others = (
+        sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, kind)))
+        for kind in (nnx.Param, nnx.BatchStat)
+    )
+    return trained + others, trained
+
+
+def summary(model: nnx.Module, size: tuple[int, int], channels: int) -> str:
+    """The table for pictures of `size` (height, width); a layer that is called again shows no parameters again."""
+    rows = [("layer (type)", "output shape", "parameters")]
+    seen = set()
+    for name, layer, shape in record(model, size, channels):
+        kind = layer.function.__name__ if isinstance(layer, Layer) else type(layer).__name__
+        count = 0 if name in seen else counts(layer)[0]
+        seen.add(name)
+        rows.append((f"{name} ({kind})", f"({', '.join(map(str, ('n', *shape[1:])))})", f"{count:,}"))
+    total, trained = counts(model)
+    left, middle, right = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = [f"{a:<{left}}  {b:<{middle}}  {c:>{right}}" for a, b, c in rows]
+    rule = "-" * len(lines[0])
+    totals = [f"Total parameters: {total:,}", f"Trained: {trained:,}", f"Not trained: {total - trained:,}"]
+    return "\n".join([lines[0], rule, *lines[1:], rule, *totals])

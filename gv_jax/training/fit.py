@@ -77,7 +77,7 @@ def fit(
     ended = progress.step >= plan.steps or (0 < plan.patience <= progress.stale_epochs)
     batches = () if ended else map(batch_at, range(progress.step, plan.steps))
     with Interruption() as interruption, log, checkpoints:
-        for state, metrics in train(state, update, batches):
+        for current, metrics in train(state, update, batches):
             progress.step += 1
             log.add(metrics)
             epoch_ends = due(progress.step, plan.steps_per_epoch) or progress.step == plan.steps
@@ -86,19 +86,19 @@ def fit(
             if epoch_ends:
                 log.epoch("train")
                 if validate is None:
-                    best = snapshot(state)
+                    best = snapshot(current)
                 else:
-                    scores = validate(state)
+                    scores = validate(current)
                     log.epoch("valid", scores)
                     name, direction = plan.monitor
                     if progress.improves(scores[name], direction) or not plan.keep_best:
-                        best = snapshot(state)
+                        best = snapshot(current)
             ended = progress.step == plan.steps or (epoch_ends and 0 < plan.patience <= progress.stale_epochs)
             pause = time.monotonic() - log.saved >= plan.checkpoint_seconds
             if ended or interruption.requested or (epoch_ends and pause):
                 log.saved = time.monotonic()
                 progress.seconds = log.seconds()
-                checkpoints.save(progress.step, state, best, asdict(progress))
+                checkpoints.save(progress.step, current, best, asdict(progress))
             if ended:
                 break
             if interruption.requested:

@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 from gv_jax.data.augment import AUGMENTATIONS, build, chain, symmetric_beta
 from gv_jax.errors import UserError
 
-STRENGTHS = dict.fromkeys(AUGMENTATIONS, 0.5) | {"pad_crop": 2, "rotate": 25.0, "shear": 20.0}
+STRENGTHS = dict.fromkeys(AUGMENTATIONS, 0.5) | {"pad_crop": 2, "rotate": 25.0, "shear": 20.0, "erase": 0.9}
 MIXING = {"mixup", "cutmix"}
 
 

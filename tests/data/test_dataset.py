@@ -1,6 +1,7 @@
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
 
@@ -289,6 +290,12 @@ class TestRefused:
         monkeypatch.setattr(dataset.np.lib.format, "write_array_header_1_0", full)
         with pytest.raises(UserError, match="No space left"):
             load()
+
+
+def test_the_table_needs_neither_ale_py_nor_jax():
+    code = "import sys; sys.modules['ale_py'] = None; import gv_jax.data.dataset; print('jax' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 class TestClasses:

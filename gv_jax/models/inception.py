@@ -1,0 +1,86 @@
+"""Inception: Szegedy et al. 2015, "Going deeper with convolutions", arXiv:1409.4842, for small pictures."""
+
+from flax import nnx
+from jax import Array
+from jax import numpy as jnp
+
+from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, norm
+
+# Table 1 of the paper, by stage: features of the 1x1 branch, of the 3x3 branch (reduced, result), of the 5x5
+# branch (reduced, result), and of the pooling branch.
+STAGES = (
+    ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
+    (
+        (192, 96, 208, 16, 48, 64),
+        (160, 112, 224, 24, 64, 64),
+        (128, 128, 256, 24, 64, 64),
+        (112, 144, 288, 32, 64, 64),
+        (256, 160, 320, 32, 128, 128),
+    ),
+    ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
+)
+
+
+class ConvUnit(nnx.Module):
+    """relu(norm(conv(x))), the size kept."""
+
+    def __init__(self, inputs: int, features: int, size: int, *, rngs: nnx.Rngs):
+        self.conv = conv(inputs, features, size, rngs=rngs)
+        self.norm = norm(features, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        return nnx.relu(self.norm(self.conv(x)))
+
+
+class InceptionUnit(nnx.Module):
+    """Four branches side by side: 1x1; 1x1 and 3x3; 1x1 and 5x5; 3x3 max-pooling and 1x1; fig. 2b."""
+
+    def __init__(self, inputs: int, widths: tuple[int, int, int, int, int, int], *, rngs: nnx.Rngs):
+        one, reduced3, three, reduced5, five, pooled = widths
+        self.one = ConvUnit(inputs, one, 1, rngs=rngs)
+        self.reduce3 = ConvUnit(inputs, reduced3, 1, rngs=rngs)
+        self.three = ConvUnit(reduced3, three, 3, rngs=rngs)
+        self.reduce5 = ConvUnit(inputs, reduced5, 1, rngs=rngs)
+        self.five = ConvUnit(reduced5, five, 5, rngs=rngs)
+        self.project = ConvUnit(inputs, pooled, 1, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        branches = [
+            self.one(x),
+            self.three(self.reduce3(x)),
+            self.five(self.reduce5(x)),
+            self.project(max_pool(x, 3, 1, padding=1)),
+        ]
+        return jnp.concatenate(branches, -1)
+
+
+class Inception(nnx.Module):
+    """The paper's nine inception units at half their width, with batch normalisation, behind a small stem.
+
+    The paper's stem leaves 2x2 pixels of a 32x32 picture before the first unit; this one keeps 16x16, and the
+    three stages see 16x16, 8x8 and 4x4. About 1.5 million parameters.
+    """
+
+    def __init__(self, *, inputs: int, classes: int, dropout: float = 0.4, rngs: nnx.Rngs):
+        self.stem = ConvUnit(inputs, 64, 3, rngs=rngs)
+        self.pools = nnx.List([Layer(max_pool, size=3, strides=2, padding=1) for _ in STAGES])
+        width = 64
+        self.stages = nnx.List()
+        for stage in STAGES:
+            units = nnx.List()
+            for widths in stage:
+                one, reduced3, three, reduced5, five, pooled = (features // 2 for features in widths)
+                units.append(InceptionUnit(width, (one, reduced3, three, reduced5, five, pooled), rngs=rngs))
+                width = one + three + five + pooled
+            self.stages.append(units)
+        self.mean = Layer(global_pool)
+        self.dropout = nnx.Dropout(dropout, rngs=rngs)
+        self.head = dense(width, classes, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        x = self.stem(x)
+        for pool, units in zip(self.pools, self.stages, strict=True):
+            x = pool(x)
+            for unit in units:
+                x = unit(x)
+        return self.head(self.dropout(self.mean(x)))
