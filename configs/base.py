@@ -86,7 +86,7 @@ def data() -> dict:
             "label": "game",  # game, or genre: then whole games are held out
         },
         "image_folder": {
-            "group_pattern": "",  # regular expression: its first group (...) in a file's name says what a picture belongs to
+            "group_pattern": "",  # regular expression: its first group (...) in a file name says what belongs together
         },
         "n64_textures": {},
         "dungeon_tiles": {},

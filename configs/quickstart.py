@@ -11,7 +11,8 @@ from configs import base
 def get_config() -> ConfigDict:
     config = base.get_config()
     config.data.atari_frames.games = (
-        "breakout", "enduro", "freeway", "frostbite", "ms_pacman", "pitfall", "pong", "qbert", "seaquest", "space_invaders",
+        "breakout", "enduro", "freeway", "frostbite", "ms_pacman",
+        "pitfall", "pong", "qbert", "seaquest", "space_invaders",
     )  # fmt: skip
     config.model.name = "sequential"
     config.train.epochs = 10

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from ml_collections import ConfigDict
 
 from gv_jax import models
 from gv_jax.data import augment as augmentation
@@ -29,6 +28,8 @@ from gv_jax.training.optimizer import optimizer
 from gv_jax.training.run_folder import RunFolder
 from gv_jax.training.step import Augmentation, Network, State, make_examine, make_update, start
 from gv_jax.training.tasks import TASKS, Task
+
+Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 CHOICES = {
@@ -70,7 +71,7 @@ class Machine:
     parameters: dict[str, int]
 
 
-def run(config: ConfigDict, workdir: Path) -> str:
+def run(config: Config, workdir: Path) -> str:
     """Trains, evaluates and reports what `config` describes in `workdir`; a line on how it went.
 
     A run that was cut off goes on; a finished one is left as it is. UserError for what a person can mend,
@@ -103,14 +104,12 @@ def run(config: ConfigDict, workdir: Path) -> str:
     return headline(folder)
 
 
-def evaluate(config: ConfigDict, workdir: Path) -> str:
+def evaluate(config: Config, workdir: Path) -> str:
     """Evaluates and reports a finished run of `config` in `workdir` again; a line on what came out."""
     check(config)
     folder = RunFolder(workdir)
     if not folder.finished:
-        raise UserError(
-            f"{workdir} holds no finished run to evaluate: train it first, without --mode=evaluate"
-        )
+        raise UserError(f"{workdir} holds no finished run to evaluate: train it first, without --mode=evaluate")
     folder.open(config.to_dict())
     before = folder.results or {}
     clock = Clock()
@@ -124,20 +123,18 @@ def evaluate(config: ConfigDict, workdir: Path) -> str:
     return headline(folder)
 
 
-def summary(config: ConfigDict) -> str:
+def summary(config: Config) -> str:
     """The model of `config` layer by layer; needs no pictures."""
     check(config)
     classes = dataset.classes(config.data.name, **set_options(config.data))
     size = tuple(config.data.size)
     if not all(size):
-        raise UserError(
-            "pictures at their own size: say which for the summary with --config.data.size=(HEIGHT,WIDTH)"
-        )
+        raise UserError("pictures at their own size: say which for the summary with --config.data.size=(HEIGHT,WIDTH)")
     return model_summary(open_model(config, len(classes), size), size, config.data.channels)
 
 
 def conclude(
-    config: ConfigDict,
+    config: Config,
     pictures: Dataset,
     machine: Machine,
     best: dict[str, Any],
@@ -148,14 +145,12 @@ def conclude(
     """Evaluates the weights `best` on every split and writes results, predictions, figures and report."""
     weights = (best["params"], best["stats"])
     outputs = {
-        name: all_outputs(
-            machine.examine, weights, machine.feeds[name], len(split.labels), config.train.batch_size
-        )
+        name: all_outputs(machine.examine, weights, machine.feeds[name], len(split.labels), config.train.batch_size)
         for name, split in pictures.splits.items()
     }
     assessment = ASSESSMENTS[config.task](outputs, pictures)
-    augmented = machine.augment(jax.random.key(config.seed), *machine.task.unpack(machine.batch_at(0)))
-    exhibits = assessment.draw(folder.path / "figures", tuple(map(np.asarray, augmented)))
+    images, targets = machine.augment(jax.random.key(config.seed), *machine.task.unpack(machine.batch_at(0)))
+    exhibits = assessment.draw(folder.path / "figures", (np.asarray(images), np.asarray(targets)))
     clock.lap("evaluate_s")
     folder.write_predictions(assessment.predictions)
     folder.write_results(
@@ -180,7 +175,7 @@ def headline(folder: RunFolder) -> str:
     return f"{folder.results['summary']} Report: {folder.path / 'report.html'}"
 
 
-def check(config: ConfigDict) -> None:
+def check(config: Config) -> None:
     """UserError for a value that no run can have."""
     for field, valid in CHOICES.items():
         if value_of(config, field) not in valid:
@@ -190,38 +185,34 @@ def check(config: ConfigDict) -> None:
             raise UserError(f"config.{field} is {value_of(config, field)}: it must be {least} or more")
     for field in ("mean", "std"):
         if len(config.data[field]) not in (1, config.data.channels):
-            raise UserError(
-                f"config.data.{field} has {len(config.data[field])} numbers: give one, or one per channel"
-            )
+            raise UserError(f"config.data.{field} has {len(config.data[field])} numbers: give one, or one per channel")
     for field, value in (("train.ema", config.train.ema), ("model.dropout", config.model.dropout)):
         if value >= 1:
             raise UserError(f"config.{field} is {value}: it must be below 1")
     if config.optimizer.learning_rate <= 0:
-        raise UserError(
-            f"config.optimizer.learning_rate is {config.optimizer.learning_rate}: it must be above 0"
-        )
+        raise UserError(f"config.optimizer.learning_rate is {config.optimizer.learning_rate}: it must be above 0")
 
 
-def value_of(config: ConfigDict, field: str) -> Any:
+def value_of(config: Config, field: str) -> Any:
     """The value of a field named with dots."""
     for part in field.split("."):
         config = config[part]
     return config
 
 
-def set_options(data: ConfigDict) -> dict[str, Any]:
+def set_options(data: Config) -> dict[str, Any]:
     """What the named data set's builder is told."""
     shared = ("path", "skip_broken", "valid_share", "test_share", "split_seed")
     return {"root": Path(data.root), **{name: data[name] for name in shared}, **data[data.name].to_dict()}
 
 
-def open_dataset(data: ConfigDict) -> Dataset:
+def open_dataset(data: Config) -> Dataset:
     """The pictures, prepared and cached on the first call."""
     shape = ("size", "channels", "fit", "interpolation", "background")
     return dataset.load(data.name, **{name: data[name] for name in shape}, **set_options(data))
 
 
-def open_model(config: ConfigDict, classes: int, size: tuple[int, int]) -> nnx.Module:
+def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Module:
     """The network with its first weights."""
     given = {"stem": config.model.stem, "dropout": config.model.dropout}
     options = {name: value for name, value in given.items() if value not in ("", -1.0)}
@@ -235,23 +226,19 @@ def open_model(config: ConfigDict, classes: int, size: tuple[int, int]) -> nnx.M
     )
 
 
-def assemble(config: ConfigDict, pictures: Dataset) -> Machine:
+def assemble(config: Config, pictures: Dataset) -> Machine:
     """Builds and compiles everything that training and evaluation need."""
     mesh = devices.data_mesh()
     devices.check_batch(config.train.batch_size, mesh)
     model = open_model(config, len(pictures.classes), pictures.splits["train"].images.shape[1:3])
     network = Network.of(model)
     total, trainable = counts(model)
-    task = TASKS[config.task](
-        classes=len(pictures.classes), mean=tuple(config.data.mean), std=tuple(config.data.std)
-    )
+    task = TASKS[config.task](classes=len(pictures.classes), mean=tuple(config.data.mean), std=tuple(config.data.std))
     plan = make_plan(config, len(pictures.splits["train"].labels), task, "valid" in pictures.splits)
     transform, schedule = make_optimizer(config.optimizer, plan)
     augment = augmentation.build(config.augment.to_dict())
     dtype = DTYPES[config.model.dtype]
-    update = make_update(
-        network, task, transform, augment, seed=config.seed, ema_decay=config.train.ema, dtype=dtype
-    )
+    update = make_update(network, task, transform, augment, seed=config.seed, ema_decay=config.train.ema, dtype=dtype)
     feeds = {
         name: devices.feed(
             {"image": split.images, "label": split.labels}, mesh, config.train.resident_megabytes * 2**20
@@ -286,7 +273,7 @@ def assemble(config: ConfigDict, pictures: Dataset) -> Machine:
     )
 
 
-def make_plan(config: ConfigDict, size: int, task: Task, validated: bool) -> Plan:
+def make_plan(config: Config, size: int, task: Task, validated: bool) -> Plan:
     """How long to train `size` pictures."""
     per_epoch = config.train.steps_per_epoch or steps_per_epoch(size, config.train.batch_size)
     return Plan(
@@ -300,7 +287,7 @@ def make_plan(config: ConfigDict, size: int, task: Task, validated: bool) -> Pla
     )
 
 
-def make_optimizer(config: ConfigDict, plan: Plan) -> tuple[Any, Callable[[int], Any]]:
+def make_optimizer(config: Config, plan: Plan) -> tuple[Any, Callable[[int], Any]]:
     """The optimizer and its learning rate by step; epochs become steps here."""
     options = config.to_dict()
     options["warmup_steps"] = round(options.pop("warmup_epochs") * plan.steps_per_epoch)

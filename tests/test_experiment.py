@@ -140,9 +140,7 @@ def test_other_config_is_refused(finished, shapes):
 
 def test_one_seed_gives_the_same_bits_twice_and_another_seed_others(shapes, tmp_path):
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
-        experiment.run(
-            small(shapes, tmp_path / "data", seed=seed, train__epochs=2, **EVERYTHING), tmp_path / name
-        )
+        experiment.run(small(shapes, tmp_path / "data", seed=seed, train__epochs=2, **EVERYTHING), tmp_path / name)
     assert_same_weights(tmp_path / "one", tmp_path / "two")
     with pytest.raises(AssertionError):
         assert_same_weights(tmp_path / "one", tmp_path / "three")

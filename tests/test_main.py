@@ -48,8 +48,14 @@ def test_mistakes_are_one_line_and_status_2(words, answer, tmp_path):
 
 
 def test_help_needs_no_jax():
-    script = "import sys; sys.argv = ['main', '--help']; import runpy\ntry: runpy.run_module('gv_jax.main', run_name='__main__')\n"
-    script += "except SystemExit: assert not {'jax', 'numpy', 'flax'} & set(sys.modules)"
+    script = """
+import runpy, sys
+sys.argv = ["main", "--help"]
+try:
+    runpy.run_module("gv_jax.main", run_name="__main__")
+except SystemExit:
+    assert not {"jax", "numpy", "flax"} & set(sys.modules)
+"""
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--workdir" in done.stdout

@@ -134,7 +134,7 @@ def contrast(strength: float) -> Augmentation:
     within("contrast", strength, 1)
 
     def apply(key, images, targets):
-        mean = grey(images).mean(axis=(1, 2, 3), keepdims=True)
+        mean = grey(images.mean(axis=(1, 2), keepdims=True))
         return blended(images, mean, per_sample(key, images, 1 - strength, 1 + strength)), targets
 
     return apply

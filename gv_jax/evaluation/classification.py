@@ -6,21 +6,51 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from gv_jax.data.dataset import Dataset, Split
 from gv_jax.evaluation import figures, metrics
 from gv_jax.evaluation.figures import BLUE, INK, RED, Exhibit
 from gv_jax.evaluation.gallery import Line, sheet
+from gv_jax.evaluation.lettering import drawable
 
 PAIRS = 12  # rows of the table of what is taken for what
 SHOWN = 9  # pictures of a gallery
 AUGMENTED = 16  # training pictures after augmentation
+MATRIX = (
+    "Pictures of the {split} split. Rows are true classes, columns what the network said; right answers lie on "
+    "the diagonal. Colours grow with the square root, so that rare mistakes show."
+)
+SHARES = (
+    "The same, in percent of each true class: the diagonal is the recall. A dark column beside the diagonal is "
+    "a class that attracts others."
+)
+GROUPS = (
+    "In percent of each true group, which is right for {accuracy:.1%} of the pictures. Of all mistakes, "
+    "{mistakes_within_share:.1%} stay within the group and {mistakes_across_share:.1%} leave it."
+)
+RELIABILITY = (
+    "Above: how often answers of a given confidence are right; bars below the dashed line mean that the network "
+    "is surer than it should be. Below: how often each confidence occurs. Expected calibration error {ece:.1%}."
+)
+BALANCE = "Pictures of each class in each split, in the order of the first; each split has its own scale."
+TRAINING = "Training pictures as the network sees them, after augmentation, with their labels."
+GALLERIES = {  # right, sure: title, caption
+    (False, True): (
+        "Sure and wrong",
+        "The mistakes of highest confidence: the true class, below it what the network said. Wrong labels and "
+        "look-alikes gather here.",
+    ),
+    (False, False): ("Unsure and wrong", "The mistakes of lowest confidence."),
+    (True, True): ("Sure and right", "The right answers of highest confidence, spread over the classes."),
+    (True, False): ("Unsure and right", "The right answers of lowest confidence: nearly missed."),
+}
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """results: what belongs into results.json. predictions: a row for every picture of every split,
-    {"id", "label", "predicted", "confidence", "split"}. main: the split that figures and per-class rows are of.
+    """results: for results.json. predictions: a row for every picture of every split, {"id", "label",
+    "predicted", "confidence", "split"}. main: the split that figures and rows of classes are of.
     """
 
     results: dict[str, Any]
@@ -32,89 +62,62 @@ class Assessment:
     def draw(self, folder: Path, augmented: tuple[np.ndarray, np.ndarray] | None = None) -> list[Exhibit]:
         """Writes the figures as PNGs into `folder`, which is made.
 
-        augmented: pictures as the network was trained on, float [0, 1] or uint8 [n h w c], and targets [n k].
+        augmented: pictures that the network was trained on, float [0, 1] or uint8 [n h w c]; targets [n k].
         """
         folder.mkdir(parents=True, exist_ok=True)
-        names = figures.drawable(self.dataset.classes)
         exhibits = [*self._matrices(folder), self._reliability(folder)]
-        for answer in (False, True):
-            for sure in (True, False):
-                exhibits += self._gallery(folder, names, right=answer, sure=sure)
+        exhibits += [found for kind in GALLERIES if (found := self._gallery(folder, *kind))]
         exhibits.append(self._balance(folder))
         if augmented is not None:
-            exhibits.append(draw_augmented(folder, names, *augmented))
+            exhibits.append(draw_augmented(folder, self.dataset.classes, *augmented))
         return exhibits
 
     def _matrices(self, folder: Path) -> list[Exhibit]:
-        matrix = np.array(self.results["confusion"])
-        normal = "Rows are true classes, columns what the network said; right answers lie on the diagonal."
-        plots = [
-            ("confusion", matrix, self.dataset.classes, False, "Confusion matrix", f"Pictures of the {self.main} "
-             f"split. {normal} Colours grow with the square root, so that rare mistakes show."),
-            ("confusion_normalised", metrics.normalised(matrix), self.dataset.classes, True,
-             "Confusion matrix, each row 100%", "The same, in percent of each true class: the diagonal is the "
-             "recall. A dark column beside the diagonal is a class that attracts others."),
-        ]  # fmt: skip
+        classes, matrix = self.dataset.classes, np.array(self.results["confusion"])
+
+        def drawn(name: str, figure: Figure, title: str, caption: str) -> Exhibit:
+            figures.save(figure, folder / f"{name}.png")
+            return Exhibit(folder / f"{name}.png", "mistakes", title, caption)
+
+        figure = figures.confusion(matrix, classes)
+        exhibits = [drawn("confusion", figure, "Confusion matrix", MATRIX.format(split=self.main))]
+        figure = figures.confusion(metrics.normalised(matrix), classes, shares=True)
+        exhibits.append(drawn("confusion_normalised", figure, "Confusion matrix, each row 100%", SHARES))
         if "groups" in self.results:
             groups = self.results["groups"]
-            shares = metrics.normalised(np.array(groups["confusion"]))
-            text = (
-                f"In percent of each true group, which is right for {groups['accuracy']:.1%} of the pictures. Of all mistakes, "
-                f"{groups['mistakes_within_share']:.1%} stay within the group and {groups['mistakes_across_share']:.1%} leave it."
-            )
-            plots.append(
-                ("confusion_groups", shares, groups["names"], True, "Confusion between groups", text)
-            )
-        exhibits = []
-        for name, values, labels, shares, title, caption in plots:
-            figures.save(figures.confusion(values, labels, shares), folder / f"{name}.png")
-            exhibits.append(Exhibit(folder / f"{name}.png", "mistakes", title, caption))
+            between = metrics.normalised(np.array(groups["confusion"]))
+            figure = figures.confusion(between, groups["names"], shares=True)
+            caption = GROUPS.format(**groups)
+            exhibits.append(drawn("confusion_groups", figure, "Confusion between groups", caption))
         return exhibits
 
     def _reliability(self, folder: Path) -> Exhibit:
-        table = self.results["calibration"]
-        figures.save(figures.reliability(table["bins"]), folder / "reliability.png")
-        caption = (
-            "Above: how often answers of a given confidence are right; bars below the dashed line mean that the "
-            f"network is surer than it should be. Below: how often each confidence occurs. Expected calibration "
-            f"error {table['ece']:.1%}."
-        )
-        return Exhibit(folder / "reliability.png", "results", "Can its confidence be trusted?", caption)
+        table, file = self.results["calibration"], folder / "reliability.png"
+        figures.save(figures.reliability(table["bins"]), file)
+        return Exhibit(file, "results", "Can its confidence be trusted?", RELIABILITY.format(**table))
 
     def _balance(self, folder: Path) -> Exhibit:
-        counts = {
-            name: np.bincount(split.labels, minlength=len(self.dataset.classes))
-            for name, split in self.dataset.splits.items()
-        }
-        figures.save(figures.balance(counts, self.dataset.classes), folder / "class_balance.png")
-        caption = (
-            "Pictures of each class in each split, in the order of the first; each split has its own scale."
-        )
-        return Exhibit(folder / "class_balance.png", "data", "Class balance", caption)
+        classes, file = self.dataset.classes, folder / "class_balance.png"
+        splits = self.dataset.splits.items()
+        counts = {name: np.bincount(split.labels, minlength=len(classes)) for name, split in splits}
+        figures.save(figures.balance(counts, classes), file)
+        return Exhibit(file, "data", "Class balance", BALANCE)
 
-    def _gallery(self, folder: Path, names: Sequence[str], right: bool, sure: bool) -> list[Exhibit]:
-        split, answers = self.dataset.splits[self.main], self.log_probabilities[self.main]
+    def _gallery(self, folder: Path, right: bool, sure: bool) -> Exhibit | None:
+        names, split = drawable(self.dataset.classes), self.dataset.splits[self.main]
+        answers = self.log_probabilities[self.main]
         chosen = pick(answers, split.labels, right, sure)
         if not len(chosen):
-            return []
-        captions = [caption(names, split.labels[index], answers[index]) for index in chosen]
-        name = f"{'sure' if sure else 'unsure'}_{'right' if right else 'wrong'}"
-        figures.save(sheet([split.images[index] for index in chosen], captions), folder / f"{name}.png")
-        title, text = GALLERIES[right, sure]
-        return [Exhibit(folder / f"{name}.png", "gallery", title, text, photos=True)]
-
-
-GALLERIES = {
-    (False, True): ("Sure and wrong", "The mistakes of highest confidence: the true class, below what the network "
-                    "said. Wrong labels and look-alikes gather here."),
-    (False, False): ("Unsure and wrong", "The mistakes of lowest confidence."),
-    (True, True): ("Sure and right", "The right answers of highest confidence, of as many classes as there are."),
-    (True, False): ("Unsure and right", "The right answers of lowest confidence: these were nearly missed."),
-}  # fmt: skip
+            return None
+        captions = [verdict(names, int(split.labels[index]), answers[index]) for index in chosen]
+        file = folder / f"{'sure' if sure else 'unsure'}_{'right' if right else 'wrong'}.png"
+        figures.save(sheet([split.images[index] for index in chosen], captions), file)
+        title, caption = GALLERIES[right, sure]
+        return Exhibit(file, "gallery", title, caption, photos=True)
 
 
 def assess(logits: Mapping[str, np.ndarray], dataset: Dataset) -> Assessment:
-    """Everything that follows from the outputs [n k] for each split of `dataset`, in the order of its pictures."""
+    """What follows from the outputs [n k] for each split of `dataset`, in the order of its pictures."""
     answers = {name: metrics.log_softmax(values) for name, values in logits.items()}
     main = next(name for name in ("test", "valid", "train") if name in answers)
     labels, classes = dataset.splits[main].labels, len(dataset.classes)
@@ -146,9 +149,9 @@ def summary(results: Mapping[str, Any], main: str, dataset: Dataset, frequent: i
     low, high = metrics.interval(accuracy, count)
     floor = results["baseline"][main]["accuracy"]
     return (
-        f"Tells {len(dataset.classes)} classes apart: right for {round(accuracy * count):,} of {count:,} pictures of the "
-        f"{main} split, {accuracy:.1%} (95% interval {100 * low:.1f} to {high:.1%}). "
-        f"Always answering “{dataset.classes[frequent]}”, the most frequent class in training, is right for {floor:.1%}."
+        f"Tells {len(dataset.classes)} classes apart: right for {round(accuracy * count):,} of {count:,} pictures "
+        f"of the {main} split, {accuracy:.1%} (95% interval {100 * low:.1f} to {high:.1%}). Always answering "
+        f"“{dataset.classes[frequent]}”, the most frequent class in training, is right for {floor:.1%}."
     )
 
 
@@ -218,7 +221,7 @@ def prediction_rows(split: str, answers: np.ndarray, dataset: Dataset) -> list[d
 
 
 def pick(answers: np.ndarray, labels: np.ndarray, right: bool, sure: bool) -> np.ndarray:
-    """Indices of up to `SHOWN` answers, most telling first; of sure right ones the surest of each class first."""
+    """Indices of up to `SHOWN` answers, most telling first; of sure right ones first the surest of each class."""
     said, confidence = answers.argmax(1), answers.max(1)
     order = np.argsort(-confidence if sure else confidence, kind="stable")
     order = order[(said[order] == labels[order]) == right]
@@ -231,28 +234,25 @@ def pick(answers: np.ndarray, labels: np.ndarray, right: bool, sure: bool) -> np
     return order[:SHOWN]
 
 
-def caption(names: Sequence[str], label: int, answers: np.ndarray) -> list[Line]:
+def verdict(names: Sequence[str], label: int, answers: np.ndarray) -> list[Line]:
     """The true class, and what was said instead or how sure it was."""
     said = int(answers.argmax())
     sure = f"{np.exp(answers[said]):.1%}"
-    verdict = Line("", BLUE, f"✓ {sure}") if said == label else Line(names[said], RED, f"✗ {sure} ")
-    return [Line(names[label], INK), verdict]
+    answer = Line("", BLUE, f"✓ {sure}") if said == label else Line(names[said], RED, f"✗ {sure} ")
+    return [Line(names[label], INK), answer]
 
 
-def draw_augmented(folder: Path, names: Sequence[str], images: np.ndarray, targets: np.ndarray) -> Exhibit:
+def draw_augmented(folder: Path, classes: Sequence[str], images: np.ndarray, targets: np.ndarray) -> Exhibit:
     """A grid of the first pictures; a picture mixed of two classes names both."""
+    names = drawable(classes)
     captions = []
     for target in targets[:AUGMENTED]:
         first, second = np.argsort(-target, kind="stable")[:2]
-        mixed = target[second] > 0.1 and target[first] < 0.85
-        captions.append(
-            [
-                Line(names[first], INK, f"{target[first]:.0%} " if mixed else ""),
-                Line(names[second], INK, f"{target[second]:.0%} ") if mixed else Line("", INK),
-            ]
-        )
-    if not any(lines[1].name for lines in captions):
-        captions = [lines[:1] for lines in captions]
-    figures.save(sheet(list(images[:AUGMENTED]), captions, columns=4), folder / "augmented.png")
-    caption = "A batch of training pictures as the network sees them, after augmentation, with their labels."
-    return Exhibit(folder / "augmented.png", "data", "Training pictures", caption, photos=True)
+        if target[first] < 0.85 and target[second] > 0.1:
+            mixed = [Line(names[index], INK, f"{target[index]:.0%} ") for index in (first, second)]
+            captions.append(mixed)
+        else:
+            captions.append([Line(names[first], INK)])
+    file = folder / "augmented.png"
+    figures.save(sheet(list(images[:AUGMENTED]), captions, columns=4), file)
+    return Exhibit(file, "data", "Training pictures", TRAINING, photos=True)

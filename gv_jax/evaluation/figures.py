@@ -26,7 +26,7 @@ INK, MUTED, RULE = "#1f2733", "#5b6675", "#d9dee5"
 BLUE, ORANGE, RED, PALE = "#1665a8", "#c07512", "#b3400f", "#7fa8cc"
 SPLITS = {"train": (MUTED, (0, (4, 1.5))), "valid": (BLUE, "-"), "test": (ORANGE, (0, (1, 1)))}
 SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#d3e3f3", "#7fb0da", "#1f6db3", "#08305f"])
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 8,
     "text.color": INK,
     "text.usetex": False,
@@ -144,7 +144,7 @@ def confusion(matrix: np.ndarray, names: Sequence[str], shares: bool = False) ->
     left, bottom, side = 0.36 + longest, 0.36 + longest * 0.72 if slanted else 0.42, cell * count
     values = 100 * matrix if shares else matrix
     size = legible(values, cell)
-    figure = Figure((left + side + (0.15 if size else 0.62), bottom + side + 0.12))
+    figure = Figure((left + side + (0.15 if size else 0.72), bottom + side + 0.12))
     axes = axes_in(figure, left, bottom, side, side)
     norm = PowerNorm(0.7, 0, 100) if shares else PowerNorm(0.5, 0, max(float(values.max()), 1.0))
     image = axes.imshow(values, cmap=SHADES, norm=norm, interpolation="nearest")
@@ -180,10 +180,10 @@ def legible(values: np.ndarray, cell: float) -> float:
 
 def write_cells(axes: Axes, values: np.ndarray, size: float, norm: PowerNorm) -> None:
     """Every number that doesn't round to 0, in its cell; white on dark."""
-    place = {"ha": "center", "va": "center_baseline"}
     for row, column in np.argwhere(np.round(values)):
         colour = "white" if norm(values[row, column]) > 0.6 else INK
-        axes.text(column, row, f"{values[row, column]:.0f}", fontsize=size, color=colour, **place)
+        text = axes.text(column, row, f"{values[row, column]:.0f}", fontsize=size, color=colour)
+        text.set(ha="center", va="center_baseline")
 
 
 @style()

@@ -13,7 +13,7 @@ from gv_jax.evaluation.lettering import shortened, width_of
 GAP, LINE = 0.1, 0.135  # inches between pictures, and of a line of text
 POINTS = 7
 SQUARE = 8  # pixels of the checkerboard that shows through transparent parts
-LIGHT, DARK = (255, 255, 255), (223, 226, 230)
+LIGHT, DARK = 255, 226
 
 
 class Line(NamedTuple):
@@ -47,9 +47,8 @@ def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
 def checkerboard(width: int, height: int) -> Image.Image:
     """Where nothing is: squares that no picture is likely to have of itself."""
     rows, columns = np.arange(height)[:, None] // SQUARE, np.arange(width)[None] // SQUARE
-    return Image.fromarray(
-        np.where(((rows + columns) % 2 == 0)[..., None], LIGHT, DARK).astype(np.uint8)
-    ).convert("RGBA")
+    squares = np.where((rows + columns) % 2, DARK, LIGHT).astype(np.uint8)
+    return Image.fromarray(squares).convert("RGBA")
 
 
 @style()
@@ -87,7 +86,7 @@ def sheet(pictures: Sequence[np.ndarray], captions: Sequence[Sequence[Line]], co
 
 
 def put(canvas: Image.Image, picture: Image.Image, box: tuple[float, float, float, float]) -> None:
-    """Pastes `picture` with a thin frame onto `canvas`, in the bottom middle of `box` (left, top, width, height) inches."""
+    """Pastes `picture` with a thin frame, in the bottom middle of `box`: left, top, width, height in inches."""
     left, top, width, height = (round(inches * DPI) for inches in box)
     scaled = fitted(picture, width, height)
     x, y = left + (width - scaled.width) // 2, top + height - scaled.height

@@ -52,9 +52,7 @@ class PerClass:
 def per_class(matrix: np.ndarray) -> PerClass:
     """Every class on its own, from a confusion matrix [k k]."""
     hits, support, predicted = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
-    return PerClass(
-        divided(hits, predicted), divided(hits, support), divided(2 * hits, support + predicted), support
-    )
+    return PerClass(divided(hits, predicted), divided(hits, support), divided(2 * hits, support + predicted), support)
 
 
 def scores(log_probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -65,9 +63,7 @@ def scores(log_probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float
     count, classes = log_probabilities.shape
     of_label = log_probabilities[np.arange(count), labels]
     ahead = log_probabilities > of_label[:, None]
-    ties_before = (log_probabilities == of_label[:, None]) & (
-        np.arange(classes) < np.asarray(labels)[:, None]
-    )
+    ties_before = (log_probabilities == of_label[:, None]) & (np.arange(classes) < np.asarray(labels)[:, None])
     rank = (ahead | ties_before).sum(1)
     matrix = confusion(labels, log_probabilities.argmax(1), classes)
     each = per_class(matrix)

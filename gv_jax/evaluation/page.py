@@ -97,9 +97,7 @@ class Page:
 
 def to_html(page: Page) -> str:
     """The whole page with its pictures inside."""
-    places = [
-        f'<a href="#part{number}">{escape(part.title)}</a>' for number, part in enumerate(page.sections)
-    ]
+    places = [f'<a href="#part{number}">{escape(part.title)}</a>' for number, part in enumerate(page.sections)]
     parts = [
         f'<section id="part{number}"><h2>{escape(part.title)}</h2>\n'
         + "\n".join(map(_block, part.blocks))
@@ -161,23 +159,29 @@ def _row(items: Sequence[Exhibit | Table]) -> str:
 
 
 def _table(table: Table) -> str:
-    numeric = [cell.number for cell in table.rows[0]] if table.rows else [False] * len(table.head)
+    numeric = [any(cell.number for cell in column) for column in zip(*table.rows, strict=True)]
     head = "".join(
-        f'<th scope="col"{" class=number" if number else ""}>{escape(name)}</th>'
-        for name, number in zip(table.head, numeric, strict=True)
+        f'<th scope="col"{_class("number" if number else "")}>{escape(name)}</th>'
+        for name, number in zip(table.head, numeric, strict=False)
     )
-    rows = []
-    for first, *others in table.rows:
-        cells = [f'<th scope="row">{_soft(first.text)}</th>']
-        for cell in others:
-            kinds = " ".join(["number"] * cell.number + ["bar"] * (cell.share is not None))
-            bar = "" if cell.share is None else f' style="--share:{cell.share:.3f}"'
-            cells.append(
-                f"<td{f' class={chr(34)}{kinds}{chr(34)}' if kinds else ''}{bar}>{_soft(cell.text)}</td>"
-            )
-        rows.append(f"<tr>{''.join(cells)}</tr>")
+    body = "\n".join(f"<tr>{_row_name(row[0])}{''.join(map(_cell, row[1:]))}</tr>" for row in table.rows)
     caption = f'<p class="caption">{escape(table.caption)}</p>' if table.caption else ""
-    return f'<div class="table"><div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>{chr(10).join(rows)}</tbody></table></div>{caption}</div>'
+    grid = f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+    return f'<div class="table"><div class="scroll">{grid}</div>{caption}</div>'
+
+
+def _row_name(cell: Cell) -> str:
+    return f'<th scope="row">{_soft(cell.text)}</th>'
+
+
+def _cell(cell: Cell) -> str:
+    kinds = ["number"] * cell.number + ["bar"] * (cell.share is not None)
+    bar = "" if cell.share is None else f' style="--share:{cell.share:.3f}"'
+    return f"<td{_class(' '.join(kinds))}{bar}>{_soft(cell.text)}</td>"
+
+
+def _class(names: str) -> str:
+    return f' class="{names}"' if names else ""
 
 
 def _width(item: Exhibit | Table) -> int:
@@ -191,9 +195,11 @@ def _width(item: Exhibit | Table) -> int:
 def _figure(exhibit: Exhibit) -> str:
     width = _width(exhibit)
     least = f"min-width:{round(0.85 * width)}px;" if width > WIDE else ""  # scrolls sideways on a phone
+    size = f"{least}max-width:{round(1.4 * width)}px"
+    title = escape(exhibit.title)
     return (
-        f'<figure{" class=photos" if exhibit.photos else ""}><h3>{escape(exhibit.title)}</h3><div class="scroll">'
-        f'<img style="{least}max-width:{round(1.4 * width)}px" alt="{escape(exhibit.title)}" src="{_data(exhibit)}"></div>'
+        f"<figure{_class('photos' if exhibit.photos else '')}><h3>{title}</h3>"
+        f'<div class="scroll"><img alt="{title}" style="{size}" src="{_data(exhibit)}"></div>'
         f"<figcaption>{escape(exhibit.caption)}</figcaption></figure>"
     )
 
@@ -222,15 +228,11 @@ def to_markdown(page: Page, folder: Path) -> str:
                 case Text(text, code):
                     lines.append(_fenced(text) if code else _plain(text))
                 case Folded(summary, text):
-                    lines.append(
-                        f"<details><summary>{escape(summary)}</summary>\n\n{_fenced(text)}\n\n</details>"
-                    )
+                    lines.append(f"<details><summary>{escape(summary)}</summary>\n\n{_fenced(text)}\n\n</details>")
                 case Table():
                     lines.append(_rows_of(block))
                 case Grid(items):
-                    lines += [
-                        _rows_of(item) if isinstance(item, Table) else _linked(item, folder) for item in items
-                    ]
+                    lines += [_rows_of(item) if isinstance(item, Table) else _linked(item, folder) for item in items]
     return "\n\n".join(lines) + "\n"
 
 

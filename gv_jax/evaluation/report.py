@@ -33,11 +33,14 @@ SECTIONS = {  # of exhibits and tables, in their order
     "gallery": "Gallery",
     "data": "Data",
 }
+PER_CLASS = (
+    "Worst first. Precision: how many of the pictures that were given this name bear it. Recall: how many "
+    "pictures of the class were found. F1: the harmonic mean of both. Support: pictures of the class."
+)
 TABLES = {  # lists of rows in results.json: section and caption
     "mistakes": ("mistakes", "What is taken for what most often; shares are of the true class."),
-    "per_class": ("classes", "Worst first. Precision: how many of the pictures that were given this name bear it. Recall: how "
-                  "many pictures of the class were found. F1: the harmonic mean of both. Support: pictures of the class."),
-}  # fmt: skip
+    "per_class": ("classes", PER_CLASS),
+}
 NOT_METRICS = {"step", "epoch", "images_per_second"}
 
 
@@ -64,8 +67,8 @@ def write(
         cards=cards(results),
         sections=[*sections(results, everything, skipped), provenance(results, config, base)],
     )
-    write_text(run / "report.html", to_html(page))
-    write_text(run / "report.md", to_markdown(page, run))
+    for name, text in (("report.html", to_html(page)), ("report.md", to_markdown(page, run))):
+        write_text(run / name, text.encode("utf-8", "replace").decode())  # names of files need not be UTF-8
 
 
 def draw_curves(folder: RunFolder, results: Mapping[str, Any]) -> list[Exhibit]:
@@ -73,9 +76,7 @@ def draw_curves(folder: RunFolder, results: Mapping[str, Any]) -> list[Exhibit]:
     rows = folder.rows()
     place = folder.path / "figures"
     place.mkdir(exist_ok=True)
-    names = dict.fromkeys(
-        name for row in rows for name, value in row.items() if isinstance(value, int | float)
-    )
+    names = dict.fromkeys(name for row in rows for name, value in row.items() if isinstance(value, int | float))
     exhibits = []
     for name in names:
         if name in NOT_METRICS:
@@ -111,9 +112,9 @@ def facts(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
     return [*found, f"seed {config.get('seed', results.get('seed'))}"]
 
 
-def main_split(results: Mapping[str, Any]) -> str | None:
+def main_split(results: Mapping[str, Any]) -> str:
     """The split that a run is judged by."""
-    return next((name for name in reversed(SPLITS) if name in results), None)
+    return next((name for name in reversed(SPLITS) if name in results), SPLITS[0])
 
 
 def cards(results: Mapping[str, Any]) -> list[Card]:
@@ -130,9 +131,7 @@ def cards(results: Mapping[str, Any]) -> list[Card]:
     return found
 
 
-def sections(
-    results: Mapping[str, Any], exhibits: Sequence[Exhibit], skipped: Sequence[str]
-) -> list[Section]:
+def sections(results: Mapping[str, Any], exhibits: Sequence[Exhibit], skipped: Sequence[str]) -> list[Section]:
     """Figures and tables under their headings, in the order of SECTIONS, then what belongs to none of them."""
     names = dict.fromkeys([*SECTIONS, *(exhibit.section for exhibit in exhibits)])
     found = []
@@ -183,16 +182,17 @@ def rows_table(rows: Sequence[Mapping[str, Any]], caption: str) -> Table:
     cells = []
     for row in rows:
         values = [(name, row.get(name)) for name in names]
-        cells.append([
-            Cell(shown(name, value), isinstance(value, int | float), value if is_share(name) else None)
-            for name, value in values
-        ])  # fmt: skip
+        cells.append([value_cell(name, value) for name, value in values])
     return Table([title(name) for name in names], cells, caption)
 
 
-def provenance(
-    results: Mapping[str, Any], config: Mapping[str, Any], base: Mapping[str, Any] | None
-) -> Section:
+def value_cell(name: str, value: Any) -> Cell:
+    """A value of the field `name`, with a bar where it is a share."""
+    number = isinstance(value, int | float)
+    return Cell(shown(name, value), number, value if number and is_share(name) else None)
+
+
+def provenance(results: Mapping[str, Any], config: Mapping[str, Any], base: Mapping[str, Any] | None) -> Section:
     """What it takes to do it again."""
     here = flat(config.get("config", {}))
     timing = results.get("timing", {})
@@ -200,28 +200,20 @@ def provenance(
     if base is not None:
         default = flat(json.loads(json.dumps(base)))
         changed = [name for name in here if here[name] != default.get(name)]
-        rows = [
-            [Cell(name), Cell(value_text(default.get(name))), Cell(value_text(here[name]))]
-            for name in changed
-        ]
-        tables.append(
-            Table(("Field", "Default", "Here"), rows, "Where the configuration differs from the defaults.")
-        )
+        rows = [[Cell(name), Cell(value_text(default.get(name))), Cell(value_text(here[name]))] for name in changed]
+        tables.append(Table(("Field", "Default", "Here"), rows, "Where the configuration differs from the defaults."))
     if timing:
         rows = [[Cell(title(name)), Cell(shown(name, value), number=True)] for name, value in timing.items()]
         tables.append(Table(("Cost", ""), rows))
-    whole = Folded(
-        "The whole configuration", "\n".join(f"{name} = {value_text(here[name])}" for name in here)
-    )
-    versions = ", ".join(
-        f"{name} {version}" for name, version in config.get("versions", {}).items() if version
-    )
+    whole = "\n".join(f"{name} = {value_text(value)}" for name, value in here.items())
+    versions = ", ".join(f"{name} {version}" for name, version in config.get("versions", {}).items() if version)
     commit = f" Commit {config['git_commit'][:12]}." if config.get("git_commit") else ""
     command = Text(shlex.join(config.get("command", [])), code=True)
-    grid = [Grid(tables)] if len(tables) > 1 else tables
-    return Section("How it was run", [command, *grid, whole, Text(f"{versions}.{commit}")])
+    blocks: list[Block] = [command, *([Grid(tables)] if len(tables) > 1 else tables)]
+    blocks += [Folded("The whole configuration", whole), Text(f"{versions}.{commit}")]
+    return Section("How it was run", blocks)
 
 
 def value_text(value: Any) -> str:
     """A configuration's value as it would be typed; a dash for no such field."""
-    return "–" if value is None else json.dumps(value, ensure_ascii=False)
+    return "\N{EN DASH}" if value is None else json.dumps(value, ensure_ascii=False)

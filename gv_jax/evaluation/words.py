@@ -12,7 +12,7 @@ SHARES = {
     "confidence",
 }  # last words of names of shares of 1
 SPECIAL = {"top5": "top-5", "f1": "F1", "ece": "ECE", "psnr": "PSNR", "ssim": "SSIM", "mse": "MSE"}
-UNITS = {"s": "", "mb": ""}  # last words of names that `shown` turns into a unit behind the number
+UNITS = {"s", "mb"}  # last words of names that `shown` turns into a unit behind the number
 
 
 def is_share(name: str) -> bool:
@@ -33,7 +33,7 @@ def shown(name: str, value: Any) -> str:
     """`value` of the field `name` as text; a dash where there is none."""
     unit = name.split("_")[-1]
     if value is None or value == "":
-        return "–"
+        return "\N{EN DASH}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not isinstance(value, int | float):
@@ -55,7 +55,7 @@ def duration(seconds: float) -> str:
     """ "0.42 s", "18.2 s", "3 min 05 s" or "2 h 10 min"."""
     if seconds < 1:
         return f"{seconds:.2f} s"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes = round(seconds) // 60
     if minutes < 60:

@@ -55,9 +55,7 @@ def feed(arrays: dict[str, np.ndarray], mesh: Mesh, resident_bytes: int) -> Call
     return lambda indices: take(resident, shard(indices, mesh))
 
 
-def compiled(
-    function: Callable[..., Any], mesh: Mesh, *arguments: Any, donate: bool = False
-) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], mesh: Mesh, *arguments: Any, donate: bool = False) -> Callable[..., Any]:
     """`function` compiled for arguments like these; all that it returns is replicated. Donates the first one."""
     whole = NamedSharding(mesh, PartitionSpec())
     jitted = jax.jit(

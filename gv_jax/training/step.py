@@ -73,9 +73,7 @@ def reseeded(noise: Tree, key: jax.Array) -> Tree:
     """Every random stream of a network started again from its own fold of `key`."""
     leaves, structure = jax.tree.flatten(noise)
     fresh = [
-        jax.random.fold_in(key, index)
-        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        else jnp.zeros_like(leaf)
+        jax.random.fold_in(key, index) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else jnp.zeros_like(leaf)
         for index, leaf in enumerate(leaves)
     ]
     return jax.tree.unflatten(structure, fresh)

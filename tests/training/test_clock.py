@@ -16,9 +16,7 @@ def test_clock_adds_up():
     assert timing["peak_memory_mb"] > 10
 
 
-@pytest.mark.parametrize(
-    "error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")]
-)
+@pytest.mark.parametrize("error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")])
 def test_memory_advice_halves_the_batch(error):
     with (
         pytest.raises(UserError, match=r"batches of 48: try --config\.train\.batch_size=24"),

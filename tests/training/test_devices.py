@@ -24,9 +24,10 @@ network = step.Network.of(models.build("resnet18", inputs=4, classes=3, stem="sm
 task, transform = Classification(3), optax.sgd(0.1)
 update = step.make_update(network, task, transform, augment.build({"flip": 0.5, "mixup": 0.4, "rotate": 9.0}), seed=0)
 draws = np.random.default_rng(0)
-arrays = {"image": draws.integers(0, 256, (40, 8, 8, 4), dtype=np.uint8), "label": draws.integers(0, 3, 40, dtype=np.int32)}
+arrays = {"image": draws.integers(0, 256, (40, 8, 8, 4), np.uint8), "label": draws.integers(0, 3, 40, np.int32)}
 ends = []
-for mesh in (devices.data_mesh(), jax.make_mesh((1,), ("data",), devices=jax.devices()[:1], axis_types=(jax.sharding.AxisType.Auto,))):
+auto = (jax.sharding.AxisType.Auto,)
+for mesh in (devices.data_mesh(), jax.make_mesh((1,), ("data",), devices=jax.devices()[:1], axis_types=auto)):
     feed = devices.feed(arrays, mesh, resident_bytes=2**20)
     state = devices.replicate(step.start(network, transform, average=False), mesh)
     go = devices.compiled(update, mesh, state, feed(np.arange(16, dtype=np.int32)), donate=True)

@@ -87,10 +87,7 @@ def test_interrupted_training_ends_with_the_same_bits_and_log(tmp_path, cut):
     same(whole, resumed)
     assert progress.step == 12
     rows = [
-        [
-            {k: v for k, v in row.items() if k != "images_per_second"}
-            for row in RunFolder(tmp_path / name).rows()
-        ]
+        [{k: v for k, v in row.items() if k != "images_per_second"} for row in RunFolder(tmp_path / name).rows()]
         for name in ("whole", "cut")
     ]
     assert rows[0] == rows[1]

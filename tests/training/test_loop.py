@@ -15,9 +15,7 @@ def test_train_threads_the_state_through_every_batch():
     assert states == [(1, {"seen": 1}), (3, {"seen": 2}), (6, {"seen": 3})]
 
 
-@pytest.mark.parametrize(
-    ("step", "every", "answer"), [(4, 2, True), (5, 2, False), (5, 0, False), (1, 1, True)]
-)
+@pytest.mark.parametrize(("step", "every", "answer"), [(4, 2, True), (5, 2, False), (5, 0, False), (1, 1, True)])
 def test_due(step, every, answer):
     assert due(step, every) is answer
 

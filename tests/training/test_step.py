@@ -51,9 +51,7 @@ def test_update_is_gradient_descent_on_the_mean_cross_entropy(batch):
     x = (np.asarray(batch["image"], np.float64) / 255 - 0.5) / 0.25
 
     def loss(params):
-        hidden = (
-            jnp.asarray(x.reshape(8, -1), jnp.float32) @ params["linear"]["kernel"] + params["linear"]["bias"]
-        )
+        hidden = jnp.asarray(x.reshape(8, -1), jnp.float32) @ params["linear"]["kernel"] + params["linear"]["bias"]
         normal = (hidden - hidden.mean(0)) / jnp.sqrt(hidden.var(0) + 1e-5)
         hidden = normal * params["norm"]["scale"] + params["norm"]["bias"]
         logits = hidden @ params["head"]["kernel"] + params["head"]["bias"]
@@ -82,7 +80,7 @@ def test_statistics_move_by_a_tenth_in_training_and_not_in_evaluation(batch):
 
 def test_two_dropouts_of_one_network_draw_differently(batch):
     network = step.Network.of(Small(0.5, rngs=nnx.Rngs(0)))
-    keys = [leaf for leaf in jax.tree.leaves(step.reseeded(network.noise, jax.random.key(1)))]
+    keys = jax.tree.leaves(step.reseeded(network.noise, jax.random.key(1)))
     drawn = [jax.random.key_data(k).tolist() for k in keys if jnp.issubdtype(k.dtype, jax.dtypes.prng_key)]
     assert len(drawn) == 2
     assert drawn[0] != drawn[1]
@@ -91,10 +89,10 @@ def test_two_dropouts_of_one_network_draw_differently(batch):
 def test_randomness_follows_the_step_number_alone(batch):
     _, state, update = make(rate=0.5)
     again = make(rate=0.5)[1]
-    one, first = update(state, batch)
-    same, second = update(again, batch)
+    _, first = update(state, batch)
+    _, second = update(again, batch)
     assert float(first["loss"]) == float(second["loss"])
-    jumped, third = update(again._replace(step=jnp.int32(7)), batch)
+    _, third = update(again._replace(step=jnp.int32(7)), batch)
     assert float(third["loss"]) != float(first["loss"])
 
 

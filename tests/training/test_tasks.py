@@ -19,7 +19,5 @@ def test_pictures_become_normalised_floats_and_labels_become_targets():
 def test_scores_are_those_of_each_sample():
     logits = jnp.array([[0.0, np.log(3)], [np.log(3), 0.0]], jnp.float32)
     scores = Classification(classes=2).scores(logits, jnp.array([[0.0, 1.0], [0.5, 0.5]]))
-    np.testing.assert_allclose(
-        scores["loss"], [-np.log(0.75), -0.5 * np.log(0.75) - 0.5 * np.log(0.25)], rtol=1e-6
-    )
+    np.testing.assert_allclose(scores["loss"], [-np.log(0.75), -0.5 * np.log(0.75) - 0.5 * np.log(0.25)], rtol=1e-6)
     np.testing.assert_array_equal(scores["accuracy"], [1.0, 1.0])

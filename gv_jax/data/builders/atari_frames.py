@@ -101,9 +101,7 @@ class AtariFrames(PictureBuilder, skip_registration=True):
         frames = capture(game, wanted, every=self.every, seed=self.seed)
         for split in wanted:
             if not any(frame.split == split for frame in frames):
-                raise UserError(
-                    f"{game}: every frame for {split} was nearly the same as an earlier one; leave it out."
-                )
+                raise UserError(f"{game}: every frame for {split} was nearly the same as an earlier one; leave it out.")
         if len(frames) < self.frames_per_game:
             why = "the others were nearly the same as these"
             self.skipped.append(f"{game}: only {len(frames)} of {self.frames_per_game} frames; {why}")

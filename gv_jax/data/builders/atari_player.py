@@ -45,9 +45,7 @@ class Player:
             raise UserError("atari_frames needs ale-py to play: pip install -e '.[atari]'") from None
         rom = roms.get_rom_path(game)
         if rom is None:
-            raise UserError(
-                f"this ale-py carries no game {game!r}: pip install --upgrade ale-py, or leave it out."
-            )
+            raise UserError(f"this ale-py carries no game {game!r}: pip install --upgrade ale-py, or leave it out.")
         self.draw = random.Random(f"{seed}/{game}")
         ALEInterface.setLoggerMode(LoggerMode.Error)  # no banner
         self.emulator = ALEInterface()

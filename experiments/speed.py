@@ -1,0 +1,105 @@
+"""How many pictures a training step takes per second.
+
+    python -m experiments.speed [NAME ...]
+
+Each NAME is one model at one input size and batch (all of CASES without one). Prints one JSON line per model:
+{"name", "batch", "ms", "images_per_second", "parameters"}; ms is the median of ten steps (forward, backward, Adam)
+after three for warming up, in float32, with dropout and batch normalisation as in training. The pictures are random
+normal, the labels random. "parameters" are those that are trained.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from flax import nnx
+
+from gv_jax.errors import unknown
+from gv_jax.models import build
+from gv_jax.models.summary import counts
+from gv_jax.training import devices
+from gv_jax.training.optimizer import optimizer
+from gv_jax.training.step import Batch, Network, make_update, start
+from gv_jax.training.tasks import Classification
+
+# name: (model, batch, height, width, channels, classes)
+CASES = {
+    "baseline-32": ("baseline", 128, 32, 32, 4, 15),
+    "sequential-32": ("sequential", 128, 32, 32, 4, 15),
+    "inception-32": ("inception", 128, 32, 32, 4, 15),
+    "resnet34-32": ("resnet34", 128, 32, 32, 4, 15),
+    "two_layer-255x342": ("two_layer", 32, 255, 342, 3, 6),
+    "resnet18-224": ("resnet18", 16, 224, 224, 3, 36),
+    "resnet50-224": ("resnet50", 8, 224, 224, 3, 5),
+}
+
+
+@dataclass(frozen=True)
+class AsGiven(Classification):
+    """Classification of pictures that are normalised already."""
+
+    def unpack(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        return batch["image"], jax.nn.one_hot(batch["label"], self.classes)
+
+    def encode(self, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return images, targets
+
+
+def measure(name: str, warm_up: int = 3, steps: int = 10) -> dict[str, str | int | float]:
+    """The line for one of CASES."""
+    model_name, batch_size, height, width, channels, classes = CASES[name]
+    model = build(model_name, inputs=channels, classes=classes, size=(height, width), rngs=nnx.Rngs(0))
+    network = Network.of(model)
+    adam, _ = optimizer(
+        name="adam",
+        learning_rate=1e-3,
+        schedule="constant",
+        total_steps=warm_up + steps,
+        warmup_steps=0,
+        decay_at=(),
+        decay_rate=0.1,
+        momentum=0.0,
+        weight_decay=0.0,
+        clip_norm=0.0,
+        accumulate=1,
+    )
+    update = make_update(network, AsGiven(classes), adam, lambda key, *batch: batch, seed=0)
+    random = np.random.default_rng(0)
+    pictures = random.standard_normal((batch_size, height, width, channels), np.float32)
+    mesh = devices.data_mesh()
+    batch = devices.shard({"image": pictures, "label": random.integers(0, classes, batch_size, np.int32)}, mesh)
+    state = devices.replicate(start(network, adam, average=False), mesh)
+    step = devices.compiled(update, mesh, state, batch, donate=True)
+    times = []
+    for _ in range(warm_up + steps):
+        began = time.perf_counter()
+        state, metrics = step(state, batch)
+        float(metrics["loss"])
+        times.append(time.perf_counter() - began)
+    ms = 1e3 * statistics.median(times[warm_up:])
+    return {
+        "name": name,
+        "batch": batch_size,
+        "ms": round(ms, 2),
+        "images_per_second": round(1e3 * batch_size / ms, 1),
+        "parameters": counts(model)[1],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
+    names = parser.parse_args().names or list(CASES)
+    for name in names:
+        if name not in CASES:
+            parser.error(str(unknown("case", name, CASES)))
+    for name in names:
+        print(json.dumps(measure(name)), flush=True)  # noqa: T201 - a command whose result is its output
+
+
+if __name__ == "__main__":
+    main()
