@@ -12,4 +12,5 @@ def get_config() -> ConfigDict:
     config = base.get_config()
     config.data.atari_frames.label = "genre"
     config.data.atari_frames.frames_per_game = 100
+    config.data.atari_frames.every = 31
     return config

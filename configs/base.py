@@ -81,7 +81,7 @@ def data() -> dict:
         "atari_frames": {
             "games": (),  # names of games; every game of the table where empty
             "frames_per_game": 200,  # frames kept
-            "every": 4,  # every so many-th emulator frame (60 a second) is looked at
+            "every": 15,  # every so many-th emulator frame (60 a second) may be kept; odd, since many games draw in turns
             "seed": 0,  # of the agent that plays
             "label": "game",  # game, or genre: then whole games are held out
         },

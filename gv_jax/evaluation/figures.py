@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from gv_jax.evaluation.lettering import drawable, families, shortened, width_of
-from gv_jax.evaluation.words import is_share, title
+from gv_jax.evaluation.words import is_share, phrase
 
 WIDTH = 3.7  # of a plain figure: a phone's screen
 DPI = 192
@@ -121,7 +121,7 @@ def curves(
         axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(title(metric))
+    axes.set_ylabel(phrase(metric))
     axes.grid(axis="y")
     corner = {"loc": "lower left", "bbox_to_anchor": (-0.06, 1.0)}
     axes.legend(**corner, ncols=4, handlelength=1.4, handletextpad=0.5, columnspacing=1)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from gv_jax.evaluation.figures import DPI, RULE, WIDTH, style
-from gv_jax.evaluation.lettering import shortened, width_of
+from gv_jax.evaluation.lettering import FONT, has_bold, shortened, width_of
 
 GAP, LINE = 0.1, 0.135  # inches between pictures, and of a line of text
 POINTS = 7
@@ -72,15 +72,11 @@ def sheet(pictures: Sequence[np.ndarray], captions: Sequence[Sequence[Line]], co
         for number, line in enumerate(caption):
             below = top + tallest + 0.05 + number * LINE
             room = side * (0.88 if number == 0 else 1.0) - width_of(line.before, POINTS)  # bold is wider
-            figure.text(
-                left / WIDTH,
-                1 - below / height,
-                line.before + shortened(line.name, POINTS, room),
-                fontsize=POINTS,
-                color=line.colour,
-                weight="bold" if number == 0 else "normal",
-                va="top",
-            )
+            text = line.before + shortened(line.name, POINTS, room)
+            place = left / WIDTH, 1 - below / height
+            drawn = figure.text(*place, text, fontsize=POINTS, color=line.colour, va="top")
+            if number == 0 and has_bold(text):
+                drawn.set(family=FONT, weight="bold")
     figure.figimage(np.asarray(canvas), zorder=-1)
     return figure
 

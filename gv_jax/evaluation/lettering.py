@@ -29,14 +29,20 @@ def families() -> tuple[str, ...]:
 
 
 @functools.cache
-def letters(family: str) -> frozenset[int]:
+def letters(family: str, weight: str = "normal") -> frozenset[int]:
     """Code points of all letters of a font."""
-    return frozenset(font_manager.get_font(font_manager.findfont(family)).get_charmap())
+    file = font_manager.findfont(font_manager.FontProperties(family=family, weight=weight))
+    return frozenset(font_manager.get_font(file).get_charmap())
 
 
 def can_draw(letter: str) -> bool:
     """Whether a font has it; other fonts are only opened for letters that the first one lacks."""
     return any(ord(letter) in letters(family) for family in families())
+
+
+def has_bold(text: str) -> bool:
+    """Whether the first font has all of `text` in bold."""
+    return all(ord(letter) in letters(FONT, "bold") for letter in text)
 
 
 def drawable(names: Sequence[str]) -> list[str]:

@@ -20,13 +20,17 @@ def is_share(name: str) -> bool:
     return name.split("_")[-1] in SHARES
 
 
-def title(name: str) -> str:
-    """A heading for a field: "macro_f1" -> "Macro F1", "train_s" -> "Train"."""
+def phrase(name: str) -> str:
+    """A field in words: "macro_f1" -> "macro F1", "train_s" -> "train"."""
     words = name.split("_")
     if len(words) > 1 and words[-1] in UNITS:
         words.pop()
-    text = " ".join(SPECIAL.get(word, word) for word in words)
-    return text[:1].upper() + text[1:]
+    return " ".join(SPECIAL.get(word, word) for word in words)
+
+
+def title(name: str) -> str:
+    """The same as a heading: "Macro F1"."""
+    return phrase(name)[:1].upper() + phrase(name)[1:]
 
 
 def shown(name: str, value: Any) -> str:

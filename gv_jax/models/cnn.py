@@ -20,7 +20,7 @@ class Baseline(nnx.Module):
     def __init__(self, *, inputs: int, classes: int, size: tuple[int, int] = (32, 32), dropout: float = 0.5, rngs: nnx.Rngs):
         self.conv1 = conv(inputs, 64, 7, padding=0, bias=True, rngs=rngs)
         self.conv2 = conv(64, 64, 7, padding=0, bias=True, rngs=rngs)
-        self.pool = Layer(max_pool, size=2)
+        self.pool = Layer(max_pool, size=2, floor=0)
         self.flatten = Layer(flatten)
         h, w = (after(after(side, 7, 0), 7, 0) for side in size)
         self.dense1 = dense(64 * h * w, 128, rngs=rngs)
@@ -30,8 +30,8 @@ class Baseline(nnx.Module):
         self.head = dense(64, classes, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        x = self.pool(nnx.relu(self.conv1(x)))
-        x = self.pool(nnx.relu(self.conv2(x)))
+        x = self.pool(self.conv1(x))
+        x = self.pool(self.conv2(x))
         x = self.flatten(x)
         x = self.dropout1(nnx.relu(self.dense1(x)))
         x = self.dropout2(nnx.relu(self.dense2(x)))
@@ -48,7 +48,7 @@ class Sequential(nnx.Module):
         self.conv1 = conv(inputs, 64, 3, padding=0, bias=True, rngs=rngs)
         self.conv2 = conv(64, 64, 3, padding=0, bias=True, rngs=rngs)
         self.conv3 = conv(64, 64, 3, padding=0, bias=True, rngs=rngs)
-        self.pool = Layer(max_pool, size=2)
+        self.pool = Layer(max_pool, size=2, floor=0)
         self.flatten = Layer(flatten)
         h, w = (after(after(after(side, 3, 0), 3, 0), 3, 0) for side in size)
         self.dense1 = dense(64 * h * w, 128, rngs=rngs)
@@ -58,9 +58,9 @@ class Sequential(nnx.Module):
         self.head = dense(64, classes, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        x = self.pool(nnx.relu(self.conv1(x)))
-        x = self.pool(nnx.relu(self.conv2(x)))
-        x = self.pool(nnx.relu(self.conv3(x)))
+        x = self.pool(self.conv1(x))
+        x = self.pool(self.conv2(x))
+        x = self.pool(self.conv3(x))
         x = self.flatten(x)
         x = self.dropout1(nnx.relu(self.dense1(x)))
         x = self.dropout2(nnx.relu(self.dense2(x)))
@@ -75,15 +75,15 @@ class TwoLayer(nnx.Module):
         self.norm1 = norm(16, rngs=rngs)
         self.conv2 = conv(16, 32, 3, bias=True, rngs=rngs)
         self.norm2 = norm(32, rngs=rngs)
-        self.pool = Layer(max_pool, size=2)
+        self.pool = Layer(max_pool, size=2, floor=0)
         self.flatten = Layer(flatten)
         h, w = (after(after(side, 3, 1), 3, 1) for side in size)
         self.head = dense(32 * h * w, classes, rngs=rngs)
         self.dropout = nnx.Dropout(dropout, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        x = self.pool(nnx.relu(self.norm1(self.conv1(x))))
-        x = self.pool(nnx.relu(self.norm2(self.conv2(x))))
+        x = self.pool(self.norm1(self.conv1(x)))
+        x = self.pool(self.norm2(self.conv2(x)))
         return self.dropout(self.head(self.flatten(x)))
 
 
@@ -97,7 +97,7 @@ class SharedNet(nnx.Module):
     def __init__(self, *, inputs: int, classes: int, rngs: nnx.Rngs):
         self.conv1 = conv(inputs, 64, 3, bias=True, rngs=rngs)
         self.conv2 = conv(64, 64, 3, bias=True, rngs=rngs)
-        self.pool = Layer(max_pool, size=2)
+        self.pool = Layer(max_pool, size=2, floor=0)
         self.mean = Layer(global_pool)
         self.dense1 = dense(64, 64, rngs=rngs)
         self.head = dense(64, classes, rngs=rngs)

@@ -33,8 +33,8 @@ class Conv(nnx.Module):
         self.padding = padding
 
     def __call__(self, x: Array) -> Array:
-        y = convolve(x, self.kernel[...].astype(x.dtype), self.strides, self.padding)
-        return y if self.bias is None else y + spread(self.bias[...].astype(x.dtype), y.shape)
+        bias = None if self.bias is None else self.bias[...].astype(x.dtype)
+        return convolve(x, self.kernel[...].astype(x.dtype), bias, self.strides, self.padding)
 
 
 def conv(
@@ -111,7 +111,7 @@ def dense(inputs: int, features: int, *, rngs: nnx.Rngs) -> nnx.Linear:
 class Layer(nnx.Module):
     """A function as a layer, so that it has a row in the summary: `Layer(max_pool, size=2)`."""
 
-    def __init__(self, function: Callable[..., Array], **options: int):
+    def __init__(self, function: Callable[..., Array], **options: float):
         self.function = function
         self.options = tuple(options.items())
 
@@ -149,17 +149,26 @@ spread.defvjp(lambda v, shape: (spread(v, shape), None), lambda shape, _, g: (pi
 # ---- convolutions ----
 
 
-def convolve(x: Array, kernel: Array, strides: int = 1, padding: int = 0) -> Array:
-    """Cross-correlation, [n h w ci], [k k ci co] -> [n oh ow co], in the formulation that suits the shape."""
+def convolve(x: Array, kernel: Array, bias: Array | None = None, strides: int = 1, padding: int = 0) -> Array:
+    """Cross-correlation, [n h w ci], [k k ci co], [co] -> [n oh ow co], in the formulation that suits the shape."""
     _, h, w, _ = x.shape
     k = kernel.shape[0]
     if k == 1 and padding == 0:
-        return x[:, ::strides, ::strides] @ kernel[0, 0]
-    if h * w < k * k:
-        return convolve_densely(x, kernel, strides, padding)
-    if on_cpu() and strides == 1 and fourier_pays(x.shape, kernel.shape, padding):
-        return convolve_by_fourier(pad(x, padding), kernel)
-    return convolve_directly(x, kernel, strides, padding)
+        y = x[:, ::strides, ::strides] @ kernel[0, 0]
+    elif h * w < k * k:
+        y = convolve_densely(x, kernel, strides, padding)
+    elif on_cpu() and strides == 1 and fourier_pays(x.shape, kernel.shape, padding):
+        y = convolve_by_fourier(pad(x, padding), kernel)
+    else:
+        return convolve_directly(x, kernel, bias, strides, padding)
+    return y if bias is None else y + spread(bias, y.shape)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+def convolve_directly(x: Array, kernel: Array, bias: Array | None, strides: int, padding: int) -> Array:
+    """XLA's convolution, with gradients of ours where its own would be slow."""
+    y = lax_convolve(x, kernel, strides, padding)
+    return y if bias is None else y + spread(bias, y.shape)
 
 
 def lax_convolve(x: Array, kernel: Array, strides: int, padding: int) -> Array:
@@ -169,23 +178,15 @@ def lax_convolve(x: Array, kernel: Array, strides: int, padding: int) -> Array:
     )
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def convolve_directly(x: Array, kernel: Array, strides: int, padding: int) -> Array:
-    """XLA's convolution, with gradients of ours where its own would run on naive loops.
-
-    XLA swaps the operands of a convolution whose kernel has more pixels than its map, which on the CPU has no
-    fast implementation. It happens to the gradient of the input of a strided convolution on a small map.
-    """
-    return lax_convolve(x, kernel, strides, padding)
+def forward(x: Array, kernel: Array, bias: Array | None, strides: int, padding: int):
+    return convolve_directly(x, kernel, bias, strides, padding), (x, kernel, bias)
 
 
-def forward(x: Array, kernel: Array, strides: int, padding: int) -> tuple[Array, tuple[Array, Array]]:
-    return lax_convolve(x, kernel, strides, padding), (x, kernel)
-
-
-def backward(strides: int, padding: int, saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
-    x, kernel = saved
-    return input_gradient(x, kernel, g, strides, padding), kernel_gradient(x, kernel, g, strides, padding)
+def backward(strides: int, padding: int, saved: tuple[Array, Array, Array | None], g: Array):
+    x, kernel, bias = saved
+    inputs = input_gradient(x, kernel, g, strides, padding)
+    moved = g.transpose(1, 2, 0, 3)
+    return inputs, kernel_gradient(x, kernel, moved, strides, padding), None if bias is None else pixel_sum(moved)
 
 
 convolve_directly.defvjp(forward, backward)
@@ -201,7 +202,15 @@ def input_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: int
 
 
 def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: int) -> Array:
-    return jax.linear_transpose(lambda kernel: lax_convolve(x, kernel, strides, padding), kernel)(g)[0]
+    """For the gradient as [oh ow n co], the order in which it is the kernel of a convolution over the batch."""
+    k = kernel.shape[0]
+    edges = [
+        (padding, (out - 1) * strides + k - side - padding)
+        for side, out in zip(x.shape[1:3], g.shape[:2], strict=True)
+    ]
+    return lax.conv_general_dilated(
+        x, g, (1, 1), edges, rhs_dilation=(strides, strides), dimension_numbers=("CHWN", "HWIO", "HWNC")
+    )
 
 
 def convolve_densely(x: Array, kernel: Array, strides: int, padding: int) -> Array:
@@ -294,32 +303,40 @@ def scatter(parts: list[Array], shape: tuple[int, ...], size: int, strides: int,
     return total[:, padding : padding + h, padding : padding + w]
 
 
-def max_pool(x: Array, size: int, strides: int | None = None, padding: int = 0) -> Array:
-    """The maximum over windows; strides default to the size. Of equal values the first gets the gradient."""
-    return first_maximum(x, size, strides or size, padding)
+def max_pool(
+    x: Array, size: int, strides: int | None = None, padding: int = 0, floor: float = -jnp.inf
+) -> Array:
+    """The maximum over windows; strides default to the size. Of equal values the first gets the gradient.
+
+    Nothing below `floor` comes out: 0 makes one pass of a ReLU and the pooling after it.
+    """
+    return first_maximum(x, size, strides or size, padding, floor)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
-def first_maximum(x: Array, size: int, strides: int, padding: int) -> Array:
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
+def first_maximum(x: Array, size: int, strides: int, padding: int, floor: float) -> Array:
     y, *others = windows(pad(x, padding, -jnp.inf), size, strides)
     for other in others:
         y = jnp.maximum(y, other)
-    return y
+    return y if floor == -jnp.inf else jnp.maximum(y, jnp.asarray(floor, y.dtype))
 
 
-def first_maximum_forward(x: Array, size: int, strides: int, padding: int) -> tuple[Array, tuple[Array, Array]]:
-    y, *others = windows(pad(x, padding, -jnp.inf), size, strides)
+def first_maximum_forward(
+    x: Array, size: int, strides: int, padding: int, floor: float
+) -> tuple[Array, tuple[Array, Array]]:
+    places = windows(pad(x, padding, -jnp.inf), size, strides)
+    y = jnp.full_like(places[0], floor)
     squared_place = jnp.zeros_like(y)
-    for place, other in enumerate(others, 1):
+    for place, other in enumerate(places, 1):
         squared_place = jnp.where(other > y, jnp.asarray(place * place, y.dtype), squared_place)
         y = jnp.maximum(y, other)
     # XLA's CPU backend repeats cheap operations for every pixel that uses them, but never a square root:
     # that is what keeps it from comparing all windows again wherever the gradient is used.
-    return y, (jnp.sqrt(squared_place), x)
+    return first_maximum(x, size, strides, padding, floor), (jnp.sqrt(squared_place), x)
 
 
 def first_maximum_backward(
-    size: int, strides: int, padding: int, saved: tuple[Array, Array], g: Array
+    size: int, strides: int, padding: int, floor: float, saved: tuple[Array, Array], g: Array
 ) -> tuple[Array]:
     place, x = saved
     n, h, w, c = x.shape
@@ -332,7 +349,7 @@ def first_maximum_backward(
             moved, share = (lax.pad(v, jnp.zeros((), v.dtype), edges)[:, :, None, :, None] for v in (place, g))
             i = (a * strides + np.arange(strides)).reshape(1, 1, -1, 1, 1, 1)
             j = (b * strides + np.arange(strides)).reshape(1, 1, 1, 1, -1, 1)
-            taps = np.where((i < size) & (j < size), i * size + j, -1)
+            taps = np.where((i < size) & (j < size), i * size + j + 1, -1)
             total = total + jnp.where(moved == taps.astype(g.dtype), share, jnp.zeros((), g.dtype))
     u, v = (oh + reach - 1) * strides, (ow + reach - 1) * strides
     crop = ((0, 0, 0), (-padding, h + padding - u, 0), (-padding, w + padding - v, 0), (0, 0, 0))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from gv_jax.evaluation import figures, metrics
 from gv_jax.evaluation.gallery import Line, fitted, sheet, to_picture
-from gv_jax.evaluation.lettering import drawable, shortened, width_of
+from gv_jax.evaluation.lettering import FONT, drawable, letters, shortened, width_of
 
 ODD = [
     "$x$ and $y_1",
@@ -142,3 +142,9 @@ def test_letters_without_a_font_become_boxes_that_can_be_told_apart():
     lost = "\U000e0041"  # a tag character, which no font draws
     assert drawable(["plain", lost, lost * 2]) == ["plain", "□ (no. 2)", "□□ (no. 3)"]
     assert drawable(["e\u0301te\u0301", "a\n b"]) == ["été", "a b"]
+
+
+def test_bold_captions_of_letters_that_are_not_bold(tmp_path):
+    lacking = sorted(letters(FONT) - letters(FONT, "bold"))[:3]
+    names = drawable(["".join(map(chr, lacking)), "plain"])
+    saved(sheet([np.zeros((4, 4, 3))] * 2, [[Line(name, "#000000")] for name in names]), tmp_path)
