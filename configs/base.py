@@ -55,6 +55,7 @@ def get_config() -> ConfigDict:
                 "erase": 0.0,  # probability of a rectangle of noise
                 "mixup": 0.0,  # alpha of the beta distribution
                 "cutmix": 0.0,  # alpha of the beta distribution
+                "label_smoothing": 0.0,  # share of the target spread evenly over all classes
             },
         }
     )
@@ -81,7 +82,7 @@ def data() -> dict:
         "atari_frames": {
             "games": (),  # names of games; every game of the table where empty
             "frames_per_game": 200,  # frames kept
-            "every": 15,  # every so many-th emulator frame (60 a second) may be kept; odd, since many games draw in turns
+            "every": 15,  # every so many-th emulator frame (1/60 s) may be kept; odd, as many games draw in turns
             "seed": 0,  # of the agent that plays
             "label": "game",  # game, or genre: then whole games are held out
         },

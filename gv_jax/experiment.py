@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from configs import base
 from gv_jax import models
 from gv_jax.data import augment as augmentation
 from gv_jax.data import dataset
@@ -166,7 +167,7 @@ def conclude(
             **assessment.results,
         }
     )
-    report.write(folder.path, exhibits, pictures.skipped)
+    report.write(folder.path, exhibits, pictures.skipped, base.get_config().to_dict())
 
 
 def headline(folder: RunFolder) -> str:

@@ -210,9 +210,7 @@ def symmetric_beta(key: Array, alpha: float) -> Array:
     draws = random.uniform(key, (2,))
     rest, cos = draws[0] ** (1 / alpha), jnp.cos(2 * jnp.pi * draws[1])
     centred = jnp.sqrt(1 - rest) * cos / jnp.sqrt(rest + (1 - rest) * cos**2)
-    return jnp.clip(
-        0.5 + 0.5 * centred, 0, 1
-    )  # rounding can pass the ends, often reached when alpha is small
+    return jnp.clip(0.5 + 0.5 * centred, 0, 1)  # rounding can pass the ends, often reached when alpha is small
 
 
 def mixup(alpha: float) -> Augmentation:
@@ -255,6 +253,14 @@ def cutmix(alpha: float) -> Augmentation:
     return apply
 
 
+def label_smoothing(share: float) -> Augmentation:
+    """Spreads `share` of every target evenly over all classes. Szegedy et al. 2016, "Rethinking the Inception
+    architecture for computer vision", section 7.
+    """
+    within("label_smoothing", share, 1)
+    return lambda key, images, targets: (images, (1 - share) * targets + share / targets.shape[-1])
+
+
 # In the order in which `build` applies them
 AUGMENTATIONS: dict[str, Callable[[float], Augmentation]] = {
     "resized_crop": resized_crop,
@@ -269,6 +275,7 @@ AUGMENTATIONS: dict[str, Callable[[float], Augmentation]] = {
     "erase": erase,
     "mixup": mixup,
     "cutmix": cutmix,
+    "label_smoothing": label_smoothing,
 }
 
 

@@ -110,13 +110,9 @@ def _builder(name: str, root: Path, options: dict[str, Any]) -> PictureBuilder:
     return DATASETS[name](root=root, **options)
 
 
-def _check(
-    size: tuple[int, int], channels: int, fit: str, interpolation: str, background: tuple[int, ...]
-) -> None:
+def _check(size: tuple[int, int], channels: int, fit: str, interpolation: str, background: tuple[int, ...]) -> None:
     if len(size) != 2 or min(size) < 0 or (0 in size and tuple(size) != (0, 0)):
-        raise UserError(
-            f"--config.data.size={size!r} must be (height, width) in pixels, or (0, 0) for native."
-        )
+        raise UserError(f"--config.data.size={size!r} must be (height, width) in pixels, or (0, 0) for native.")
     if channels not in preprocess.CHANNELS:
         raise UserError(f"--config.data.channels={channels!r} must be 1 (grey), 3 (RGB) or 4 (RGBA).")
     if fit not in preprocess.FITS:
@@ -130,9 +126,7 @@ def _check(
 def _read(cache: Path) -> Dataset:
     meta = json.loads((cache / "meta.json").read_text())
     splits = {
-        split: Split(
-            np.load(cache / f"{split}.npy", mmap_mode="r"), np.load(cache / f"{split}_labels.npy"), tuple(ids)
-        )
+        split: Split(np.load(cache / f"{split}.npy", mmap_mode="r"), np.load(cache / f"{split}_labels.npy"), tuple(ids))
         for split, ids in meta["ids"].items()
     }
     return Dataset(meta["name"], tuple(meta["classes"]), meta["groups"], splits, tuple(meta["skipped"]))
@@ -165,14 +159,10 @@ def _write(builder: PictureBuilder, shape: dict[str, Any], cache: Path) -> None:
 def _decode(builder: PictureBuilder, split: str, shape: dict[str, Any], folder: Path) -> list[str]:
     """Writes folder/<split>.npy and its labels, a picture at a time; returns the ids."""
     count = builder.info.splits[split].num_examples
-    examples = tqdm(
-        builder.examples(split), f"{builder.name}: decode {split}", count, unit=" pictures", delay=1
-    )
+    examples = tqdm(builder.examples(split), f"{builder.name}: decode {split}", count, unit=" pictures", delay=1)
     ids, labels = [], []
     first = (0, 0, 0)
-    with (folder / f"{split}.npy").open(
-        "wb"
-    ) as file:  # not through a memory map, where a full disk is a SIGBUS
+    with (folder / f"{split}.npy").open("wb") as file:  # not through a memory map, where a full disk is a SIGBUS
         for name, label, data in examples:
             pixels = preprocess.to_array(preprocess.open_picture(io.BytesIO(data)), **shape)
             if not ids:

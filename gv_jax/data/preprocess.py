@@ -29,7 +29,7 @@ FITS = ("stretch", "crop", "pad")
 CHANNELS = (1, 3, 4)
 
 
-class BrokenPicture(Exception):  # noqa: N818 - it is the picture that is broken
+class BrokenPicture(Exception):
     """The message says what is wrong with the picture and leaves its name to the caller."""
 
 
@@ -74,18 +74,14 @@ def _header(source: Path | BinaryIO) -> Iterator[ImageFile.ImageFile]:
         raise BrokenPicture(f"claims to have more than {MAX_PIXELS:,} pixels, and was not decoded") from error
     except OSError as error:
         raise BrokenPicture(f"cannot be read ({error.strerror or error})") from error
-    except (
-        Exception
-    ) as error:  # decoders raise whatever comes of the bytes: struct.error, IndexError, SyntaxError
+    except Exception as error:  # decoders raise whatever comes of the bytes: struct.error, IndexError, SyntaxError
         raise BrokenPicture(f"cannot be decoded ({error})") from error
 
 
 def _check_header(image: ImageFile.ImageFile) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise BrokenPicture(
-            f"claims to have {width}x{height} pixels, more than {MAX_PIXELS:,}, and was not decoded"
-        )
+        raise BrokenPicture(f"claims to have {width}x{height} pixels, more than {MAX_PIXELS:,}, and was not decoded")
     if width < 2 or height < 2:
         raise BrokenPicture(f"has only {width}x{height} pixels")
     if any(";16B" in str(tile) for tile in image.tile):  # PIL would silently drop the lower half of RGB

@@ -15,7 +15,7 @@ Feed = Callable[[np.ndarray], Any]
 def examined(
     examine: Examine, weights: tuple[Any, Any], feed: Feed, size: int, batch_size: int, batches: int = 0
 ) -> Iterator[tuple[jax.Array, dict[str, jax.Array], np.ndarray]]:
-    """(outputs, scores of every sample, mask) of each batch of a split of `size` samples; all, or the first `batches`."""
+    """(outputs, scores of every sample, mask) of each batch of `size` samples; of all, or of the first `batches`."""
     for number, (indices, mask) in enumerate(padded(size, batch_size)):
         if batches and number == batches:
             return

@@ -315,9 +315,9 @@ def max_pool(
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
 def first_maximum(x: Array, size: int, strides: int, padding: int, floor: float) -> Array:
-    y, *others = windows(pad(x, padding, -jnp.inf), size, strides)
-    for other in others:
-        y = jnp.maximum(y, other)
+    edges = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+    least = jnp.asarray(-jnp.inf, x.dtype)
+    y = lax.reduce_window(x, least, lax.max, (1, size, size, 1), (1, strides, strides, 1), edges)
     return y if floor == -jnp.inf else jnp.maximum(y, jnp.asarray(floor, y.dtype))
 
 

@@ -103,7 +103,7 @@ def provenance() -> dict[str, Any]:
     """What the run was started with and on: command line, versions, git commit, device."""
     device = jax.devices()[0]
     return {
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": ["python", "-m", "gv_jax.main", *sys.argv[1:]],
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "git_commit": git_commit(),
         "device": f"{jax.device_count()} x {device.device_kind} ({device.platform})",

@@ -13,6 +13,7 @@ from gv_jax.errors import UserError
 
 STRENGTHS = dict.fromkeys(AUGMENTATIONS, 0.5) | {"pad_crop": 2, "rotate": 25.0, "shear": 20.0, "erase": 0.9}
 MIXING = {"mixup", "cutmix"}
+PICTURES = sorted(set(AUGMENTATIONS) - {"label_smoothing"})  # what changes pictures
 
 
 def batch(n=16, height=10, width=12, channels=3):
@@ -38,7 +39,7 @@ def test_a_strength_may_be_a_whole_number(name):
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("name", PICTURES)
 def test_keeps_shapes_and_range_and_depends_on_the_key_only(name, channels):
     images, targets = batch(channels=channels)
     images = images.round()  # the ends of the range, where rounding would show
@@ -55,7 +56,7 @@ def test_keeps_shapes_and_range_and_depends_on_the_key_only(name, channels):
     assert np.array_equal(images, found) == colourless
 
 
-@pytest.mark.parametrize("name", sorted(set(AUGMENTATIONS) - MIXING))
+@pytest.mark.parametrize("name", sorted(set(PICTURES) - MIXING))
 def test_every_sample_gets_its_own_draws_and_keeps_its_target(name):
     images, targets = batch(n=16)
     same = jnp.broadcast_to(images[:1], images.shape)
@@ -64,7 +65,7 @@ def test_every_sample_gets_its_own_draws_and_keeps_its_target(name):
     np.testing.assert_array_equal(kept, targets)
 
 
-@pytest.mark.parametrize("name", sorted(set(AUGMENTATIONS) - MIXING))
+@pytest.mark.parametrize("name", sorted(set(PICTURES) - MIXING))
 def test_no_sample_sees_another(name):
     images, targets = batch()
     changed, _ = augmented(name, images.at[3].set(0.5), targets)
@@ -110,9 +111,7 @@ def test_pad_crop_is_a_crop_of_the_padded_picture():
 def slopes(images):
     """How much a plane rises per pixel down and per pixel to the right.  # [n] and [n]"""
     middle = np.asarray(images)[:, 4:7, 5:8, 0]
-    return (middle[:, 2] - middle[:, 0]).mean(axis=1) / 2, (middle[:, :, 2] - middle[:, :, 0]).mean(
-        axis=1
-    ) / 2
+    return (middle[:, 2] - middle[:, 0]).mean(axis=1) / 2, (middle[:, :, 2] - middle[:, :, 0]).mean(axis=1) / 2
 
 
 @pytest.mark.parametrize("name", ["rotate", "shear"])
@@ -214,9 +213,7 @@ def test_mixup_by_hand():
 @pytest.mark.parametrize("seed", range(12))
 def test_cutmix_mixes_targets_by_the_pixels_pasted(seed):
     n, height, width = 4, 10, 15
-    numbers = (
-        jnp.arange(n, dtype=jnp.float32).reshape(n, 1, 1, 1) / n
-    )  # each picture in the colour of its number
+    numbers = jnp.arange(n, dtype=jnp.float32).reshape(n, 1, 1, 1) / n  # each picture in the colour of its number
     images = jnp.broadcast_to(numbers, (n, height, width, 3))
     found, targets = augmented("cutmix", images, jnp.eye(n), seed=seed)
     origin = np.asarray(found[..., 0] * n).astype(int)
@@ -257,6 +254,14 @@ def test_an_empty_chain_changes_nothing():
     found, kept = jax.jit(chain([]))(jax.random.key(0), images, targets)
     np.testing.assert_array_equal(found, images)
     np.testing.assert_array_equal(kept, targets)
+
+
+def test_label_smoothing_spreads_its_share_over_all_classes():
+    images, _ = batch(n=2)
+    targets = jnp.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]])
+    found, moved = AUGMENTATIONS["label_smoothing"](0.2)(jax.random.key(0), images, targets)
+    np.testing.assert_array_equal(found, images)
+    np.testing.assert_allclose(moved, [[0.85, 0.05, 0.05, 0.05], [0.05, 0.45, 0.45, 0.05]], atol=1e-6)
 
 
 def test_build_goes_by_the_table_and_leaves_out_what_is_off():

@@ -326,9 +326,7 @@ class Numbers(PictureBuilder, skip_registration=True):
         order = [(7 * number) % 300 for number in range(300)]
         self.skipped.append("one: for the test")
         return {
-            "train": (
-                Picture(f"n{n}", n % 2, Image.new("RGB", (3, 2), (n % 256, n // 256, 0))) for n in order
-            ),
+            "train": (Picture(f"n{n}", n % 2, Image.new("RGB", (3, 2), (n % 256, n // 256, 0))) for n in order),
             "test": [Picture("only", 0, Image.new("LA", (3, 2), (5, 6)))],
         }
 

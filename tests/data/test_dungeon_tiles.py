@@ -88,9 +88,7 @@ def archive(tmp_path, monkeypatch):
             pixels[:16] = 0
             lines.append(f"{kind} {hashlib.sha256(pixels.tobytes()).hexdigest()}")
     monkeypatch.setattr(dungeon_tiles, "COUNTS", kinds)
-    monkeypatch.setattr(
-        dungeon_tiles, "DIGEST", hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-    )
+    monkeypatch.setattr(dungeon_tiles, "DIGEST", hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest())
     other = {"releases/Ancient/dngn/wall/old.png": png(tile(1004))}
     path = pack(tmp_path / "tiles.tar.gz", {**other, **files})
     monkeypatch.setattr(dungeon_tiles, "URL", path.as_uri())
@@ -98,9 +96,7 @@ def archive(tmp_path, monkeypatch):
 
 
 def load(tmp_path, path="", **options):
-    return dataset.load(
-        "dungeon_tiles", root=tmp_path / "data", path=str(path), **SHAPE, **{**COMMON, **options}
-    )
+    return dataset.load("dungeon_tiles", root=tmp_path / "data", path=str(path), **SHAPE, **{**COMMON, **options})
 
 
 def unpacked(folder):
@@ -124,9 +120,7 @@ class TestArchive:
     def test_download(self, tmp_path, archive):
         data = load(tmp_path)
         found = {
-            name: image
-            for part in data.splits.values()
-            for name, image in zip(part.ids, part.images, strict=True)
+            name: image for part in data.splits.values() for name, image in zip(part.ids, part.images, strict=True)
         }
         assert len(found) == 6 * len(PLACES)
         assert "wall/dngn-wall-lab-thinga_0.png" in found

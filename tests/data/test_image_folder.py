@@ -77,9 +77,7 @@ class TestLayouts:
             "valid": {"cat": 2, "dog": 2},
             "test": {"cat": 1, "dog": 1},
         }
-        assert ids(made)["valid"] == [
-            f"{valid}/{name}/{number}.png" for name in ("cat", "dog") for number in (0, 1)
-        ]
+        assert ids(made)["valid"] == [f"{valid}/{name}/{number}.png" for name in ("cat", "dog") for number in (0, 1)]
 
     def test_valid_is_carved_from_train_and_test_stays_absent(self, tmp_path):
         classes(tmp_path / "in" / "train")
@@ -193,9 +191,7 @@ class TestGroups:
         assert made.group("cat/episode12.png") != made.group("cat/episode13.png")
         assert made.group("cat/other.png") != made.group("dog/other.png")
 
-    @pytest.mark.parametrize(
-        ("pattern", "match"), [("(", "no regular expression"), (r"\d+", r"group \(\.\.\.\)")]
-    )
+    @pytest.mark.parametrize(("pattern", "match"), [("(", "no regular expression"), (r"\d+", r"group \(\.\.\.\)")])
     def test_pattern_that_says_nothing(self, tmp_path, pattern, match):
         refused(classes(tmp_path / "in"), tmp_path, match, group_pattern=pattern)
 

@@ -23,9 +23,7 @@ def textures(folder):
 
 
 def load(tmp_path, path, **options):
-    return dataset.load(
-        "n64_textures", root=tmp_path / "data", path=str(path), **SHAPE, **{**COMMON, **options}
-    )
+    return dataset.load("n64_textures", root=tmp_path / "data", path=str(path), **SHAPE, **{**COMMON, **options})
 
 
 def test_the_classes_of_the_seed():

@@ -182,9 +182,7 @@ class TestStored:
 
     @pytest.mark.parametrize("name", ["a.bmp", "a.gif", "a.webp", "palette.png"])
     def test_others_become_png_with_the_same_pixels(self, tmp_path, name):
-        path = file(
-            tmp_path, name, palette_image() if name == "palette.png" else palette_image().convert("RGB")
-        )
+        path = file(tmp_path, name, palette_image() if name == "palette.png" else palette_image().convert("RGB"))
         again = Image.open(io.BytesIO(stored(path)))
         assert again.format == "PNG"
         assert np.array_equal(again, open_picture(path))

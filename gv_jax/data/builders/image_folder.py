@@ -72,9 +72,7 @@ class ImageFolder(PictureBuilder, skip_registration=True):
             UserError: no such folder, or not two classes in it.
         """
         if not path:
-            raise UserError(
-                "image_folder needs --config.data.path=DIR, with a folder of pictures for each class."
-            )
+            raise UserError("image_folder needs --config.data.path=DIR, with a folder of pictures for each class.")
         if not self.folder.is_dir():
             why = "is no folder" if self.folder.exists() else "no such folder"
             raise UserError(f"{path}: {why}. Give the folder of the class folders as --config.data.path=DIR.")
@@ -155,9 +153,7 @@ def _compiled(group_pattern: str) -> re.Pattern[str] | None:
     except re.error as error:
         raise UserError(f"{option} is no regular expression: {error}.") from error
     if not pattern.groups:
-        raise UserError(
-            rf"{option} needs a group (...) that says what a picture belongs to, as in '^(.+?)\d*$'."
-        )
+        raise UserError(rf"{option} needs a group (...) that says what a picture belongs to, as in '^(.+?)\d*$'.")
     return pattern
 
 

@@ -45,9 +45,7 @@ def read(folder: Path) -> Listing:
     return Listing(tuple(sorted(found, key=lambda file: file.name)), tuple(sorted(folders)), tuple(problems))
 
 
-def _walk(
-    folder: Path, prefix: str, above: frozenset, problems: list[tuple[Path, str]]
-) -> Iterator[Found | str]:
+def _walk(folder: Path, prefix: str, above: frozenset, problems: list[tuple[Path, str]]) -> Iterator[Found | str]:
     try:
         status = folder.stat()
         above |= {(status.st_dev, status.st_ino)}

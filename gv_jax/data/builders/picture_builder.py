@@ -108,9 +108,7 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """
         line = f"{what}: {why}".replace("\n", "\\n")
         if not self.skip_broken:
-            raise UserError(
-                f"{line}. Mend it, take it out, or skip such with --config.data.skip_broken=True."
-            )
+            raise UserError(f"{line}. Mend it, take it out, or skip such with --config.data.skip_broken=True.")
         self.skipped.append(line)
 
     def prepare(self) -> None:
