@@ -1,5 +1,6 @@
 """Wires pictures, network, task, training and evaluation into one run. The only reader of a configuration."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,8 @@ from gv_jax.training import devices
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
 from gv_jax.training.fit import Plan, fit
-from gv_jax.training.optimizer import optimizer
-from gv_jax.training.run_folder import RunFolder
+from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES, optimizer
+from gv_jax.training.run_folder import RunFolder, flat
 from gv_jax.training.step import Augmentation, Network, State, make_examine, make_update, start
 from gv_jax.training.tasks import TASKS, Task
 
@@ -40,18 +41,20 @@ CHOICES = {
     "data.name": dataset.DATASETS,
     "data.channels": (1, 3, 4),
     "train.keep": ("best", "last"),
+    "optimizer.name": OPTIMIZERS,
+    "optimizer.schedule": SCHEDULES,
 }
-LEAST = {
-    "train.batch_size": 1,
-    "train.epochs": 1,
-    "train.steps_per_epoch": 0,
-    "train.valid_batches": 0,
-    "train.ema": 0,
-    "train.patience": 0,
-    "train.checkpoint_seconds": 0,
-    "optimizer.accumulate": 1,
-    "data.valid_share": 0,
-    "data.test_share": 0,
+RANGES = {
+    "train.batch_size": (1, math.inf),
+    "train.epochs": (1, math.inf),
+    "train.steps_per_epoch": (0, math.inf),
+    "train.valid_batches": (0, math.inf),
+    "train.ema": (0, 0.99999),
+    "train.patience": (0, math.inf),
+    "train.checkpoint_seconds": (0, math.inf),
+    "model.dropout": (-1, 0.99),
+    "optimizer.learning_rate": (1e-12, math.inf),
+    "optimizer.accumulate": (1, math.inf),
 }
 
 
@@ -80,7 +83,7 @@ def run(config: Config, workdir: Path) -> str:
     """
     check(config)
     folder = RunFolder(workdir)
-    folder.open(config.to_dict())
+    folder.check(config.to_dict())
     if folder.finished:
         return f"finished already, nothing to do: {headline(folder)}"
     clock = Clock()
@@ -89,6 +92,7 @@ def run(config: Config, workdir: Path) -> str:
         clock.lap("data_s")
         machine = assemble(config, pictures)
         clock.lap("compile_s")
+        folder.open(config.to_dict())
         best, progress = fit(
             machine.state,
             machine.update,
@@ -111,7 +115,7 @@ def evaluate(config: Config, workdir: Path) -> str:
     folder = RunFolder(workdir)
     if not folder.finished:
         raise UserError(f"{workdir} holds no finished run to evaluate: train it first, without --mode=evaluate")
-    folder.open(config.to_dict())
+    folder.check(config.to_dict())
     before = folder.results or {}
     clock = Clock()
     with advice_on_memory(config.train.batch_size):
@@ -178,27 +182,18 @@ def headline(folder: RunFolder) -> str:
 
 def check(config: Config) -> None:
     """UserError for a value that no run can have."""
+    values = flat(config.to_dict())
     for field, valid in CHOICES.items():
-        if value_of(config, field) not in valid:
-            raise unknown(f"value of config.{field}", str(value_of(config, field)), map(str, valid))
-    for field, least in LEAST.items():
-        if value_of(config, field) < least:
-            raise UserError(f"config.{field} is {value_of(config, field)}: it must be {least} or more")
-    for field in ("mean", "std"):
-        if len(config.data[field]) not in (1, config.data.channels):
-            raise UserError(f"config.data.{field} has {len(config.data[field])} numbers: give one, or one per channel")
-    for field, value in (("train.ema", config.train.ema), ("model.dropout", config.model.dropout)):
-        if value >= 1:
-            raise UserError(f"config.{field} is {value}: it must be below 1")
-    if config.optimizer.learning_rate <= 0:
-        raise UserError(f"config.optimizer.learning_rate is {config.optimizer.learning_rate}: it must be above 0")
-
-
-def value_of(config: Config, field: str) -> Any:
-    """The value of a field named with dots."""
-    for part in field.split("."):
-        config = config[part]
-    return config
+        if values[field] not in valid:
+            raise unknown(f"value of config.{field}", str(values[field]), map(str, valid))
+    for field, (low, high) in RANGES.items():
+        if not low <= values[field] <= high:
+            raise UserError(f"config.{field} is {values[field]}: it must be {low:g} or more, {high:g} or less")
+    for field in ("data.mean", "data.std"):
+        if len(values[field]) not in (1, config.data.channels):
+            raise UserError(f"config.{field} has {len(values[field])} numbers: give one, or one per channel")
+    models.check_options(config.model.name, model_options(config.model))
+    augmentation.build(config.augment.to_dict())
 
 
 def set_options(data: Config) -> dict[str, Any]:
@@ -213,17 +208,21 @@ def open_dataset(data: Config) -> Dataset:
     return dataset.load(data.name, **{name: data[name] for name in shape}, **set_options(data))
 
 
+def model_options(model: Config) -> dict[str, Any]:
+    """What is asked of the model besides its name."""
+    stem = {"stem": model.stem} if model.stem else {}
+    return stem | ({"dropout": model.dropout} if model.dropout >= 0 else {})
+
+
 def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Module:
     """The network with its first weights."""
-    given = {"stem": config.model.stem, "dropout": config.model.dropout}
-    options = {name: value for name, value in given.items() if value not in ("", -1.0)}
     return models.build(
         config.model.name,
         inputs=config.data.channels,
         classes=classes,
         size=size,
         rngs=nnx.Rngs(config.seed),
-        **options,
+        **model_options(config.model),
     )
 
 

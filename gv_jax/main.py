@@ -8,7 +8,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from gv_jax.errors import UserError, unknown
@@ -40,6 +40,7 @@ def act(config: ConfigDict) -> None:
     from gv_jax import experiment
     from gv_jax.training.fit import Interrupted
 
+    logging.set_verbosity(logging.WARNING)  # JAX tells at INFO which accelerators it did not find
     workdir = Path(WORKDIR.value) if WORKDIR.value else Path("runs", run_name(sys.argv))
     if MODE.value == "summary":
         say(experiment.summary(config))

@@ -29,7 +29,7 @@ def command(*words: str) -> subprocess.CompletedProcess:
         ([QUICK, "--config.data.mean=(1,2)"], "config.data.mean has 2 numbers"),
         ([QUICK, "--config.optimizer.name=adamm"], "did you mean 'adam'?"),
         ([QUICK, "--config.optimizer.schedule=cosin"], "did you mean 'cosine'?"),
-        ([QUICK, "--config.optimizer.learning_rate=0.0"], "must be above 0"),
+        ([QUICK, "--config.optimizer.learning_rate=0.0"], "must be 1e-12 or more"),
         ([QUICK, "--config.augment.flip=2.0"], "flip"),
         ([QUICK, "--workdri=x"], "did you mean 'workdir'?"),
         ([QUICK, "--mode=tarin"], "train|evaluate|summary"),
@@ -45,6 +45,7 @@ def test_mistakes_are_one_line_and_status_2(words, answer, tmp_path):
     assert done.stderr.count("\n") == 1, done.stderr
     assert answer in done.stderr
     assert not done.stdout
+    assert not (tmp_path / "run").exists()
 
 
 def test_help_needs_no_jax():
@@ -63,6 +64,6 @@ except SystemExit:
 
 def test_summary_prints_the_seeds_table_without_any_picture(tmp_path):
     done = command("--config=configs/n64_textures.py", "--mode=summary", "--config.model.name=resnet34")
-    assert "Total params: 21,312,527" in done.stdout
-    assert "Trainable params: 21,295,503" in done.stdout
-    assert "Non-trainable params: 17,024" in done.stdout
+    assert "Total parameters: 21,312,527" in done.stdout
+    assert "Trained: 21,295,503" in done.stdout
+    assert "Not trained: 17,024" in done.stdout

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax import Array, random
 
 from gv_jax.data.color import blended, grey, hue_turned, recoloured
+from gv_jax.data.fence import fence
 from gv_jax.data.warp import rotated, sample, sheared
 from gv_jax.errors import UserError, unknown
 
@@ -57,9 +58,7 @@ def resized_crop(area: float) -> Augmentation:
         x = (jnp.arange(width, dtype=jnp.float32).reshape(1, -1) + 0.5) / width
         rows = ((1 - tall) * draws[2] + tall * y) * height - 0.5  # [n h]
         columns = ((1 - wide) * draws[3] + wide * x) * width - 0.5  # [n w]
-        grid = (n, height, width)
-        rows, columns = jnp.broadcast_to(rows[:, :, None], grid), jnp.broadcast_to(columns[:, None, :], grid)
-        return sample(images, rows, columns), targets
+        return sample(images, *jnp.broadcast_arrays(rows[:, :, None], columns[:, None, :])), targets
 
     return apply
 
@@ -223,8 +222,7 @@ def mixup(alpha: float) -> Augmentation:
 
     def apply(key, images, targets):
         share = symmetric_beta(key, alpha)
-        images = share * images + (1 - share) * jnp.roll(images, 1, axis=0)
-        return images, share * targets + (1 - share) * jnp.roll(targets, 1, axis=0)
+        return tuple(share * array + (1 - share) * jnp.roll(array, 1, axis=0) for array in (images, targets))
 
     return apply
 
@@ -283,8 +281,11 @@ def chain(augmentations: Sequence[Augmentation]) -> Augmentation:
     """One after the other, each with a key of its own; none leaves the batch as it is."""
 
     def apply(key, images, targets):
-        for one, augment in zip(random.split(key, len(augmentations)), augmentations, strict=True):
+        keys = random.split(key, len(augmentations) + 1)
+        never = random.uniform(keys[0]) >= 1
+        for one, augment in zip(keys[1:], augmentations, strict=True):
             images, targets = augment(one, images, targets)
+            images = fence(images, never)
         return images, targets
 
     return apply

@@ -1,6 +1,7 @@
 """Models by name: `build("resnet18", inputs=3, classes=10, rngs=nnx.Rngs(0))`."""
 
 import inspect
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -31,17 +32,24 @@ def build(
     `size` (height, width) matters to networks that flatten; without it they take their published size.
     Raises UserError for a name or an option that is not known.
     """
+    check_options(name, options)
+    if size and "size" in parameters(name):
+        options["size"] = size
+    return MODELS[name](inputs=inputs, classes=classes, rngs=rngs, **options)
+
+
+def check_options(name: str, options: Iterable[str]) -> None:
+    """UserError unless there is such a model and it takes all of `options`."""
     if name not in MODELS:
         raise unknown("model", name, MODELS)
-    model = MODELS[name]
-    family = model.func if isinstance(model, partial) else model  # nnx hides the signature of the class itself
-    taken = set(inspect.signature(family.__init__).parameters) - {"self", "inputs", "classes", "rngs"}
-    if isinstance(model, partial):
-        taken -= set(list(inspect.signature(family.__init__).parameters)[1 : 1 + len(model.args)])
-    if "size" in taken and size:
-        options["size"] = size
+    taken = sorted(parameters(name) - {"self", "inputs", "classes", "size", "rngs"})
     for option in options:
         if option not in taken:
-            known = ", ".join(sorted(taken - {"size"})) or "none"
-            raise UserError(f"model {name!r} has no option {option!r}; its options: {known}")
-    return model(inputs=inputs, classes=classes, rngs=rngs, **options)
+            raise UserError(f"model {name!r} has no option {option!r}; its options: {', '.join(taken) or 'none'}")
+
+
+def parameters(name: str) -> set[str]:
+    """What can be told to a model when it is built."""
+    model = MODELS[name]
+    family, given = (model.func, len(model.args)) if isinstance(model, partial) else (model, 0)
+    return set(list(inspect.signature(family.__init__).parameters)[1 + given :])  # nnx hides the class's own signature

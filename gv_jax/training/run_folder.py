@@ -40,13 +40,12 @@ class RunFolder:
         file = self.path / "results.json"
         return json.loads(file.read_text("utf-8")) if file.exists() else None
 
-    def open(self, config: dict[str, Any]) -> None:
-        """Makes the folder, or checks that it belongs to a run of this very `config`."""
+    def check(self, config: dict[str, Any]) -> None:
+        """UserError unless the folder is new or empty, or a run of this very `config`."""
         file = self.path / "config.json"
-        config = json.loads(json.dumps(config))
         if file.exists():
             theirs = flat(json.loads(file.read_text("utf-8"))["config"])
-            ours = flat(config)
+            ours = flat(json.loads(json.dumps(config)))
             changed = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
             if changed:
                 first = changed[0]
@@ -55,11 +54,15 @@ class RunFolder:
                     f"{ours.get(first)!r} here ({len(changed)} fields differ: {', '.join(changed[:6])}); "
                     "give another --workdir, or remove that folder"
                 )
-            return
-        if self.path.exists() and any(self.path.iterdir()):
-            raise UserError(f"{self.path} is not empty and holds no run: give another --workdir")
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(file, {"config": config, **provenance(), "seed": config["seed"]})
+        elif self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir())):
+            raise UserError(f"{self.path} is there already and holds no run: give another --workdir")
+
+    def open(self, config: dict[str, Any]) -> None:
+        """Makes the folder and config.json unless they are there."""
+        file = self.path / "config.json"
+        if not file.exists():
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json(file, {"config": config, **provenance(), "seed": config["seed"]})
 
     def rows(self) -> list[dict[str, Any]]:
         """The logged rows, oldest first; a last line that a kill cut off is left out."""

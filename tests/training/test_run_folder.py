@@ -12,8 +12,9 @@ CONFIG = {"seed": 0, "train": {"epochs": 3, "decay": (1, 2)}}
 
 def test_same_config_opens_again(tmp_path):
     folder = RunFolder(tmp_path / "new" / "run")
+    folder.check(CONFIG)
     folder.open(CONFIG)
-    folder.open(CONFIG)
+    folder.check(CONFIG)
     saved = json.loads((folder.path / "config.json").read_text())
     assert saved["config"]["train"]["decay"] == [1, 2]
     assert {"command", "seed", "versions", "git_commit", "device"} <= set(saved)
@@ -23,13 +24,13 @@ def test_other_config_is_refused_and_named(tmp_path):
     folder = RunFolder(tmp_path)
     folder.open(CONFIG)
     with pytest.raises(UserError, match=r"train\.epochs is 3 there and 4 here"):
-        folder.open({**CONFIG, "train": {"epochs": 4, "decay": (1, 2)}})
+        folder.check({**CONFIG, "train": {"epochs": 4, "decay": (1, 2)}})
 
 
 def test_folder_with_somebody_elses_files_is_refused(tmp_path):
     (tmp_path / "thesis.doc").write_text("mine")
-    with pytest.raises(UserError, match="not empty"):
-        RunFolder(tmp_path).open(CONFIG)
+    with pytest.raises(UserError, match="holds no run"):
+        RunFolder(tmp_path).check(CONFIG)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.doc"]
 
 
