@@ -39,14 +39,14 @@ class Progress:
     stale_epochs: int = 0
     seconds: float = 0.0
 
-    def improves(self, score: float, direction: str) -> bool:
-        """Notes an epoch's `score`; whether it is better than every earlier one."""
-        worse = self.best_score is not None and (score <= self.best_score) == (direction == "max")
-        if worse or score == self.best_score:
-            self.stale_epochs += 1
-            return False
-        self.best_score, self.best_step, self.stale_epochs = score, self.step, 0
-        return True
+    def keeps(self, score: float, direction: str) -> bool:
+        """Notes an epoch's `score`; whether its weights are to be kept: of equally good epochs the last one's are."""
+        best = self.best_score
+        better = best is None or (score > best if direction == "max" else score < best)
+        self.stale_epochs = 0 if better else self.stale_epochs + 1
+        if better or score == best:
+            self.best_score, self.best_step = score, self.step
+        return better or score == best
 
 
 class Interrupted(Exception):
@@ -91,7 +91,7 @@ def fit(
                     scores = validate(current)
                     log.epoch("valid", scores)
                     name, direction = plan.monitor
-                    if progress.improves(scores[name], direction) or not plan.keep_best:
+                    if progress.keeps(scores[name], direction) or not plan.keep_best:
                         best = snapshot(current)
             ended = progress.step == plan.steps or (epoch_ends and 0 < plan.patience <= progress.stale_epochs)
             pause = time.monotonic() - log.saved >= plan.checkpoint_seconds

@@ -106,9 +106,16 @@ def test_finished_training_is_not_trained_further(tmp_path):
 
 def test_best_epoch_is_kept(tmp_path):
     short, _ = go(tmp_path / "short", plan(steps=8))
-    best, progress = go(tmp_path / "long", plan(), validate=scripted([0.1, 0.9, 0.9]))
+    best, progress = go(tmp_path / "long", plan(), validate=scripted([0.1, 0.9, 0.8]))
     same(best, short)
     assert (progress.best_score, progress.best_step) == (0.9, 8)
+
+
+def test_last_of_equally_good_epochs_is_kept(tmp_path):
+    whole, _ = go(tmp_path / "whole", plan())
+    best, progress = go(tmp_path / "tie", plan(), validate=scripted([0.1, 0.9, 0.9]))
+    same(best, whole)
+    assert (progress.best_step, progress.stale_epochs) == (12, 1)
 
 
 def test_last_epoch_is_kept_on_request(tmp_path):
@@ -141,6 +148,6 @@ def test_rows_have_the_epoch_and_the_rates(tmp_path):
 
 def test_progress_for_a_score_that_should_fall():
     progress = Progress(step=1)
-    answers = [progress.improves(score, "min") for score in (0.5, 0.6, 0.5, 0.4)]
-    assert answers == [True, False, False, True]
+    answers = [progress.keeps(score, "min") for score in (0.5, 0.6, 0.5, 0.7, 0.4)]
+    assert answers == [True, False, True, False, True]
     assert progress.stale_epochs == 0
