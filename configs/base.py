@@ -52,7 +52,7 @@ def get_config() -> ConfigDict:
                 "contrast": 0.0,  # strength, likewise
                 "saturation": 0.0,  # strength, likewise
                 "hue": 0.0,  # strength: turns of the colour circle at most, up to 0.5
-                "erase": 0.0,  # probability of a rectangle of noise
+                "erase": 0.0,  # probability of a rectangle of one random colour
                 "mixup": 0.0,  # alpha of the beta distribution
                 "cutmix": 0.0,  # alpha of the beta distribution
                 "label_smoothing": 0.0,  # share of the target spread evenly over all classes

@@ -45,6 +45,7 @@ CHOICES = {
     "optimizer.schedule": SCHEDULES,
 }
 RANGES = {
+    "seed": (0, 4_294_967_295),
     "train.batch_size": (1, math.inf),
     "train.epochs": (1, math.inf),
     "train.steps_per_epoch": (0, math.inf),
