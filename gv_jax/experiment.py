@@ -136,7 +136,8 @@ def summary(config: Config) -> str:
     size = tuple(config.data.size)
     if not all(size):
         raise UserError("pictures at their own size: say which for the summary with --config.data.size=(HEIGHT,WIDTH)")
-    return model_summary(open_model(config, len(classes), size), size, config.data.channels)
+    model = nnx.eval_shape(lambda: open_model(config, len(classes), size))  # shapes alone: no weight is drawn
+    return model_summary(model, size, config.data.channels)
 
 
 def conclude(
@@ -229,6 +230,7 @@ def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Modul
 
 def assemble(config: Config, pictures: Dataset) -> Machine:
     """Builds and compiles everything that training and evaluation need."""
+    devices.keep_compiled(Path(config.data.root) / "compiled")
     mesh = devices.data_mesh()
     devices.check_batch(config.train.batch_size, mesh)
     model = open_model(config, len(pictures.classes), pictures.splits["train"].images.shape[1:3])
