@@ -128,8 +128,8 @@ def convolve(x: Array, kernel: Array, bias: Array | None = None, strides: int = 
     k = kernel.shape[0]
     if k == 1 and padding == 0:
         y = x[:, ::strides, ::strides] @ kernel[0, 0]
-    elif h * w < k * k:
-        y = convolve_densely(x, kernel, strides, padding)
+    elif h * w < k * k and padding < k:
+        y = convolve_by_pixels(x, kernel, strides, padding)
     elif on_cpu() and strides == 1 and fourier_pays(x.shape, kernel.shape, padding):
         y = convolve_by_fourier(pad(x, padding), kernel)
     else:
@@ -186,21 +186,23 @@ def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: in
     )
 
 
-def convolve_densely(x: Array, kernel: Array, strides: int, padding: int) -> Array:
-    """One matrix [h*w*ci, oh*ow*co], zero where a tap falls outside: fewer products than any convolution where the
-    map has fewer pixels than the kernel."""
+def convolve_by_pixels(x: Array, kernel: Array, strides: int, padding: int) -> Array:
+    """For every output pixel one product of the pixels that it sees with their taps: no multiplications by padding,
+    which is most of them where a map has fewer pixels than the kernel."""
     n, h, w, _ = x.shape
     k, _, ci, co = kernel.shape
     oh, ow = (h + 2 * padding - k) // strides + 1, (w + 2 * padding - k) // strides + 1
-    zeros = jnp.zeros((ci, co), kernel.dtype)
-
-    def block(row: int, column: int, y: int, x: int) -> Array:
-        i, j = row + padding - y * strides, column + padding - x * strides
-        return kernel[i, j] if 0 <= i < k and 0 <= j < k else zeros
-
-    outputs = [(y, x) for y in range(oh) for x in range(ow)]
-    rows = [jnp.concatenate([block(i, j, *o) for o in outputs], 1) for i in range(h) for j in range(w)]
-    return (x.reshape(n, -1) @ jnp.concatenate(rows)).reshape(n, oh, ow, co)
+    taps = [tap[0] for tap in lax.split(kernel.reshape(k * k, ci, co), (1,) * (k * k))]
+    outputs = []
+    for top, left in ((i * strides - padding, j * strides - padding) for i in range(oh) for j in range(ow)):
+        seen = [
+            (i, j)
+            for i in range(max(top, 0), min(top + k, h))
+            for j in range(max(left, 0), min(left + k, w))
+        ]
+        pixels = jnp.concatenate([x[:, i, j] for i, j in seen], 1)
+        outputs.append(pixels @ jnp.concatenate([taps[(i - top) * k + j - left] for i, j in seen]))
+    return jnp.stack(outputs, 1).reshape(n, oh, ow, co)
 
 
 def fourier_pays(shape: tuple[int, ...], kernel: tuple[int, ...], padding: int) -> bool:

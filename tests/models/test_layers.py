@@ -1,0 +1,107 @@
+"""Every formulation of a convolution and a pooling equals the one of XLA, and its gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from jax import lax
+
+from gv_jax.models import layers
+
+CONVOLUTIONS = [
+    # height, width, inputs, features, kernel, strides, padding
+    (9, 8, 3, 5, 3, 1, 1),
+    (9, 8, 3, 5, 3, 2, 1),
+    (8, 8, 4, 6, 1, 1, 0),
+    (8, 7, 4, 6, 1, 2, 0),
+    (4, 4, 8, 6, 3, 2, 1),
+    (2, 2, 8, 6, 3, 1, 1),
+    (2, 2, 8, 6, 3, 2, 1),
+    (1, 1, 8, 6, 3, 1, 1),
+    (1, 2, 8, 6, 3, 2, 1),
+    (13, 13, 16, 24, 7, 1, 0),
+    (7, 7, 3, 4, 7, 1, 0),
+    (20, 17, 3, 8, 7, 2, 3),
+    (6, 5, 3, 4, 5, 1, 2),
+    (13, 12, 64, 64, 7, 1, 0),
+]
+
+
+def random(seed, *shape):
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+def reference(x, kernel, bias, strides, padding):
+    edges = [(padding, padding)] * 2
+    y = lax.conv_general_dilated(x, kernel, (strides, strides), edges, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return y + bias.reshape(1, 1, 1, -1)
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_convolution_and_its_gradients_are_those_of_xla(case):
+    h, w, inputs, features, size, strides, padding = case
+    x, kernel, bias = random(0, 2, h, w, inputs), random(1, size, size, inputs, features), random(2, features)
+    y, pull = jax.vjp(lambda *a: layers.convolve(*a, strides, padding), x, kernel, bias)
+    expected, expected_pull = jax.vjp(lambda *a: reference(*a, strides, padding), x, kernel, bias)
+    scale = float(np.abs(expected).max())
+    np.testing.assert_allclose(y, expected, atol=2e-5 * scale)
+    g = random(3, *y.shape)
+    for found, wanted in zip(pull(g), expected_pull(g), strict=True):
+        np.testing.assert_allclose(found, wanted, atol=2e-5 * float(np.abs(wanted).max()))
+
+
+def test_convolution_without_bias_and_over_several_models_at_once():
+    x, kernels = random(0, 3, 2, 6, 6, 4), random(1, 3, 3, 3, 4, 5)
+    found = jax.vmap(lambda x, kernel: layers.convolve(x, kernel, None, 1, 1))(x, kernels)
+    for index in range(3):
+        expected = reference(x[index], kernels[index], jnp.zeros(5), 1, 1)
+        np.testing.assert_allclose(found[index], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_convolution_stays_in_the_precision_of_its_input(dtype):
+    layer = layers.conv(3, 4, 3, bias=True, rngs=nnx.Rngs(0))
+    assert layer(random(0, 1, 4, 4, 3).astype(dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize(("size", "strides", "padding"), [(2, 2, 0), (3, 2, 1), (2, 1, 0), (3, 3, 0), (3, 1, 1)])
+@pytest.mark.parametrize("ties", [False, True])
+def test_max_pooling_is_that_of_xla_also_where_values_are_equal(size, strides, padding, ties):
+    x = random(0, 2, 9, 8, 3)
+    x = jnp.round(x) if ties else x
+
+    def expected(x):
+        edges = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
+        return lax.reduce_window(x, -jnp.inf, lax.max, (1, size, size, 1), (1, strides, strides, 1), edges)
+
+    y, pull = jax.vjp(lambda x: layers.max_pool(x, size, strides, padding), x)
+    wanted, wanted_pull = jax.vjp(expected, x)
+    np.testing.assert_array_equal(y, wanted)
+    g = random(1, *y.shape)
+    np.testing.assert_allclose(pull(g)[0], wanted_pull(g)[0], atol=1e-5)
+
+
+def test_average_pooling_by_hand():
+    x = jnp.arange(16, dtype=jnp.float32).reshape(1, 4, 4, 1)
+    np.testing.assert_array_equal(layers.avg_pool(x, 2)[0, :, :, 0], [[2.5, 4.5], [10.5, 12.5]])
+    np.testing.assert_array_equal(layers.global_pool(x), [[7.5]])
+
+
+def test_batch_norm_is_flax_nnxs_in_training_and_evaluation():
+    ours, theirs = layers.norm(5), nnx.BatchNorm(5, momentum=0.9, epsilon=1e-5, rngs=nnx.Rngs(0))
+    for layer in (ours, theirs):
+        layer.scale[...] = random(7, 5)
+        layer.bias[...] = random(8, 5)
+    x = random(0, 4, 6, 7, 5) * 3.0 + 1.0
+    for view in (False, True):
+        one, other = (nnx.split(nnx.view(layer, use_running_average=view)) for layer in (ours, theirs))
+        y, pull = jax.vjp(lambda x, one=one: nnx.merge(*one, copy=True)(x), x)
+        expected, expected_pull = jax.vjp(lambda x, other=other: nnx.merge(*other, copy=True)(x), x)
+        np.testing.assert_allclose(y, expected, atol=1e-4)
+        g = random(1, *y.shape)
+        np.testing.assert_allclose(pull(g)[0], expected_pull(g)[0], atol=1e-4)
+    ours(x)
+    theirs(x)
+    np.testing.assert_allclose(ours.mean[...], theirs.mean[...], atol=1e-5)
+    np.testing.assert_allclose(ours.var[...], theirs.var[...], rtol=1e-4)
