@@ -13,5 +13,8 @@ def get_config() -> ConfigDict:
     config.data.name = "dungeon_tiles"
     config.data.size = (32, 32)
     config.data.channels = 4
+    config.train.batch_size = 64
     config.train.epochs = 40
+    config.train.keep = "last"  # 391 validation pictures are too few to choose an epoch by
+    config.optimizer.name = "adam"
     return config

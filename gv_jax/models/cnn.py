@@ -17,7 +17,9 @@ class Baseline(nnx.Module):
     The texture project's baseline; 296,463 parameters for 15 classes of 32x32 pictures with 4 channels.
     """
 
-    def __init__(self, *, inputs: int, classes: int, size: tuple[int, int] = (32, 32), dropout: float = 0.5, rngs: nnx.Rngs):
+    def __init__(
+        self, *, inputs: int, classes: int, size: tuple[int, int] = (32, 32), dropout: float = 0.5, rngs: nnx.Rngs
+    ):
         self.conv1 = conv(inputs, 64, 7, padding=0, bias=True, rngs=rngs)
         self.conv2 = conv(64, 64, 7, padding=0, bias=True, rngs=rngs)
         self.pool = Layer(max_pool, size=2, floor=0)
@@ -44,7 +46,9 @@ class Sequential(nnx.Module):
     The texture project's deeper network; 118,351 parameters for 15 classes of 32x32 pictures with 4 channels.
     """
 
-    def __init__(self, *, inputs: int, classes: int, size: tuple[int, int] = (32, 32), dropout: float = 0.5, rngs: nnx.Rngs):
+    def __init__(
+        self, *, inputs: int, classes: int, size: tuple[int, int] = (32, 32), dropout: float = 0.5, rngs: nnx.Rngs
+    ):
         self.conv1 = conv(inputs, 64, 3, padding=0, bias=True, rngs=rngs)
         self.conv2 = conv(64, 64, 3, padding=0, bias=True, rngs=rngs)
         self.conv3 = conv(64, 64, 3, padding=0, bias=True, rngs=rngs)
@@ -70,7 +74,9 @@ class Sequential(nnx.Module):
 class TwoLayer(nnx.Module):
     """Two blocks of 3x3 convolution, norm, ReLU and max-pooling, then one linear layer and dropout."""
 
-    def __init__(self, *, inputs: int, classes: int, size: tuple[int, int] = (255, 342), dropout: float = 0.5, rngs: nnx.Rngs):
+    def __init__(
+        self, *, inputs: int, classes: int, size: tuple[int, int] = (255, 342), dropout: float = 0.5, rngs: nnx.Rngs
+    ):
         self.conv1 = conv(inputs, 16, 3, bias=True, rngs=rngs)
         self.norm1 = norm(16, rngs=rngs)
         self.conv2 = conv(16, 32, 3, bias=True, rngs=rngs)

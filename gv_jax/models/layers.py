@@ -146,9 +146,7 @@ def convolve_directly(x: Array, kernel: Array, bias: Array | None, strides: int,
 
 def lax_convolve(x: Array, kernel: Array, strides: int, padding: int) -> Array:
     edges = ((padding, padding), (padding, padding))
-    return lax.conv_general_dilated(
-        x, kernel, (strides, strides), edges, dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    return lax.conv_general_dilated(x, kernel, (strides, strides), edges, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def forward(x: Array, kernel: Array, bias: Array | None, strides: int, padding: int):
@@ -178,8 +176,7 @@ def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: in
     """For the gradient as [oh ow n co], the order in which it is the kernel of a convolution over the batch."""
     k = kernel.shape[0]
     edges = [
-        (padding, (out - 1) * strides + k - side - padding)
-        for side, out in zip(x.shape[1:3], g.shape[:2], strict=True)
+        (padding, (out - 1) * strides + k - side - padding) for side, out in zip(x.shape[1:3], g.shape[:2], strict=True)
     ]
     return lax.conv_general_dilated(
         x, g, (1, 1), edges, rhs_dilation=(strides, strides), dimension_numbers=("CHWN", "HWIO", "HWNC")
@@ -195,11 +192,7 @@ def convolve_by_pixels(x: Array, kernel: Array, strides: int, padding: int) -> A
     taps = [tap[0] for tap in lax.split(kernel.reshape(k * k, ci, co), (1,) * (k * k))]
     outputs = []
     for top, left in ((i * strides - padding, j * strides - padding) for i in range(oh) for j in range(ow)):
-        seen = [
-            (i, j)
-            for i in range(max(top, 0), min(top + k, h))
-            for j in range(max(left, 0), min(left + k, w))
-        ]
+        seen = [(i, j) for i in range(max(top, 0), min(top + k, h)) for j in range(max(left, 0), min(left + k, w))]
         pixels = jnp.concatenate([x[:, i, j] for i, j in seen], 1)
         outputs.append(pixels @ jnp.concatenate([taps[(i - top) * k + j - left] for i, j in seen]))
     return jnp.stack(outputs, 1).reshape(n, oh, ow, co)
@@ -278,9 +271,7 @@ def scatter(parts: list[Array], shape: tuple[int, ...], size: int, strides: int,
     return total[:, padding : padding + h, padding : padding + w]
 
 
-def max_pool(
-    x: Array, size: int, strides: int | None = None, padding: int = 0, floor: float = -jnp.inf
-) -> Array:
+def max_pool(x: Array, size: int, strides: int | None = None, padding: int = 0, floor: float = -jnp.inf) -> Array:
     """The maximum over windows; strides default to the size. Of equal values the first gets the gradient.
 
     Nothing below `floor` comes out: 0 makes one pass of a ReLU and the pooling after it.

@@ -69,10 +69,7 @@ class BottleneckUnit(nnx.Module):
         return nnx.relu(self.shortcut(x) + y)  # [n h/s w/s 4f]
 
 
-STEMS = {
-    "imagenet": {"size": 7, "strides": 2},
-    "small": {"size": 3, "strides": 1},
-}
+STEMS = {"imagenet": (7, 2), "small": (3, 1)}  # size and strides of the first convolution
 
 
 class ResNet(nnx.Module):
@@ -94,7 +91,7 @@ class ResNet(nnx.Module):
         if stem not in STEMS:
             raise unknown("stem", stem, STEMS)
         features = 64
-        self.conv1 = conv(inputs, features, **STEMS[stem], rngs=rngs)
+        self.conv1 = conv(inputs, features, *STEMS[stem], rngs=rngs)
         self.norm1 = norm(features, rngs=rngs)
         self.pool = Layer(max_pool, size=3, strides=2, padding=1) if stem == "imagenet" else nnx.identity
         self.stages = nnx.List()
