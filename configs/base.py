@@ -25,7 +25,7 @@ def get_config() -> ConfigDict:
                 "steps_per_epoch": 0,  # batches that count as one epoch; one pass over the training split where 0
                 "valid_batches": 0,  # batches of the validation split looked at after an epoch; all where 0
                 "ema": 0.0,  # decay per step of a moving average of the weights, which is then what is evaluated
-                "keep": "best",  # the weights reported: best (epoch on the validation split; of equals the last) or last
+                "keep": "best",  # weights reported: best (epoch on the validation split, the last of equals) or last
                 "patience": 0,  # epochs without a better validation score after which training stops early
                 "checkpoint_seconds": 30.0,  # at least so long between two checkpoints; 0: one after every epoch
                 "resident_megabytes": 2048,  # data sets up to this size stay on the device; others stream from disk
