@@ -4,7 +4,7 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.errors import UserError
-from gv_jax.models.layers import Layer, conv, dense, flatten, global_pool, max_pool, norm
+from gv_jax.models.layers import Layer, conv, dense, flatten, global_pool, max_pool, norm, relu
 
 
 class Head(nnx.Module):
@@ -35,8 +35,8 @@ class Baseline(nnx.Module):
         x = self.pool(self.conv1(x))
         x = self.pool(self.conv2(x))
         x = self.flatten(x)
-        x = self.dropout1(nnx.relu(self.dense1(x)))
-        x = self.dropout2(nnx.relu(self.dense2(x)))
+        x = self.dropout1(relu(self.dense1(x)))
+        x = self.dropout2(relu(self.dense2(x)))
         return self.head(x)
 
 
@@ -66,8 +66,8 @@ class Sequential(nnx.Module):
         x = self.pool(self.conv2(x))
         x = self.pool(self.conv3(x))
         x = self.flatten(x)
-        x = self.dropout1(nnx.relu(self.dense1(x)))
-        x = self.dropout2(nnx.relu(self.dense2(x)))
+        x = self.dropout1(relu(self.dense1(x)))
+        x = self.dropout2(relu(self.dense2(x)))
         return self.head(x)
 
 
@@ -109,15 +109,15 @@ class SharedNet(nnx.Module):
         self.head = dense(64, classes, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        x = nnx.relu(self.conv1(x))
-        x = nnx.relu(self.conv2(x))
+        x = relu(self.conv1(x))
+        x = relu(self.conv2(x))
         x = self.pool(x)
-        x = nnx.relu(self.conv2(x))
-        x = nnx.relu(self.conv2(x))
+        x = relu(self.conv2(x))
+        x = relu(self.conv2(x))
         x = self.pool(x)
-        x = nnx.relu(self.conv2(x))
-        x = nnx.relu(self.conv2(x))
-        x = nnx.relu(self.dense1(self.mean(x)))
+        x = relu(self.conv2(x))
+        x = relu(self.conv2(x))
+        x = relu(self.dense1(self.mean(x)))
         return self.head(x)
 
 

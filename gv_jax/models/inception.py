@@ -4,7 +4,7 @@ from flax import nnx
 from jax import Array
 from jax import numpy as jnp
 
-from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, norm
+from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, norm, relu
 
 # Table 1 of the paper, by stage: features of the 1x1 branch, of the 3x3 branch (reduced, result), of the 5x5
 # branch (reduced, result), and of the pooling branch.
@@ -29,7 +29,7 @@ class ConvUnit(nnx.Module):
         self.norm = norm(features, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        return nnx.relu(self.norm(self.conv(x)))
+        return relu(self.norm(self.conv(x)))
 
 
 class InceptionUnit(nnx.Module):

@@ -6,7 +6,7 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.errors import unknown
-from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, norm
+from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, norm, relu
 
 
 class Projection(nnx.Module):
@@ -39,9 +39,9 @@ class ResidualUnit(nnx.Module):
         self.shortcut = shortcut(inputs, features, strides, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        y = nnx.relu(self.norm1(self.conv1(x)))
+        y = relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
-        return nnx.relu(self.shortcut(x) + y)  # [n h/s w/s f]
+        return relu(self.shortcut(x) + y)  # [n h/s w/s f]
 
 
 class BottleneckUnit(nnx.Module):
@@ -63,10 +63,10 @@ class BottleneckUnit(nnx.Module):
         self.shortcut = shortcut(inputs, outputs, strides, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        y = nnx.relu(self.norm1(self.conv1(x)))
-        y = nnx.relu(self.norm2(self.conv2(y)))
+        y = relu(self.norm1(self.conv1(x)))
+        y = relu(self.norm2(self.conv2(y)))
         y = self.norm3(self.conv3(y))
-        return nnx.relu(self.shortcut(x) + y)  # [n h/s w/s 4f]
+        return relu(self.shortcut(x) + y)  # [n h/s w/s 4f]
 
 
 STEMS = {"imagenet": (7, 2), "small": (3, 1)}  # size and strides of the first convolution
@@ -107,7 +107,7 @@ class ResNet(nnx.Module):
 
     def features(self, x: Array) -> dict[str, Array]:
         """The maps after the stem and after every stage: "stem", "stage1" to "stage4"."""
-        x = self.pool(nnx.relu(self.norm1(self.conv1(x))))
+        x = self.pool(relu(self.norm1(self.conv1(x))))
         maps = {"stem": x}
         for stage, units in enumerate(self.stages, 1):
             for unit in units:
