@@ -133,71 +133,60 @@ def convolve(x: Array, kernel: Array, bias: Array | None = None, strides: int = 
     """Cross-correlation, [n h w ci], [k k ci co], [co] -> [n oh ow co], in the formulation that suits the shape."""
     _, h, w, _ = x.shape
     k = kernel.shape[0]
-    if h * w < k * k and padding < k:
+    if k == 1 and padding == 0:
+        y = x[:, ::strides, ::strides] @ kernel[0, 0]
+    elif h * w < k * k and padding < k:
         y = convolve_by_pixels(x, kernel, strides, padding)
     elif on_cpu() and strides == 1 and fourier_pays(x.shape, kernel.shape, padding):
         y = convolve_by_fourier(pad(x, padding), kernel)
     else:
-        y = convolve_directly(x, kernel, strides, padding)
+        return convolve_directly(x, kernel, bias, strides, padding)
     return y if bias is None else y + bias.reshape(1, 1, 1, -1)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def convolve_directly(x: Array, kernel: Array, strides: int, padding: int) -> Array:
+@partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+def convolve_directly(x: Array, kernel: Array, bias: Array | None, strides: int, padding: int) -> Array:
     """XLA's convolution, with gradients of ours where its own would be slow."""
-    if kernel.shape[0] == 1 and padding == 0:
-        return x[:, ::strides, ::strides] @ kernel[0, 0]
+    y = lax_convolve(x, kernel, strides, padding)
+    return y if bias is None else y + bias.reshape(1, 1, 1, -1)
+
+
+def lax_convolve(x: Array, kernel: Array, strides: int, padding: int) -> Array:
     edges = ((padding, padding), (padding, padding))
-    return lax.conv_general_dilated(
-        x, kernel, (strides, strides), edges, dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    return lax.conv_general_dilated(x, kernel, (strides, strides), edges, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
-def forward(x: Array, kernel: Array, strides: int, padding: int) -> tuple[Array, tuple[Array, Array]]:
-    return convolve_directly(x, kernel, strides, padding), (x, kernel)
+def forward(x: Array, kernel: Array, bias: Array | None, strides: int, padding: int):
+    return convolve_directly(x, kernel, bias, strides, padding), (x, kernel, bias)
 
 
-def backward(strides: int, padding: int, saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
-    x, kernel = saved
-    return input_gradient(x, kernel, g, strides, padding), kernel_gradient(x, kernel, g, strides, padding)
+def backward(strides: int, padding: int, saved: tuple[Array, Array, Array | None], g: Array):
+    x, kernel, bias = saved
+    inputs = input_gradient(x, kernel, g, strides, padding)
+    moved = g.transpose(1, 2, 0, 3)
+    return inputs, kernel_gradient(x, kernel, moved, strides, padding), None if bias is None else g.sum((0, 1, 2))
 
 
 convolve_directly.defvjp(forward, backward)
 
 
 def input_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: int) -> Array:
-    """As a convolution of the spread out gradient; on the CPU of a map with fewer pixels than the kernel, for which
-    there are only naive loops, as a product and a sum of shifted slices."""
     k, _, ci, co = kernel.shape
-    n, h, w, _ = x.shape
-    _, oh, ow, _ = g.shape
-    if oh * ow < k * k and on_cpu() or k == 1:
-        taps = (g @ kernel.reshape(-1, co).T).reshape(n, oh, ow, k * k, ci)
-        return scatter([taps[..., tap, :] for tap in range(k * k)], x.shape, k, strides, padding)
-    edges = [
-        (k - 1 - padding, side + padding - (out - 1) * strides - 1) for side, out in ((h, oh), (w, ow))
-    ]
-    return lax.conv_general_dilated(
-        g,
-        jnp.flip(kernel, (0, 1)),
-        (1, 1),
-        edges,
-        lhs_dilation=(strides, strides),
-        dimension_numbers=("NHWC", "HWOI", "NHWC"),
-    )
+    n, oh, ow, _ = g.shape
+    if not on_cpu() or oh * ow >= k * k:
+        return jax.linear_transpose(lambda x: lax_convolve(x, kernel, strides, padding), x)(g)[0]
+    taps = (g @ kernel.reshape(-1, co).T).reshape(n, oh, ow, k * k, ci)
+    return scatter([taps[..., tap, :] for tap in range(k * k)], x.shape, k, strides, padding)
 
 
 def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: int) -> Array:
-    """As a convolution with the gradient for a kernel and the batch for channels."""
-    k, _, ci, co = kernel.shape
-    _, h, w, _ = x.shape
-    _, oh, ow, _ = g.shape
-    if k == 1 and padding == 0:
-        pixels = (0, 1, 2)
-        return lax.dot_general(x[:, ::strides, ::strides], g, ((pixels, pixels), ((), ()))).reshape(1, 1, ci, co)
-    edges = [(padding, (out - 1) * strides + k - side - padding) for side, out in ((h, oh), (w, ow))]
+    """For the gradient as [oh ow n co], the order in which it is the kernel of a convolution over the batch."""
+    k = kernel.shape[0]
+    edges = [
+        (padding, (out - 1) * strides + k - side - padding) for side, out in zip(x.shape[1:3], g.shape[:2], strict=True)
+    ]
     return lax.conv_general_dilated(
-        x, g, (1, 1), edges, rhs_dilation=(strides, strides), dimension_numbers=("CHWN", "IHWO", "HWNC")
+        x, g, (1, 1), edges, rhs_dilation=(strides, strides), dimension_numbers=("CHWN", "HWIO", "HWNC")
     )
 
 
