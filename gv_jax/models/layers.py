@@ -6,13 +6,15 @@ naive loops, up to 40 times slower than the formulations here. What only pays th
 """
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array, lax
+
+from gv_jax.models.fourier import convolve_by_fourier, fourier_pays
 
 he_normal = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 
@@ -203,47 +205,6 @@ def convolve_by_pixels(x: Array, kernel: Array, strides: int, padding: int) -> A
         pixels = jnp.concatenate([x[:, i, j] for i, j in seen], 1)
         outputs.append(pixels @ jnp.concatenate([taps[(i - top) * k + j - left] for i, j in seen]))
     return jnp.stack(outputs, 1).reshape(n, oh, ow, co)
-
-
-def fourier_pays(shape: tuple[int, ...], kernel: tuple[int, ...], padding: int) -> bool:
-    """Whether the three products of an unstrided convolution take a third of the multiplications that way.
-
-    (Measured: the transforms' copies cost about twice as much as their products.)
-    """
-    n, h, w, _ = shape
-    k, _, ci, co = kernel
-    pixels = (h + 2 * padding) * (w + 2 * padding)
-    outputs = (h + 2 * padding - k + 1) * (w + 2 * padding - k + 1)
-    direct = (2 * outputs + h * w) * k * k * ci * co
-    transforms = 2 * pixels * (pixels * ci + outputs * co) + 4 * pixels * k * k * ci * co / n
-    return 3 * (transforms + 6 * pixels * ci * co) < direct
-
-
-@lru_cache
-def fourier_tables(h: int, w: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Real matrices of the transforms of pictures [2f h*w], of kernels [4f k*k] and back to the outputs [q 2f]."""
-    half = w // 2 + 1
-    basis = np.fft.rfft2(np.eye(h * w).reshape(h * w, h, w))  # [p h half]
-    pictures = np.stack([basis.real, basis.imag], -1).reshape(h * w, -1).T
-    taps = basis.reshape(h, w, -1)[:k, :k].reshape(k * k, -1).T  # [f k*k]
-    kernels = np.stack([taps.real, -taps.imag, taps.imag, taps.real], 1).reshape(-1, k * k)
-    waves = np.stack([np.eye(h * half), 1j * np.eye(h * half)], 1).reshape(-1, h, half)
-    back = np.fft.irfft2(waves, s=(h, w))[:, : h - k + 1, : w - k + 1].reshape(len(waves), -1).T
-    return pictures, kernels, back
-
-
-def convolve_by_fourier(x: Array, kernel: Array) -> Array:
-    """A product at every frequency, all transforms as matrices; unpadded. Pays for large kernels on small maps."""
-    n, h, w, ci = x.shape
-    k, _, _, co = kernel.shape
-    pictures, kernels, back = (jnp.asarray(table, x.dtype) for table in fourier_tables(h, w, k))
-    f = h * (w // 2 + 1)
-    xs = (pictures @ x.reshape(n, h * w, ci).swapaxes(0, 1).reshape(h * w, n * ci)).reshape(f, 2, n, ci)
-    ks = (kernels @ kernel.reshape(k * k, ci * co)).reshape(f, 2, 2, ci, co)
-    xs = xs.swapaxes(1, 2).reshape(f, n, 2 * ci)
-    ks = ks.swapaxes(2, 3).reshape(f, 2 * ci, 2 * co)
-    ys = (xs @ ks).reshape(f, n, 2, co).swapaxes(1, 2).reshape(2 * f, n * co)
-    return (back @ ys).reshape(-1, n, co).swapaxes(0, 1).reshape(n, h - k + 1, w - k + 1, co)
 
 
 # ---- windows and pooling ----

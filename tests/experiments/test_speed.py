@@ -1,0 +1,12 @@
+"""The benchmark measures the project's own training step and says what its reference says."""
+
+import jax
+
+from experiments import speed
+
+
+def test_a_case_gives_the_line_of_the_reference():
+    with jax.numpy_dtype_promotion("standard"):  # Optax promotes integers itself
+        line = speed.measure("sequential-32", warm_up=1, steps=2)
+    assert (line["name"], line["batch"], line["parameters"]) == ("sequential-32", 128, 118_351)
+    assert abs(line["images_per_second"] - 1e3 * 128 / line["ms"]) < 1
