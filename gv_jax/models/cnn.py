@@ -4,7 +4,8 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.errors import UserError
-from gv_jax.models.layers import Layer, conv, dense, flatten, global_pool, max_pool, norm, relu
+from gv_jax.models.layers import Layer, conv, dense, flatten, global_pool, max_pool, relu
+from gv_jax.models.normalization import norm
 
 
 class Head(nnx.Module):

@@ -4,7 +4,8 @@ from flax import nnx
 from jax import Array
 from jax import numpy as jnp
 
-from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, norm, relu
+from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, relu
+from gv_jax.models.normalization import norm
 
 # Table 1 of the paper, by stage: features of the 1x1 branch, of the 3x3 branch (reduced, result), of the 5x5
 # branch (reduced, result), and of the pooling branch.

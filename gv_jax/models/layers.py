@@ -14,20 +14,16 @@ import numpy as np
 from flax import nnx
 from jax import Array, lax
 
+from gv_jax.models.cpu import gradient_once, on_cpu, once, pixel_sum
 from gv_jax.models.fourier import convolve_by_fourier, fourier_pays
+
+Pair = tuple[int, int]  # down, across
 
 he_normal = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
-def on_cpu() -> bool:
-    return jax.default_backend() == "cpu"
-
-
 def relu(x: Array) -> Array:
-    """max(x, 0), computed once: XLA's CPU backend repeats cheap operations in every place that uses their result,
-    in whatever order it reads, but never a division."""
-    y = nnx.relu(x)
-    return y / lax.optimization_barrier(jnp.ones((), x.dtype)) if on_cpu() else y
+    return once(nnx.relu(x))
 
 
 class Conv(nnx.Module):
@@ -61,57 +57,6 @@ def conv(
     return Conv(inputs, features, size, strides, padding, bias=bias, rngs=rngs)
 
 
-class BatchNorm(nnx.Module):
-    """Ioffe & Szegedy 2015, arXiv:1502.03167; statistics in float32, the result in the precision of what comes in.
-
-    `momentum` is the share of the running statistics that is kept. `nnx.view(model, use_running_average=True)`
-    switches to them.
-    """
-
-    def __init__(self, features: int, *, momentum: float, epsilon: float):
-        self.scale = nnx.Param(jnp.ones(features))
-        self.bias = nnx.Param(jnp.zeros(features))
-        self.mean = nnx.BatchStat(jnp.zeros(features))
-        self.var = nnx.BatchStat(jnp.ones(features))
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.use_running_average = False
-
-    def set_view(self, use_running_average: bool | None = None) -> None:
-        """Called by `nnx.view`."""
-        if use_running_average is not None:
-            self.use_running_average = use_running_average
-
-    def __call__(self, x: Array) -> Array:
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        scale, bias = self.scale[...].astype(wide.dtype), self.bias[...].astype(wide.dtype)
-        if self.use_running_average:
-            gain = scale * lax.rsqrt(self.var[...].astype(wide.dtype) + self.epsilon)
-            shift = bias - self.mean[...].astype(wide.dtype) * gain
-            return (wide * gain.reshape(1, 1, 1, -1) + shift.reshape(1, 1, 1, -1)).astype(x.dtype)
-        # The mean of the centred values is zero, so that no gradient passes through the mean that is subtracted
-        # for the variance; for the result it passes through the bias. That saves a sum over all pixels.
-        mean = wide.mean((0, 1, 2))
-        fixed = lax.stop_gradient(mean)
-        centred = wide - fixed.reshape(1, 1, 1, -1)
-        var = (centred * centred).mean((0, 1, 2))
-        gain = scale * lax.rsqrt(var + self.epsilon)
-        self.mean[...] = self.running(self.mean[...], mean)
-        self.var[...] = self.running(self.var[...], var)
-        y = centred * gain.reshape(1, 1, 1, -1) + (bias + (fixed - mean) * gain).reshape(1, 1, 1, -1)
-        return y.astype(x.dtype)
-
-    def running(self, old: Array, new: Array) -> Array:
-        new = lax.stop_gradient(new).astype(old.dtype)
-        return self.momentum * old + (1 - self.momentum) * new
-
-
-def norm(features: int, *, rngs: nnx.Rngs | None = None) -> BatchNorm:
-    """Batch normalisation with PyTorch's momentum (0.1 there is 0.9 here) and epsilon."""
-    del rngs  # ones and zeros; taken so that every layer is made the same way
-    return BatchNorm(features, momentum=0.9, epsilon=1e-5)
-
-
 def dense(inputs: int, features: int, *, rngs: nnx.Rngs) -> nnx.Linear:
     """A linear layer in float32, whatever the precision of what comes in."""
     return nnx.Linear(inputs, features, dtype=jnp.float32, kernel_init=nnx.initializers.he_normal(), rngs=rngs)
@@ -136,7 +81,7 @@ def convolve(x: Array, kernel: Array, bias: Array | None = None, strides: int = 
     _, h, w, _ = x.shape
     k = kernel.shape[0]
     if k == 1 and padding == 0:
-        y = x[:, ::strides, ::strides] @ kernel[0, 0]
+        y = gradient_once(x[:, ::strides, ::strides] @ kernel[0, 0])
     elif h * w < k * k and padding < k:
         y = convolve_by_pixels(x, kernel, strides, padding)
     elif on_cpu() and strides == 1 and fourier_pays(x.shape, kernel.shape, padding):
@@ -164,9 +109,10 @@ def forward(x: Array, kernel: Array, bias: Array | None, strides: int, padding: 
 
 def backward(strides: int, padding: int, saved: tuple[Array, Array, Array | None], g: Array):
     x, kernel, bias = saved
+    g = once(g)
     inputs = input_gradient(x, kernel, g, strides, padding)
     moved = g.transpose(1, 2, 0, 3)
-    return inputs, kernel_gradient(x, kernel, moved, strides, padding), None if bias is None else g.sum((0, 1, 2))
+    return inputs, kernel_gradient(x, kernel, moved, strides, padding), None if bias is None else pixel_sum(g)
 
 
 convolve_directly.defvjp(forward, backward)
@@ -210,19 +156,20 @@ def convolve_by_pixels(x: Array, kernel: Array, strides: int, padding: int) -> A
 # ---- windows and pooling ----
 
 
-def pad(x: Array, padding: int, value: float = 0.0) -> Array:
-    edges = ((0, 0, 0), (padding, padding, 0), (padding, padding, 0), (0, 0, 0))
+def pad(x: Array, padding: int | Pair, value: float = 0.0) -> Array:
+    down, across = (padding, padding) if isinstance(padding, int) else padding
+    edges = ((0, 0, 0), (down, down, 0), (across, across, 0), (0, 0, 0))
     return lax.pad(x, jnp.asarray(value, x.dtype), edges)
 
 
-def windows(x: Array, size: int, strides: int) -> list[Array]:
-    """The size*size strided slices of x, one for each place in an unpadded window, row by row."""
+def windows(x: Array, size: Pair, strides: Pair) -> list[Array]:
+    """The strided slices of x, one for each place in an unpadded window, row by row."""
     n, h, w, c = x.shape
-    bottom, right = ((side - size) // strides * strides + 1 for side in (h, w))
+    bottom, right = ((side - k) // s * s + 1 for side, k, s in zip((h, w), size, strides, strict=True))
     return [
-        lax.slice(x, (0, i, j, 0), (n, i + bottom, j + right, c), (1, strides, strides, 1))
-        for i in range(size)
-        for j in range(size)
+        lax.slice(x, (0, i, j, 0), (n, i + bottom, j + right, c), (1, *strides, 1))
+        for i in range(size[0])
+        for j in range(size[1])
     ]
 
 
@@ -245,21 +192,27 @@ def max_pool(x: Array, size: int, strides: int | None = None, padding: int = 0, 
 
     Nothing below `floor` comes out: 0 makes one pass of a ReLU and the pooling after it.
     """
-    return first_maximum(x, size, strides or size, padding, floor)
+    strides = strides or size
+    if strides > 1:
+        return first_maximum(x, (size, size), (strides, strides), (padding, padding), floor)
+    # Overlapping windows share their rows: the first maximum of each row, then the first of these.
+    x = first_maximum(x, (1, size), (1, 1), (0, padding), -jnp.inf)
+    return first_maximum(x, (size, 1), (1, 1), (padding, 0), floor)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
-def first_maximum(x: Array, size: int, strides: int, padding: int, floor: float) -> Array:
-    edges = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+def first_maximum(x: Array, size: Pair, strides: Pair, padding: Pair, floor: float) -> Array:
+    edges = ((0, 0), (padding[0], padding[0]), (padding[1], padding[1]), (0, 0))
     least = jnp.asarray(-jnp.inf, x.dtype)
-    y = lax.reduce_window(x, least, lax.max, (1, size, size, 1), (1, strides, strides, 1), edges)
+    y = lax.reduce_window(x, least, lax.max, (1, *size, 1), (1, *strides, 1), edges)
     return y if floor == -jnp.inf else jnp.maximum(y, jnp.asarray(floor, y.dtype))
 
 
 def first_maximum_forward(
-    x: Array, size: int, strides: int, padding: int, floor: float
+    x: Array, size: Pair, strides: Pair, padding: Pair, floor: float
 ) -> tuple[Array, tuple[Array, Array]]:
-    places = windows(pad(x, padding, -jnp.inf), size, strides)
+    padded = once(pad(x, padding, -jnp.inf)) if any(padding) else x
+    places = windows(padded, size, strides)
     y = jnp.full_like(places[0], floor)
     squared_place = jnp.zeros_like(y)
     for place, other in enumerate(places, 1):
@@ -270,23 +223,30 @@ def first_maximum_forward(
 
 
 def first_maximum_backward(
-    size: int, strides: int, padding: int, floor: float, saved: tuple[Array, Array], g: Array
+    size: Pair, strides: Pair, padding: Pair, floor: float, saved: tuple[Array, Array], g: Array
 ) -> tuple[Array]:
     place, x = saved
     n, h, w, c = x.shape
     _, oh, ow, _ = g.shape
-    reach = -(-size // strides)  # windows that cover a pixel, along one axis
+    # The windows that cover a pixel, along each axis: those that begin in its own block of strides or before.
+    before, beside = (-(-k // s) - 1 for k, s in zip(size, strides, strict=True))
+    if before or beside:
+        place, g = (once(pad(v, (before, beside))) for v in (place, g))
+    i, j = (
+        np.arange(s).reshape(shape)
+        for s, shape in zip(strides, ((1, 1, -1, 1, 1, 1), (1, 1, 1, 1, -1, 1)), strict=True)
+    )
     total = jnp.zeros((), g.dtype)
-    for a in range(reach):
-        for b in range(reach):
-            edges = ((0, 0, 0), (a, reach - 1 - a, 0), (b, reach - 1 - b, 0), (0, 0, 0))
-            moved, share = (lax.pad(v, jnp.zeros((), v.dtype), edges)[:, :, None, :, None] for v in (place, g))
-            i = (a * strides + np.arange(strides)).reshape(1, 1, -1, 1, 1, 1)
-            j = (b * strides + np.arange(strides)).reshape(1, 1, 1, 1, -1, 1)
-            taps = np.where((i < size) & (j < size), i * size + j + 1, -1)
+    for a in range(before + 1):
+        for b in range(beside + 1):
+            moved, share = (
+                v[:, before - a : 2 * before - a + oh, None, beside - b : 2 * beside - b + ow, None] for v in (place, g)
+            )
+            row, column = a * strides[0] + i, b * strides[1] + j
+            taps = np.where((row < size[0]) & (column < size[1]), row * size[1] + column + 1, -1)
             total = total + jnp.where(moved == taps.astype(g.dtype), share, jnp.zeros((), g.dtype))
-    u, v = (oh + reach - 1) * strides, (ow + reach - 1) * strides
-    crop = ((0, 0, 0), (-padding, h + padding - u, 0), (-padding, w + padding - v, 0), (0, 0, 0))
+    u, v = (oh + before) * strides[0], (ow + beside) * strides[1]
+    crop = ((0, 0, 0), (-padding[0], h + padding[0] - u, 0), (-padding[1], w + padding[1] - v, 0), (0, 0, 0))
     return (lax.pad(total.reshape(n, u, v, c), jnp.zeros((), g.dtype), crop),)
 
 
@@ -295,7 +255,7 @@ first_maximum.defvjp(first_maximum_forward, first_maximum_backward)
 
 def avg_pool(x: Array, size: int, strides: int | None = None, padding: int = 0) -> Array:
     """The mean over windows, padding counted as zeros (as in PyTorch); strides default to the size."""
-    y, *others = windows(pad(x, padding), size, strides or size)
+    y, *others = windows(pad(x, padding), (size, size), (strides or size,) * 2)
     for other in others:
         y = y + other
     return y / (size * size)

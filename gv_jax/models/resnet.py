@@ -6,7 +6,8 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.errors import unknown
-from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, norm, relu
+from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, relu
+from gv_jax.models.normalization import norm
 
 
 class Projection(nnx.Module):
