@@ -1,62 +1,32 @@
-"""Wires pictures, network, task, training and evaluation into one run. The only reader of a configuration."""
+"""Wires pictures, network, task, training and evaluation into one run."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from configs import base
-from gv_jax import models
 from gv_jax.data import augment as augmentation
 from gv_jax.data import dataset
-from gv_jax.data.batches import indices, steps_per_epoch
+from gv_jax.data.batches import indices
 from gv_jax.data.dataset import Dataset
-from gv_jax.errors import UserError, unknown
+from gv_jax.errors import UserError
 from gv_jax.evaluation import ASSESSMENTS, report
 from gv_jax.evaluation.evaluate import all_outputs, mean_scores
 from gv_jax.models.summary import counts
 from gv_jax.models.summary import summary as model_summary
+from gv_jax.settings import DTYPES, Config, check, make_optimizer, make_plan, open_dataset, open_model, set_options
 from gv_jax.training import devices
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
 from gv_jax.training.fit import Plan, fit
-from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES, optimizer
-from gv_jax.training.run_folder import RunFolder, flat
+from gv_jax.training.run_folder import RunFolder
 from gv_jax.training.step import Augmentation, Network, State, make_examine, make_update, start
 from gv_jax.training.tasks import TASKS, Task
-
-Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
-
-DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
-CHOICES = {
-    "task": TASKS,
-    "model.name": models.MODELS,
-    "model.dtype": DTYPES,
-    "data.name": dataset.DATASETS,
-    "data.channels": (1, 3, 4),
-    "train.keep": ("best", "last"),
-    "optimizer.name": OPTIMIZERS,
-    "optimizer.schedule": SCHEDULES,
-}
-RANGES = {
-    "seed": (0, 4_294_967_295),
-    "train.batch_size": (1, math.inf),
-    "train.epochs": (1, math.inf),
-    "train.steps_per_epoch": (0, math.inf),
-    "train.valid_batches": (0, math.inf),
-    "train.ema": (0, 0.99999),
-    "train.patience": (0, math.inf),
-    "train.checkpoint_seconds": (0, math.inf),
-    "model.dropout": (-1, 0.99),
-    "optimizer.learning_rate": (1e-12, math.inf),
-    "optimizer.accumulate": (1, math.inf),
-}
 
 
 @dataclass(frozen=True)
@@ -182,52 +152,6 @@ def headline(folder: RunFolder) -> str:
     return f"{folder.results['summary']} Report: {folder.path / 'report.html'}"
 
 
-def check(config: Config) -> None:
-    """UserError for a value that no run can have."""
-    values = flat(config.to_dict())
-    for field, valid in CHOICES.items():
-        if values[field] not in valid:
-            raise unknown(f"value of config.{field}", str(values[field]), map(str, valid))
-    for field, (low, high) in RANGES.items():
-        if not low <= values[field] <= high:
-            raise UserError(f"config.{field} is {values[field]}: it must be {low:g} or more, {high:g} or less")
-    for field in ("data.mean", "data.std"):
-        if len(values[field]) not in (1, config.data.channels):
-            raise UserError(f"config.{field} has {len(values[field])} numbers: give one, or one per channel")
-    models.check_options(config.model.name, model_options(config.model))
-    augmentation.build(config.augment.to_dict())
-
-
-def set_options(data: Config) -> dict[str, Any]:
-    """What the named data set's builder is told."""
-    shared = ("path", "skip_broken", "valid_share", "test_share", "split_seed")
-    return {"root": Path(data.root), **{name: data[name] for name in shared}, **data[data.name].to_dict()}
-
-
-def open_dataset(data: Config) -> Dataset:
-    """The pictures, prepared and cached on the first call."""
-    shape = ("size", "channels", "fit", "interpolation", "background")
-    return dataset.load(data.name, **{name: data[name] for name in shape}, **set_options(data))
-
-
-def model_options(model: Config) -> dict[str, Any]:
-    """What is asked of the model besides its name."""
-    stem = {"stem": model.stem} if model.stem else {}
-    return stem | ({"dropout": model.dropout} if model.dropout >= 0 else {})
-
-
-def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Module:
-    """The network with its first weights."""
-    return models.build(
-        config.model.name,
-        inputs=config.data.channels,
-        classes=classes,
-        size=size,
-        rngs=nnx.Rngs(config.seed),
-        **model_options(config.model),
-    )
-
-
 def assemble(config: Config, pictures: Dataset) -> Machine:
     """Builds and compiles everything that training and evaluation need."""
     devices.keep_compiled(Path(config.data.root) / "compiled")
@@ -274,24 +198,3 @@ def assemble(config: Config, pictures: Dataset) -> Machine:
         augment=augment,
         parameters={"total": total, "trainable": trainable},
     )
-
-
-def make_plan(config: Config, size: int, task: Task, validated: bool) -> Plan:
-    """How long to train `size` pictures."""
-    per_epoch = config.train.steps_per_epoch or steps_per_epoch(size, config.train.batch_size)
-    return Plan(
-        steps=config.train.epochs * per_epoch,
-        steps_per_epoch=per_epoch,
-        batch_size=config.train.batch_size,
-        monitor=task.monitor,
-        keep_best=validated and config.train.keep == "best",
-        patience=config.train.patience,
-        checkpoint_seconds=config.train.checkpoint_seconds,
-    )
-
-
-def make_optimizer(config: Config, plan: Plan) -> tuple[Any, Callable[[int], Any]]:
-    """The optimizer and its learning rate by step; epochs become steps here."""
-    options = config.to_dict()
-    options["warmup_steps"] = round(options.pop("warmup_epochs") * plan.steps_per_epoch)
-    return optimizer(total_steps=plan.steps, **options)

@@ -1,0 +1,117 @@
+"""From a configuration to the plain arguments of all that is below: checked, named, with epochs as steps.
+
+This file and `experiment.py` are the only readers of a configuration.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+from flax import nnx
+
+from gv_jax import models
+from gv_jax.data import augment as augmentation
+from gv_jax.data import dataset
+from gv_jax.data.batches import steps_per_epoch
+from gv_jax.data.dataset import Dataset
+from gv_jax.errors import UserError, unknown
+from gv_jax.training.fit import Plan
+from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES, optimizer
+from gv_jax.training.run_folder import flat
+from gv_jax.training.tasks import TASKS, Task
+
+Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
+
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+CHOICES = {
+    "task": TASKS,
+    "model.name": models.MODELS,
+    "model.dtype": DTYPES,
+    "data.name": dataset.DATASETS,
+    "data.channels": (1, 3, 4),
+    "train.keep": ("best", "last"),
+    "optimizer.name": OPTIMIZERS,
+    "optimizer.schedule": SCHEDULES,
+}
+RANGES = {
+    "seed": (0, 4_294_967_295),
+    "train.batch_size": (1, math.inf),
+    "train.epochs": (1, math.inf),
+    "train.steps_per_epoch": (0, math.inf),
+    "train.valid_batches": (0, math.inf),
+    "train.ema": (0, 0.99999),
+    "train.patience": (0, math.inf),
+    "train.checkpoint_seconds": (0, math.inf),
+    "model.dropout": (-1, 0.99),
+    "optimizer.learning_rate": (1e-12, math.inf),
+    "optimizer.accumulate": (1, math.inf),
+}
+
+
+def check(config: Config) -> None:
+    """UserError for a value that no run can have."""
+    values = flat(config.to_dict())
+    for field, valid in CHOICES.items():
+        if values[field] not in valid:
+            raise unknown(f"value of config.{field}", str(values[field]), map(str, valid))
+    for field, (low, high) in RANGES.items():
+        if not low <= values[field] <= high:
+            raise UserError(f"config.{field} is {values[field]}: it must be {low:g} or more, {high:g} or less")
+    for field in ("data.mean", "data.std"):
+        if len(values[field]) not in (1, config.data.channels):
+            raise UserError(f"config.{field} has {len(values[field])} numbers: give one, or one per channel")
+    models.check_options(config.model.name, model_options(config.model))
+    augmentation.build(config.augment.to_dict())
+
+
+def set_options(data: Config) -> dict[str, Any]:
+    """What the named data set's builder is told."""
+    shared = ("path", "skip_broken", "valid_share", "test_share", "split_seed")
+    return {"root": Path(data.root), **{name: data[name] for name in shared}, **data[data.name].to_dict()}
+
+
+def open_dataset(data: Config) -> Dataset:
+    """The pictures, prepared and cached on the first call."""
+    shape = ("size", "channels", "fit", "interpolation", "background")
+    return dataset.load(data.name, **{name: data[name] for name in shape}, **set_options(data))
+
+
+def model_options(model: Config) -> dict[str, Any]:
+    """What is asked of the model besides its name."""
+    stem = {"stem": model.stem} if model.stem else {}
+    return stem | ({"dropout": model.dropout} if model.dropout >= 0 else {})
+
+
+def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Module:
+    """The network with its first weights."""
+    return models.build(
+        config.model.name,
+        inputs=config.data.channels,
+        classes=classes,
+        size=size,
+        rngs=nnx.Rngs(config.seed),
+        **model_options(config.model),
+    )
+
+
+def make_plan(config: Config, size: int, task: Task, validated: bool) -> Plan:
+    """How long to train `size` pictures."""
+    per_epoch = config.train.steps_per_epoch or steps_per_epoch(size, config.train.batch_size)
+    return Plan(
+        steps=config.train.epochs * per_epoch,
+        steps_per_epoch=per_epoch,
+        batch_size=config.train.batch_size,
+        monitor=task.monitor,
+        keep_best=validated and config.train.keep == "best",
+        patience=config.train.patience,
+        checkpoint_seconds=config.train.checkpoint_seconds,
+    )
+
+
+def make_optimizer(config: Config, plan: Plan) -> tuple[Any, Callable[[int], Any]]:
+    """The optimizer and its learning rate by step; epochs become steps here."""
+    options = config.to_dict()
+    options["warmup_steps"] = round(options.pop("warmup_epochs") * plan.steps_per_epoch)
+    return optimizer(total_steps=plan.steps, **options)
