@@ -255,7 +255,7 @@ first_maximum.defvjp(first_maximum_forward, first_maximum_backward)
 
 def avg_pool(x: Array, size: int, strides: int | None = None, padding: int = 0) -> Array:
     """The mean over windows, padding counted as zeros (as in PyTorch); strides default to the size."""
-    y, *others = windows(pad(x, padding), (size, size), (strides or size,) * 2)
+    y, *others = windows(pad(x, padding), (size, size), (strides or size, strides or size))
     for other in others:
         y = y + other
     return y / (size * size)
