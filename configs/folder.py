@@ -16,8 +16,11 @@ def get_config(path: str = "") -> ConfigDict:
     config.data.name = "image_folder"
     config.data.path = path
     config.model.name = "resnet18"
-    config.model.stem = "small"
+    config.model.stem = "imagenet"
+    config.train.batch_size = 64
     config.train.epochs = 30
+    config.optimizer.weight_decay = 0.05
     config.augment.flip = 0.5
     config.augment.pad_crop = 4.0
+    config.augment.label_smoothing = 0.1
     return config

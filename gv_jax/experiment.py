@@ -54,7 +54,7 @@ def run(config: Config, workdir: Path) -> str:
     """
     check(config)
     folder = RunFolder(workdir)
-    folder.check(config.to_dict())
+    folder.check(config.to_dict(), base.get_config().to_dict())
     if folder.finished:
         return f"finished already, nothing to do: {headline(folder)}"
     clock = Clock()
@@ -86,7 +86,7 @@ def evaluate(config: Config, workdir: Path) -> str:
     folder = RunFolder(workdir)
     if not folder.finished:
         raise UserError(f"{workdir} holds no finished run to evaluate: train it first, without --mode=evaluate")
-    folder.check(config.to_dict())
+    folder.check(config.to_dict(), base.get_config().to_dict())
     before = folder.results or {}
     clock = Clock()
     with advice_on_memory(config.train.batch_size):

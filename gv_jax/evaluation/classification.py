@@ -133,6 +133,7 @@ def assess(logits: Mapping[str, np.ndarray], dataset: Dataset) -> Assessment:
         baseline[name] = metrics.floor_scores(log_shares, truth)
     results["summary"] = summary(results, main, dataset, frequent)
     results["main_split"] = main
+    results["classes"] = list(dataset.classes)
     results["per_class"] = class_rows(matrix, dataset)
     results["mistakes"] = pair_rows(matrix, dataset.classes)
     results["confusion"] = matrix.tolist()

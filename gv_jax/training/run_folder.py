@@ -40,12 +40,15 @@ class RunFolder:
         file = self.path / "results.json"
         return json.loads(file.read_text("utf-8")) if file.exists() else None
 
-    def check(self, config: dict[str, Any]) -> None:
-        """UserError unless the folder is new or empty, or a run of this very `config`."""
+    def check(self, config: dict[str, Any], defaults: dict[str, Any] | None = None) -> None:
+        """UserError unless the folder is new or empty, or a run of this very `config`.
+
+        A field that the run was made without has its value in `defaults`: fields are added as the project grows.
+        """
         file = self.path / "config.json"
         if file.exists():
-            theirs = flat(json.loads(file.read_text("utf-8"))["config"])
-            ours = flat(json.loads(json.dumps(config)))
+            ours, theirs = flat(json.loads(json.dumps(config))), flat(json.loads(json.dumps(defaults or {})))
+            theirs |= flat(json.loads(file.read_text("utf-8"))["config"])
             changed = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
             if changed:
                 first = changed[0]

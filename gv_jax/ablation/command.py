@@ -1,0 +1,108 @@
+"""The command line that every script in experiments/ has."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from gv_jax.ablation.study import Overrides, Study
+from gv_jax.errors import UserError
+
+QUICK: Overrides = {"train.epochs": 1, "train.steps_per_epoch": 2, "train.valid_batches": 2}
+
+
+def ablate(
+    script: str,
+    question: str,
+    config: str,
+    variants: Mapping[str, Overrides],
+    *,
+    reference: str,
+    seeds: int = 3,
+    metric: str = "test.accuracy",
+    quick: Overrides = QUICK,
+) -> None:
+    """Runs what is missing of an ablation and writes results/<script's name>/, as the command line says.
+
+    script: `__file__`. question: `__doc__`. config: file under configs/. variants: name -> overrides of its fields,
+    without "config.". reference: the variant that the others are compared with. quick: overrides of --quick, a
+    rehearsal in which every run is a few steps long.
+    """
+    try:
+        study, options = read(script, question, config, variants, reference, seeds, metric, quick)
+        sys.exit(conduct(study, options))
+    except UserError as error:
+        sys.stderr.write(f"gv_jax: {error}\n")
+        sys.exit(2)
+
+
+def read(
+    script: str,
+    question: str,
+    config: str,
+    variants: Mapping[str, Overrides],
+    reference: str,
+    seeds: int,
+    metric: str,
+    quick: Overrides,
+) -> tuple[Study, argparse.Namespace]:
+    """The study and the options of the command line."""
+    name = Path(script).stem
+    parser = argparse.ArgumentParser(
+        prog=f"python -m experiments.{name}",
+        description=question,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="--config.x.y=VALUE changes a field of every variant. Started again it runs what is missing; several "
+        "processes or machines that share the folder share the work.",
+    )
+    parser.add_argument("--seeds", type=int, default=seeds, help=f"runs of every variant ({seeds})")
+    parser.add_argument("--quick", action="store_true", help="a rehearsal: a few steps a run, in results/NAME-quick")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="where results/NAME is (results)")
+    parser.add_argument("--workers", type=int, default=0, help="runs at once; by default one a core, one on a GPU")
+    parser.add_argument("--retry", action="store_true", help="try failed runs again")
+    options, rest = parser.parse_known_args()
+    if options.seeds < 1 or options.workers < 0:
+        parser.error("--seeds must be 1 or more, --workers 0 or more")
+    common: dict[str, object] = dict(quick) if options.quick else {}
+    for word in rest:
+        field, equals, value = word.removeprefix("--config.").partition("=")
+        if not word.startswith("--config.") or not equals:
+            parser.error(f"unknown argument {word}: fields of every variant are given as --config.x.y=VALUE")
+        common[field] = value
+    study = Study(
+        name=name,
+        question=question.strip(),
+        config=config,
+        variants=variants,
+        reference=reference,
+        seeds=options.seeds,
+        folder=options.results / (f"{name}-quick" if options.quick else name),
+        common=common,
+        metric=metric,
+    )
+    return study, options
+
+
+def conduct(study: Study, options: argparse.Namespace) -> int:
+    """Runs what is missing, then writes table and report; the exit status."""
+    from gv_jax.ablation import report, workers
+
+    if options.retry:
+        for run in study.runs:
+            run.forgive()
+    missing = [run for run in study.runs if run.state not in ("finished", "failed")]
+    complete = not missing or workers.run_missing(
+        study, options.workers or min(workers.default_workers(), len(missing))
+    )
+    if not any(run.folder.finished for run in study.runs):
+        why = next((run.failure for run in study.runs if run.failure), "stopped before the first run ended")
+        raise UserError(f"no run finished: {why}")
+    variants = report.write(study)
+    sys.stdout.write((study.folder / "table.md").read_text("utf-8"))
+    failed = sum(len(variant.failures) for variant in variants)
+    if failed:
+        sys.stdout.write(f"{failed} runs failed: see {study.folder}/failed and logs; --retry tries them again\n")
+    if not complete:
+        sys.stdout.write("cut short: the same command goes on\n")
+    sys.stdout.write(f"Report: {report.where(study)}\n")
+    return 130 if not complete else 1 if failed else 0

@@ -1,0 +1,126 @@
+"""The finished runs of a study, variant by variant: scores, cost, and how each compares with the reference."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gv_jax.ablation.statistics import Difference, Summary, holm, over_pictures, over_seeds, summarise
+from gv_jax.ablation.study import Run, Study
+
+OTHERS = ("balanced_accuracy", "macro_f1", "loss", "psnr", "ssim")  # also shown, where results.json has them
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a variant reached. seeds: those that finished; values: the study's metric for each of them."""
+
+    name: str
+    seeds: tuple[int, ...]
+    failures: tuple[tuple[int, str], ...]
+    values: tuple[float, ...]
+    summary: Summary | None
+    others: dict[str, Summary]
+    seconds: float
+    images_per_second: float
+    parameters: int
+    against_seeds: Difference | None = None
+    against_pictures: Difference | None = None
+    p_seeds: float | None = None  # corrected by Holm's procedure
+    p_pictures: float | None = None
+
+
+def compare(study: Study) -> list[Variant]:
+    """Every variant of `study`, in its order."""
+    finished = {
+        name: [run for run in study.runs if run.variant == name and run.state == "finished"] for name in study.variants
+    }
+    paired = {name: pairs(study, runs, finished[study.reference]) for name, runs in finished.items()}
+    others = [name for name in study.variants if name != study.reference]
+    p_seeds = dict(zip(others, holm([p_of(paired[name][0]) for name in others]), strict=True))
+    p_pictures = dict(zip(others, holm([p_of(paired[name][1]) for name in others]), strict=True))
+    variants = []
+    for name, runs in finished.items():
+        split, metric = study.metric.split(".")
+        results = [run.folder.results or {} for run in runs]
+        values = tuple(result[split][metric] for result in results)
+        variants.append(
+            Variant(
+                name=name,
+                seeds=tuple(run.seed for run in runs),
+                failures=tuple((run.seed, run.failure) for run in study.runs if run.variant == name and run.failure),
+                values=values,
+                summary=summarise(values) if values else None,
+                others={
+                    other: summarise([result[split][other] for result in results])
+                    for other in OTHERS
+                    if results and other != metric and other in results[0][split]
+                },
+                seconds=mean([result["timing"]["train_s"] for result in results]),
+                images_per_second=mean([speed(run) for run in runs]),
+                parameters=results[0]["parameters"]["total"] if results else 0,
+                against_seeds=paired[name][0] if name != study.reference else None,
+                against_pictures=paired[name][1] if name != study.reference else None,
+                p_seeds=p_seeds.get(name),
+                p_pictures=p_pictures.get(name),
+            )
+        )
+    return variants
+
+
+def pairs(study: Study, runs: Sequence[Run], reference: Sequence[Run]) -> tuple[Difference | None, Difference | None]:
+    """The differences over seeds and over pictures, of the seeds that both have."""
+    split, metric = study.metric.split(".")
+    theirs = {run.seed: run for run in reference}
+    common = [(run, theirs[run.seed]) for run in runs if run.seed in theirs]
+    if not common:
+        return None, None
+    values = [[(run.folder.results or {})[split][metric] for run in pair] for pair in common]
+    seeds = over_seeds(*zip(*values, strict=True))
+    ours, others = ([scores(run, split, metric) for run in side] for side in zip(*common, strict=True))
+    shared = sorted(set.intersection(*(set(table) for table in (*ours, *others))))
+    if not shared:
+        return seeds, None
+    means = [np.mean([[table[name] for name in shared] for table in side], 0) for side in (ours, others)]
+    return seeds, over_pictures(*means)
+
+
+def scores(run: Run, split: str, metric: str) -> dict[str, float]:
+    """The score of each picture of a split: whether it was right, or its own value of `metric`."""
+    with (run.folder.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split]
+    if rows and "predicted" in rows[0]:
+        return {row["id"]: float(row["label"] == row["predicted"]) for row in rows}
+    return {row["id"]: float(row[metric]) for row in rows if metric in row}
+
+
+def p_of(difference: Difference | None) -> float | None:
+    return None if difference is None else difference.p
+
+
+def speed(run: Run) -> float:
+    """Training pictures per second, the median epoch."""
+    return float(np.median([row["images_per_second"] for row in run.folder.rows() if "images_per_second" in row]))
+
+
+def mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def floor(study: Study) -> tuple[str, float] | None:
+    """The baseline's name and its value of the metric, from any finished run."""
+    split, metric = study.metric.split(".")
+    for run in study.runs:
+        baseline: dict[str, Any] = (run.folder.results or {}).get("baseline", {}) if run.folder.finished else {}
+        if metric in baseline.get(split, {}):
+            return baseline["name"], baseline[split][metric]
+    return None
+
+
+def device(study: Study) -> str:
+    """What the runs ran on, from their configurations."""
+    files = [run.folder.path / "config.json" for run in study.runs if run.folder.finished]
+    return ", ".join(sorted({json.loads(file.read_text("utf-8"))["device"] for file in files}))

@@ -1,0 +1,140 @@
+"""The table of a study, as a paper would print it, as Markdown and as unrounded numbers."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from gv_jax.ablation.comparison import Variant, device
+from gv_jax.ablation.statistics import Difference, Summary
+from gv_jax.ablation.study import Study
+from gv_jax.evaluation.page import Cell, Table
+from gv_jax.evaluation.words import duration, is_share, shown, title
+
+DASH = "\N{EN DASH}"
+SCORES = "Mean ± standard deviation and [95% interval] (Student's t) over seeds."
+COMPARISONS = (
+    "Paired differences with 95% intervals. Over seeds: Student's t-test, which asks whether other seeds would say so; "
+    "few seeds show only large differences. Over pictures: a bootstrap of the test pictures (10,000 resamples), which "
+    "asks whether other pictures would. p is corrected for {count} comparison{s} by Holm's procedure."
+)
+
+
+def tables(study: Study, variants: Sequence[Variant], base: tuple[str, float] | None) -> list[Table]:
+    """What every variant reached, how it compares with the reference, and what it cost."""
+    return [scores(study, variants, base), comparisons(study, variants), costs(variants)]
+
+
+def scores(study: Study, variants: Sequence[Variant], base: tuple[str, float] | None) -> Table:
+    metric = study.metric.split(".")[1]
+    others = list(dict.fromkeys(name for variant in variants for name in variant.others))
+    lines = []
+    for variant in variants:
+        share = variant.summary.mean if variant.summary and is_share(metric) else None
+        failed = f", {len(variant.failures)} failed" if variant.failures else ""
+        line = [Cell(variant.name), Cell(spread(metric, variant.summary), number=True, share=share)]
+        line += [Cell(spread(name, variant.others.get(name)), number=True) for name in others]
+        lines.append([*line, Cell(f"{len(variant.seeds)}{failed}", number=True)])
+    if base is not None:
+        lines.append(
+            [Cell(f"floor: {base[0]}"), Cell(shown(metric, base[1]), number=True), *[Cell("")] * len(others), Cell("")]
+        )
+    return Table(("Variant", title(metric), *map(title, others), "Seeds"), lines, SCORES)
+
+
+def comparisons(study: Study, variants: Sequence[Variant]) -> Table:
+    metric, others = study.metric.split(".")[1], [variant for variant in variants if variant.name != study.reference]
+    lines = [
+        [
+            Cell(variant.name),
+            Cell(gap(metric, variant.against_seeds), number=True),
+            Cell(p_text(variant.p_seeds), number=True),
+            Cell(gap(metric, variant.against_pictures), number=True),
+            Cell(p_text(variant.p_pictures), number=True),
+        ]
+        for variant in others
+    ]
+    caption = COMPARISONS.format(count=len(others), s="" if len(others) == 1 else "s")
+    return Table((f"Against {study.reference}", "Over seeds", "p", "Over pictures", "p"), lines, caption)
+
+
+def costs(variants: Sequence[Variant]) -> Table:
+    lines = [
+        [
+            Cell(variant.name),
+            Cell(f"{variant.parameters:,}", number=True),
+            Cell(duration(variant.seconds), number=True),
+            Cell(f"{variant.images_per_second:,.0f}", number=True),
+        ]
+        for variant in variants
+        if variant.seeds
+    ]
+    return Table(
+        ("Cost", "Parameters", "Training", "Images/s"), lines, "Means over seeds; pictures per second in training."
+    )
+
+
+def spread(name: str, summary: Summary | None) -> str:
+    """ "76.6% ± 0.4 [75.7, 77.5]": mean, standard deviation, 95 % interval."""
+    if summary is None:
+        return DASH
+    if summary.deviation is None or summary.half_width is None:
+        return shown(name, summary.mean)
+    low, high = summary.mean - summary.half_width, summary.mean + summary.half_width
+    if is_share(name):
+        return f"{shown(name, summary.mean)} ± {100 * summary.deviation:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{shown(name, summary.mean)} ± {summary.deviation:.2g} [{low:.3g}, {high:.3g}]"
+
+
+def gap(name: str, difference: Difference | None) -> str:
+    """ "+1.8 [-0.2, +3.8]"; shares in points."""
+    if difference is None:
+        return DASH
+    scale, form = (100, "+.1f") if is_share(name) else (1, "+.3g")
+    if difference.low is None or difference.high is None:
+        return format(scale * difference.mean, form)
+    return (
+        f"{format(scale * difference.mean, form)} [{format(scale * difference.low, form)}, "
+        f"{format(scale * difference.high, form)}]"
+    )
+
+
+def p_text(p: float | None) -> str:
+    return DASH if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def markdown(study: Study, found: Sequence[Table]) -> str:
+    """The tables below the question."""
+    parts = [f"# {study.name}", study.question]
+    for table in found:
+        lines = [
+            table.head,
+            ["---", *["--:"] * (len(table.head) - 1)],
+            *([cell.text for cell in row] for row in table.rows),
+        ]
+        parts += ["\n".join(f"| {' | '.join(line)} |" for line in lines), table.caption]
+    return "\n\n".join([*parts, f"Runs on {device(study) or 'no device yet'}."]) + "\n"
+
+
+def raw(variants: Sequence[Variant], metric: str) -> str:
+    """The numbers unrounded, one row for each variant."""
+    text = io.StringIO()
+    fields = ["variant", "seeds", "failed", metric, "deviation", "half_width", "per_seed"]
+    fields += [
+        f"{kind}_{name}" for kind in ("seeds", "pictures") for name in ("difference", "low", "high", "p", "p_holm")
+    ]
+    fields += ["parameters", "train_seconds", "images_per_second"]
+    sheet = csv.writer(text, lineterminator="\n")
+    sheet.writerow(fields)
+    for variant in variants:
+        summary = variant.summary
+        found = [] if summary is None else [summary.mean, summary.deviation, summary.half_width]
+        row = [variant.name, len(variant.seeds), len(variant.failures), *(found or [None] * 3)]
+        row.append(" ".join(map(str, variant.values)))
+        for difference, p in ((variant.against_seeds, variant.p_seeds), (variant.against_pictures, variant.p_pictures)):
+            row += (
+                [None] * 5
+                if difference is None
+                else [difference.mean, difference.low, difference.high, difference.p, p]
+            )
+        sheet.writerow([*row, variant.parameters, variant.seconds, variant.images_per_second])
+    return text.getvalue()

@@ -1,0 +1,154 @@
+"""Runs what is missing of a study: every run a process of its own, so that one that fails takes nothing with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gv_jax.ablation.claims import BEAT, Claim, claimed
+from gv_jax.ablation.study import Run, Study
+
+GIGABYTES_PER_RUN = 3.0  # of memory, to decide how many runs go on at once
+LOOK = 0.2  # seconds between two looks at a process
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Takes one run after the other; `cores` of the CPU are all that it uses, where the system can do that."""
+
+    study: Study
+    cores: Sequence[int]
+    stop: threading.Event
+
+    def work(self) -> None:
+        """Until every run has finished or failed, here or with another worker, or `stop` is set."""
+        while not self.stop.is_set():
+            states = {run.name: run.state for run in self.study.runs}
+            if all(state in ("finished", "failed") for state in states.values()):
+                return
+            busy = False
+            for run in self.study.runs:
+                if not self.stop.is_set() and run.state not in ("finished", "failed"):
+                    with claimed(self.study.claims, run.name) as claim:
+                        if claim is not None and not run.folder.finished:
+                            busy = True
+                            self.execute(run, claim)
+            if not busy:
+                self.stop.wait(2.0)
+
+    def execute(self, run: Run, claim: Claim) -> None:
+        """Starts `run` and waits for its end; notes why it failed."""
+        run.log.parent.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        with run.log.open("ab") as log:
+            start = log.tell()
+            process = subprocess.Popen(
+                run.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "OMP_NUM_THREADS": str(len(self.cores))},
+                pass_fds=(claim.descriptor,),  # the claim lives as long as the process, should this one be killed
+            )
+            confine(process.pid, self.cores)
+            overruled = self.watch(process, claim)
+        if overruled or self.stop.is_set() or run.folder.finished:
+            tell(run, "given up: another worker has it" if overruled else outcome(run), began)
+            return
+        with run.log.open("rb") as log:
+            log.seek(start)
+            said = log.read().decode(errors="replace")
+        run.fail(last_words(said, process.returncode))
+        tell(run, f"failed: {run.failure}", began)
+
+    def watch(self, process: subprocess.Popen, claim: Claim) -> bool:
+        """Beats until the process ends; ends it by SIGTERM on `stop`. True if the claim was overruled."""
+        beaten, overruled, asked = time.monotonic(), False, False
+        while process.poll() is None:
+            if time.monotonic() - beaten > BEAT:
+                beaten = time.monotonic()
+                overruled = overruled or not claim.beat()
+            if (self.stop.is_set() or overruled) and not asked:
+                process.send_signal(signal.SIGTERM)  # saves, then ends
+                asked = True
+            time.sleep(LOOK)
+        return overruled
+
+
+def run_missing(study: Study, workers: int) -> bool:
+    """Runs what is missing with so many processes at once; False if a signal cut it short."""
+    stop = threading.Event()
+    cores = available()
+    shares = [cores[index::workers] or cores for index in range(workers)]
+    threads = [threading.Thread(target=Worker(study, share, stop).work, name=f"worker {share}") for share in shares]
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.5)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return not stop.is_set()
+
+
+def default_workers() -> int:
+    """One on an accelerator, which one run fills; on the CPU as many as cores and memory allow, a core for each."""
+    found = subprocess.run(
+        [sys.executable, "-c", "import jax; print(jax.default_backend())"], capture_output=True, text=True, check=False
+    )
+    if found.stdout.strip() != "cpu":
+        return 1
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError, OSError):
+        memory = GIGABYTES_PER_RUN
+    return max(1, min(len(available()), int(memory / GIGABYTES_PER_RUN)))
+
+
+def available() -> list[int]:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def confine(pid: int, cores: Sequence[int]) -> None:
+    """Keeps a process to `cores`; XLA makes as many threads as it finds cores."""
+    if hasattr(os, "sched_setaffinity"):
+        try:
+            os.sched_setaffinity(pid, cores)
+        except (OSError, ProcessLookupError):  # ended already, or not allowed here
+            return
+
+
+def last_words(said: str, code: int) -> str:
+    """The last line that a failed process wrote, or how it ended."""
+    lines = [line.strip() for line in said.replace("\r", "\n").splitlines() if line.strip()]
+    if code < 0:
+        return f"ended by signal {signal.Signals(-code).name}"
+    return lines[-1].removeprefix("gv_jax: ") if lines else f"ended with status {code}"
+
+
+def outcome(run: Run) -> str:
+    """What a run ended with, in words."""
+    if not run.folder.finished:
+        return "stopped; the same command goes on from there"
+    split, metric = run.study.metric.split(".")
+    return f"{run.study.metric} {(run.folder.results or {})[split][metric]:.4f}"
+
+
+def tell(run: Run, what: str, began: float) -> None:
+    """A line to the person at the terminal."""
+    runs = run.study.runs
+    done = sum(other.state in ("finished", "failed") for other in runs)
+    sys.stdout.write(
+        f"[{done}/{len(runs)}] {run.variant}, seed {run.seed}: {what} ({time.monotonic() - began:.0f} s)\n"
+    )
+    sys.stdout.flush()
