@@ -249,9 +249,7 @@ class TestInterrupted:
         second.prepare()
         third.prepare()
         for builder in (first, second, third):
-            assert [name for name, _, _ in builder.examples("valid")] == [
-                name for name, _, _ in first.examples("valid")
-            ]
+            assert [name for name, *_ in builder.examples("valid")] == [name for name, *_ in first.examples("valid")]
             assert builder.info.splits["train"].num_examples == 12
 
 
