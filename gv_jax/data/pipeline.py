@@ -80,7 +80,7 @@ def parse(text: str) -> tuple[str, ...]:
     Raises:
         UserError: a name that is not known, one that comes twice, or a crop after what needs the resize.
     """
-    names = [name.strip() for name in text.split("+")]
+    names = [name.strip() for name in text.split("+")] if text else []
     for name in names:
         if name not in PREPROCESSINGS:
             raise unknown("preprocessing (--config.data.preprocess)", name, PREPROCESSINGS)

@@ -150,7 +150,7 @@ def sections(
         if name == "data" and skipped:
             blocks.append(Folded(f"{len(skipped):,} files were left out", "\n".join(skipped)))
         if name == "data" and remarks:
-            blocks.append(Folded(f"{len(remarks):,} remarks on pictures and boxes", "\n".join(remarks)))
+            blocks.append(Folded(f"Remarks on pictures that were used ({len(remarks):,})", "\n".join(remarks)))
         if blocks:
             found.append(Section(SECTIONS.get(name, title(name)), blocks))
     return found
