@@ -10,7 +10,6 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from gv_jax.data import preprocess, splits
-from gv_jax.data.box import NO_BOX
 from gv_jax.data.builders import annotation, listing
 from gv_jax.data.builders.annotation import Mark
 from gv_jax.data.builders.listing import Found
@@ -127,16 +126,16 @@ class Simpsons(PictureBuilder, skip_registration=True):
             self.remarks.append(f"{character}: {len(bare):,} of {total:,} pictures have no box: {named(bare)}")
 
     def _tests(self) -> list[Picture]:
-        wanted = []
+        """The pictures of the test set that show one of the classes."""
+        labels = {}
         for file in self.tests.files:
             match = re.fullmatch(r"(.+)_\d+", PurePosixPath(file.name).stem)
             if not match:
                 self.broken(file.path, "is not called <character>_<number>")
             elif match[1] in self.classes:
-                wanted.append((self.classes.index(match[1]), file))
-        labels = dict(zip((file.name for _, file in wanted), (label for label, _ in wanted), strict=True))
-        found = [file for file, _, _ in self._usable(TEST, [file for _, file in wanted])]
-        made = [Picture(f"{TEST}/{file.name}", labels[file.name], file.path, NO_BOX) for file in found]
+                labels[file] = self.classes.index(match[1])
+        usable = self._usable(TEST, list(labels))
+        made = [Picture(f"{TEST}/{file.name}", labels[file], file.path) for file, _, _ in usable]
         for label in sorted(set(range(len(self.classes))) - {picture.label for picture in made}):
             self.broken(f"{self.test}: character {self.classes[label]!r}", "has no picture in the split 'test'")
         self.remarks.append(f"{TEST}: the set has no boxes for these {len(made):,} pictures; a crop leaves them whole")
