@@ -4,8 +4,8 @@ python -m gv_jax.main --config=configs/simpsons.py --config.data.path=DIR [--con
 
 To compare as published, run --config.data.preprocess=vanilla, crop, denoise (pip install -e '.[image]') and
 super_resolution (--config.data.super_resolution=RUN_FOLDER; at four times the cost, as pictures are twice as high and
-wide), each with a --workdir of its own. As all of them are stretched to one size, --config.data.fit=pad is the choice
-for pictures of another shape than 4:3, of which there are many.
+wide), each with a --workdir of its own. Pictures of another shape than 4:3, of which there are many, are stretched;
+--config.data.fit=pad keeps their shape.
 
 Published (Multiclass Image Classification with CNNs, 2023; six characters, 8,063 pictures to train on, 300 to test,
 two hours on a laptop): accuracy and F1 0.81 with super_resolution, vanilla nearly the same, denoise worse, crop the
