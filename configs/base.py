@@ -69,6 +69,8 @@ def data() -> dict:
         "root": "data",  # folder where prepared data sets and caches are kept
         "size": (64, 64),  # height, width in pixels that pictures are resized to; (0, 0): as they are
         "channels": 3,  # 1 grey, 3 RGB, 4 RGBA
+        "preprocess": "vanilla",  # crop (to the box), denoise, super_resolution (twice the size), or as crop+denoise
+        "super_resolution": "",  # folder of the run whose network enlarges, where preprocess says so
         "fit": "stretch",  # how a picture of another shape fits: stretch, crop or pad
         "interpolation": "bilinear",  # nearest, bilinear, bicubic, lanczos or box
         "background": (0, 0, 0),  # RGB that transparent pixels get
@@ -91,4 +93,7 @@ def data() -> dict:
         },
         "n64_textures": {},
         "dungeon_tiles": {},
+        "simpsons": {
+            "characters": (),  # folders of simpsons_dataset; of the published project's six those there where empty
+        },
     }

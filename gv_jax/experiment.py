@@ -19,7 +19,17 @@ from gv_jax.evaluation import ASSESSMENTS, report
 from gv_jax.evaluation.evaluate import all_outputs, mean_scores
 from gv_jax.models.summary import counts
 from gv_jax.models.summary import summary as model_summary
-from gv_jax.settings import DTYPES, Config, check, make_optimizer, make_plan, open_dataset, open_model, set_options
+from gv_jax.settings import (
+    DTYPES,
+    Config,
+    check,
+    make_optimizer,
+    make_plan,
+    open_dataset,
+    open_model,
+    picture_size,
+    set_options,
+)
 from gv_jax.training import devices
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
@@ -103,7 +113,7 @@ def summary(config: Config) -> str:
     """The model of `config` layer by layer; needs no pictures."""
     check(config)
     classes = dataset.classes(config.data.name, **set_options(config.data))
-    size = tuple(config.data.size)
+    size = picture_size(config.data)
     if not all(size):
         raise UserError("pictures at their own size: say which for the summary with --config.data.size=(HEIGHT,WIDTH)")
     model = nnx.eval_shape(lambda: open_model(config, len(classes), size))  # shapes alone: no weight is drawn
@@ -138,12 +148,13 @@ def conclude(
             "parameters": machine.parameters,
             "training": training,
             "skipped": list(pictures.skipped),
+            "remarks": list(pictures.remarks),
             "seed": config.seed,
             "timing": clock.timing(),
             **assessment.results,
         }
     )
-    report.write(folder.path, exhibits, pictures.skipped, base.get_config().to_dict())
+    report.write(folder.path, exhibits, pictures.skipped, base.get_config().to_dict(), pictures.remarks)
 
 
 def headline(folder: RunFolder) -> str:

@@ -13,7 +13,7 @@ from flax import nnx
 
 from gv_jax import models
 from gv_jax.data import augment as augmentation
-from gv_jax.data import dataset
+from gv_jax.data import dataset, pipeline
 from gv_jax.data.batches import steps_per_epoch
 from gv_jax.data.dataset import Dataset
 from gv_jax.errors import UserError, unknown
@@ -62,6 +62,7 @@ def check(config: Config) -> None:
     for field in ("data.mean", "data.std"):
         if len(values[field]) not in (1, config.data.channels):
             raise UserError(f"config.{field} has {len(values[field])} numbers: give one, or one per channel")
+    pipeline.parse(config.data.preprocess)
     models.check_options(config.model.name, model_options(config.model))
     augmentation.build(config.augment.to_dict())
 
@@ -74,8 +75,13 @@ def set_options(data: Config) -> dict[str, Any]:
 
 def open_dataset(data: Config) -> Dataset:
     """The pictures, prepared and cached on the first call."""
-    shape = ("size", "channels", "fit", "interpolation", "background")
+    shape = ("size", "channels", "fit", "interpolation", "background", "preprocess")
     return dataset.load(data.name, **{name: data[name] for name in shape}, **set_options(data))
+
+
+def picture_size(data: Config) -> tuple[int, int]:
+    """(height, width) of what the network gets; (0, 0) where pictures keep their own size."""
+    return pipeline.output_size(pipeline.parse(data.preprocess), tuple(data.size))
 
 
 def model_options(model: Config) -> dict[str, Any]:

@@ -8,14 +8,16 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from gv_jax.data import preprocess
+from gv_jax.data import pipeline, preprocess
 from gv_jax.data.builders import DATASETS, PictureBuilder
+from gv_jax.data.pipeline import Enlarge, Pipeline
 from gv_jax.errors import UserError, unknown
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
@@ -33,7 +35,8 @@ class Split:
 @dataclass(frozen=True)
 class Dataset:
     """classes: names in the order of the labels; groups: class -> super-class, or {}; splits: of "train",
-    "valid", "test" those that there are; skipped: "file: why" of each that was left out.
+    "valid", "test" those that there are; skipped: "file: why" of each that was left out; remarks: "what: why"
+    of what was used, but not as it came (without its box).
     """
 
     name: str
@@ -41,6 +44,7 @@ class Dataset:
     groups: dict[str, str]
     splits: dict[str, Split]
     skipped: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def load(
@@ -52,6 +56,9 @@ def load(
     fit: str,
     interpolation: str,
     background: tuple[int, int, int],
+    preprocess: str = "vanilla",
+    enlarge: Enlarge | None = None,
+    enlarge_key: str = "",
     **options: Any,
 ) -> Dataset:
     """The data set `name` of DATASETS, every picture as uint8 [h w c].
@@ -64,6 +71,9 @@ def load(
         size: (height, width); (0, 0) for native, which all pictures must share.
         channels: 1 grey, 3 RGB, 4 RGBA.
         fit, interpolation, background: as in `preprocess.to_array`.
+        preprocess: names in `pipeline.PREPROCESSINGS` with + between them, in the order they are applied in.
+        enlarge: what super_resolution does: uint8 [h w 3] -> uint8 [2h 2w 3].
+        enlarge_key: tells this `enlarge` from every other; another key, another cache.
         options: of the builder of the set.
 
     Raises:
@@ -71,6 +81,9 @@ def load(
             class.
     """
     _check(size, channels, fit, interpolation, background)
+    steps = pipeline.parse(preprocess)
+    if pipeline.ENLARGING in steps and channels != 3:
+        raise UserError(f"--config.data.preprocess={preprocess} enlarges RGB only: --config.data.channels=3.")
     root = Path(root)
     builder = _builder(name, root, options)
     shape = {
@@ -80,15 +93,16 @@ def load(
         "interpolation": interpolation,
         "background": tuple(background),
     }
-    text = json.dumps([builder.fingerprint, shape, preprocess.VERSION], sort_keys=True)
-    cache = root / "cache" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+    process = _pipeline(steps, shape, enlarge)
+    made_by = {"shape": shape, "preprocess": steps, "enlarge": enlarge_key if pipeline.ENLARGING in steps else ""}
+    cache = root / "cache" / f"{name}-{_key(builder, made_by)}"
     try:
         try:
             return _read(cache)
         except (FileNotFoundError, ValueError):  # not there, or damaged
             shutil.rmtree(cache, ignore_errors=True)
         builder.prepare()
-        _write(builder, shape, cache)
+        _write(builder, process, made_by, cache)
         return _read(cache)
     except OSError as error:
         if error.errno not in UNWRITABLE:
@@ -110,6 +124,15 @@ def _builder(name: str, root: Path, options: dict[str, Any]) -> PictureBuilder:
     return DATASETS[name](root=root, **options)
 
 
+def _key(builder: PictureBuilder, made_by: dict[str, Any]) -> str:
+    text = json.dumps([builder.fingerprint, made_by, preprocess.VERSION, pipeline.VERSION], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _pipeline(steps: Sequence[str], shape: dict[str, Any], enlarge: Enlarge | None) -> Pipeline:
+    return pipeline.build(steps, partial(preprocess.to_array, **shape), enlarge)
+
+
 def _check(size: tuple[int, int], channels: int, fit: str, interpolation: str, background: tuple[int, ...]) -> None:
     if len(size) != 2 or min(size) < 0 or (0 in size and tuple(size) != (0, 0)):
         raise UserError(f"--config.data.size={size!r} must be (height, width) in pixels, or (0, 0) for native.")
@@ -129,42 +152,44 @@ def _read(cache: Path) -> Dataset:
         split: Split(np.load(cache / f"{split}.npy", mmap_mode="r"), np.load(cache / f"{split}_labels.npy"), tuple(ids))
         for split, ids in meta["ids"].items()
     }
-    return Dataset(meta["name"], tuple(meta["classes"]), meta["groups"], splits, tuple(meta["skipped"]))
+    skipped, remarks = tuple(meta["skipped"]), tuple(meta["remarks"])
+    return Dataset(meta["name"], tuple(meta["classes"]), meta["groups"], splits, skipped, remarks)
 
 
-def _write(builder: PictureBuilder, shape: dict[str, Any], cache: Path) -> None:
+def _write(builder: PictureBuilder, process: Pipeline, made_by: dict[str, Any], cache: Path) -> None:
     """Decodes a prepared set into `cache`, which appears complete or not at all."""
-    partial = cache.with_name(f".{cache.name}.{os.getpid()}")
-    partial.mkdir(parents=True, exist_ok=True)
+    unfinished = cache.with_name(f".{cache.name}.{os.getpid()}")
+    unfinished.mkdir(parents=True, exist_ok=True)
     try:
-        ids = {split: _decode(builder, split, shape, partial) for split in builder.info.splits}
+        ids = {split: _decode(builder, split, process, unfinished) for split in builder.info.splits}
         meta = {
             "name": builder.name,
             "classes": builder.classes,
             "groups": builder.groups,
             "skipped": builder.skipped,
-            "shape": shape,
+            "remarks": builder.remarks,
+            **made_by,
             "ids": ids,
         }
-        (partial / "meta.json").write_text(json.dumps(meta))
+        (unfinished / "meta.json").write_text(json.dumps(meta))
         try:
-            partial.rename(cache)
+            unfinished.rename(cache)
         except OSError:  # another process was faster
             if not (cache / "meta.json").is_file():
                 raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _decode(builder: PictureBuilder, split: str, shape: dict[str, Any], folder: Path) -> list[str]:
+def _decode(builder: PictureBuilder, split: str, process: Pipeline, folder: Path) -> list[str]:
     """Writes folder/<split>.npy and its labels, a picture at a time; returns the ids."""
     count = builder.info.splits[split].num_examples
     examples = tqdm(builder.examples(split), f"{builder.name}: decode {split}", count, unit=" pictures", delay=1)
     ids, labels = [], []
     first = (0, 0, 0)
     with (folder / f"{split}.npy").open("wb") as file:  # not through a memory map, where a full disk is a SIGBUS
-        for name, label, data in examples:
-            pixels = preprocess.to_array(preprocess.open_picture(io.BytesIO(data)), **shape)
+        for name, label, data, box in examples:
+            pixels = process(preprocess.open_picture(io.BytesIO(data)), box)
             if not ids:
                 first = pixels.shape
                 header = {"descr": "|u1", "fortran_order": False, "shape": (count, *first)}

@@ -49,11 +49,13 @@ def write(
     exhibits: Sequence[Exhibit],
     skipped: Sequence[str] = (),
     base: Mapping[str, Any] | None = None,
+    remarks: Sequence[str] = (),
 ) -> None:
     """Writes report.html and report.md into `run`, which holds results.json, config.json and metrics.jsonl.
 
     exhibits: figures of this task; curves of what metrics.jsonl holds are added to figures/.
     skipped: "file: why" of pictures that were left out. base: the config that differences are told from.
+    remarks: "what: why" of pictures that were used, but not as they came.
     """
     folder = RunFolder(run)
     results = folder.results or {}
@@ -65,7 +67,7 @@ def write(
         lead=results.get("summary", ""),
         facts=facts(results, config),
         cards=cards(results),
-        sections=[*sections(results, everything, skipped), provenance(results, config, base)],
+        sections=[*sections(results, everything, skipped, remarks), provenance(results, config, base)],
     )
     for name, text in (("report.html", to_html(page)), ("report.md", to_markdown(page, run))):
         write_text(run / name, text.encode("utf-8", "replace").decode())  # names of files need not be UTF-8
@@ -131,7 +133,9 @@ def cards(results: Mapping[str, Any]) -> list[Card]:
     return found
 
 
-def sections(results: Mapping[str, Any], exhibits: Sequence[Exhibit], skipped: Sequence[str]) -> list[Section]:
+def sections(
+    results: Mapping[str, Any], exhibits: Sequence[Exhibit], skipped: Sequence[str], remarks: Sequence[str]
+) -> list[Section]:
     """Figures and tables under their headings, in the order of SECTIONS, then what belongs to none of them."""
     names = dict.fromkeys([*SECTIONS, *(exhibit.section for exhibit in exhibits)])
     found = []
@@ -145,6 +149,8 @@ def sections(results: Mapping[str, Any], exhibits: Sequence[Exhibit], skipped: S
         blocks: list[Block] = [Grid(items)] if items else []
         if name == "data" and skipped:
             blocks.append(Folded(f"{len(skipped):,} files were left out", "\n".join(skipped)))
+        if name == "data" and remarks:
+            blocks.append(Folded(f"Remarks on pictures that were used ({len(remarks):,})", "\n".join(remarks)))
         if blocks:
             found.append(Section(SECTIONS.get(name, title(name)), blocks))
     return found

@@ -249,9 +249,7 @@ class TestInterrupted:
         second.prepare()
         third.prepare()
         for builder in (first, second, third):
-            assert [name for name, _, _ in builder.examples("valid")] == [
-                name for name, _, _ in first.examples("valid")
-            ]
+            assert [name for name, *_ in builder.examples("valid")] == [name for name, *_ in first.examples("valid")]
             assert builder.info.splits["train"].num_examples == 12
 
 
@@ -325,6 +323,7 @@ class Numbers(PictureBuilder, skip_registration=True):
     def pictures(self):
         order = [(7 * number) % 300 for number in range(300)]
         self.skipped.append("one: for the test")
+        self.remarks.append("two: for the test")
         return {
             "train": (Picture(f"n{n}", n % 2, Image.new("RGB", (3, 2), (n % 256, n // 256, 0))) for n in order),
             "test": [Picture("only", 0, Image.new("LA", (3, 2), (5, 6)))],
@@ -346,6 +345,7 @@ class TestPictureBuilder:
     def test_groups_splits_and_skipped_come_through(self, data):
         assert data.groups == {"even": "all", "odd": "all"}
         assert data.skipped == ("one: for the test",)
+        assert data.remarks == ("two: for the test",)
         assert list(data.splits) == ["train", "test"]
         assert data.splits["test"].images[0, 0, 0].tolist() == [5, 5, 5, 6]
 
@@ -360,7 +360,14 @@ class TestPictureBuilder:
         assert example["id"] == b"n7"
         assert example["label"] == 1
         assert np.array_equal(example["image"], np.full((2, 3, 3), (7, 0, 0)))
+        assert example["box"].tolist() == [0, 0, 0, 0]
         assert "OpenCV" not in capfd.readouterr().err
+
+    def test_other_features_make_another_set(self, tmp_path, monkeypatch):
+        before = Numbers(root=tmp_path, **COMMON).fingerprint
+        fewer = {name: feature for name, feature in picture_builder.FEATURES.items() if name != "box"}
+        monkeypatch.setattr(picture_builder, "FEATURES", tfds.features.FeaturesDict(fewer))
+        assert Numbers(root=tmp_path, **COMMON).fingerprint != before
 
     def test_split_without_pictures(self, tmp_path, monkeypatch):
         monkeypatch.setattr(Numbers, "pictures", lambda self: {"train": []})

@@ -27,7 +27,7 @@ CONFIG = {
 }
 
 
-def run_of(classes, folder, skipped=()):
+def run_of(classes, folder, skipped=(), remarks=()):
     """The folder of a finished classification."""
     draws = np.random.default_rng(0)
     splits, logits = {}, {}
@@ -57,7 +57,7 @@ def run_of(classes, folder, skipped=()):
     ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     base = {"seed": 0, "model": {"name": "baseline"}, "data": {"path": "/a<b>/c d"}}
-    report.write(folder, assessment.draw(folder / "figures"), skipped, base)
+    report.write(folder, assessment.draw(folder / "figures"), skipped, base, remarks)
     return results
 
 
@@ -87,7 +87,7 @@ class Reader(HTMLParser):
 def nasty(tmp_path_factory):
     """A run with names that mean something in HTML, Markdown, and matplotlib: (folder, results, page, reader)."""
     folder = tmp_path_factory.mktemp("nasty")
-    results = run_of(NASTY, folder, ['a/"b" <i>.png: broken', "\udcff.png: not UTF-8"])
+    results = run_of(NASTY, folder, ['a/"b" <i>.png: broken', "\udcff.png: not UTF-8"], ["c.png: box <i> is not used"])
     page = (folder / "report.html").read_text("utf-8")
     return folder, results, page, Reader(page)
 
@@ -138,6 +138,8 @@ def test_names_are_escaped(nasty):
         assert html.escape(name) in page
     assert 'a/"b" <i>.png: broken' in text
     assert "2 files were left out" in text
+    assert "Remarks on pictures that were used (1)" in text
+    assert "c.png: box <i> is not used" in text
 
 
 def test_markdown_links_its_figures_and_escapes(nasty):

@@ -5,10 +5,12 @@ from gv_jax.data.builders.dungeon_tiles import DungeonTiles
 from gv_jax.data.builders.image_folder import ImageFolder
 from gv_jax.data.builders.n64_textures import N64Textures
 from gv_jax.data.builders.picture_builder import PictureBuilder
+from gv_jax.data.builders.simpsons import Simpsons
 
 DATASETS: dict[str, type[PictureBuilder]] = {
     "atari_frames": AtariFrames,
     "image_folder": ImageFolder,
     "n64_textures": N64Textures,
     "dungeon_tiles": DungeonTiles,
+    "simpsons": Simpsons,
 }

@@ -18,6 +18,7 @@ from tensorflow_datasets.core.example_serializer import ExampleSerializer
 from tqdm import tqdm
 
 from gv_jax.data import preprocess
+from gv_jax.data.box import NO_BOX, Box
 from gv_jax.errors import UserError
 
 FEATURES = tfds.features.FeaturesDict(
@@ -25,21 +26,27 @@ FEATURES = tfds.features.FeaturesDict(
         "image": tfds.features.Image(shape=(None, None, None)),
         "label": tfds.features.Scalar(np.int64),
         "id": tfds.features.Text(),
+        "box": tfds.features.Tensor(shape=(4,), dtype=np.int32),
     }
 )
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One example. `id` is unique in its set; `image` is decoded (L, LA, RGB, RGBA) or a checked file."""
+    """One example. `id` is unique in its set; `image` is decoded (L, LA, RGB, RGBA) or a checked file.
+
+    `box` lies inside the picture, upright, or is NO_BOX.
+    """
 
     id: str
     label: int
     image: Image.Image | Path
+    box: Box = NO_BOX
 
 
 class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Examples {"image": PNG or JPEG of its own size and channels, "label": int, "id": text}, in given order.
+    """Examples {"image", "label", "id", "box"}, in given order: the picture as PNG or JPEG of its own size and
+    channels, an int, a text, and (top, left, bottom, right) or four zeros.
 
     A subclass gives `name`, `VERSION`, `classes` (in the order of their labels), `groups` (class ->
     super-class, {} for none) and `pictures()`, all set before it calls `super().__init__`. Making a builder
@@ -79,10 +86,12 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self.root, self.path, self.skip_broken = Path(root), path, skip_broken
         self.valid_share, self.test_share, self.split_seed = valid_share, test_share, split_seed
         self.skipped: list[str] = []
+        self.remarks: list[str] = []  # "what: why" of what is used otherwise than it came, as without its box
         self.notes = tfds.core.MetadataDict()  # kept with the prepared set
         shape = {
             "version": str(self.VERSION),
             "decoding": preprocess.VERSION,
+            "features": sorted(FEATURES),
             "skip_broken": skip_broken,
             "shares": [valid_share, test_share],
             "split_seed": split_seed,
@@ -126,15 +135,16 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     raise
             self.info.read_from_directory(self.data_dir)
         self.notes.load_metadata(self.data_dir)
-        self.skipped = list(self.notes["skipped"])
+        self.skipped, self.remarks = list(self.notes["skipped"]), list(self.notes["remarks"])
 
-    def examples(self, split: str) -> Iterator[tuple[str, int, bytes]]:
-        """(id, label, encoded picture) of a prepared split, in order."""
+    def examples(self, split: str) -> Iterator[tuple[str, int, bytes, Box]]:
+        """(id, label, encoded picture, box) of a prepared split, in order."""
         builder: Any = self  # whose decorators hide the signature from the type checker
         with quiet():
             source = builder.as_data_source(split=split, decoders={"image": tfds.decode.SkipDecoding()})
         for example in source:
-            yield example["id"].decode(), int(example["label"]), example["image"]
+            top, left, bottom, right = example["box"].tolist()
+            yield example["id"].decode(), int(example["label"]), example["image"], (top, left, bottom, right)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
@@ -150,13 +160,14 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _generate_examples(self, pictures: Iterable[Picture]):
         for index, picture in enumerate(tqdm(pictures, f"{self.name}: store", unit=" pictures", delay=1)):
-            yield index, {"image": encoded(picture.image), "label": picture.label, "id": picture.id}
+            example = {"image": encoded(picture.image), "label": picture.label, "id": picture.id}
+            yield index, {**example, "box": np.asarray(picture.box, np.int32)}
 
     def _generate_splits(self, dl_manager, download_config):
         """In TFDS's place, whose writer gathers a whole split in memory and needs TensorFlow above 1 GB."""
         splits = self._split_generators(dl_manager)
         infos = [self._write(split, examples) for split, examples in splits.items()]
-        self.notes.update(classes=self.classes, groups=self.groups, skipped=self.skipped)
+        self.notes.update(classes=self.classes, groups=self.groups, skipped=self.skipped, remarks=self.remarks)
         return infos
 
     def _write(self, split: str, examples: Iterable[tuple[int, dict[str, Any]]]) -> tfds.core.SplitInfo:
