@@ -1,6 +1,9 @@
 """Tell twelve Atari games apart by a single frame, with no download: the frames are played on this machine.
 
 python -m gv_jax.main --config=configs/quickstart.py
+
+On 2 CPU cores one minute, of which 15 s of play at the first start, in 0.9 GB. Test accuracy 0.997 (seed 0; 1.00 with
+seeds 1 and 2); always naming the most frequent game is right for 0.083.
 """
 
 from ml_collections import ConfigDict

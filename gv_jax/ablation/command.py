@@ -94,7 +94,7 @@ def conduct(study: Study, options: argparse.Namespace) -> int:
     complete = not missing or workers.run_missing(
         study, options.workers or min(workers.default_workers(), len(missing))
     )
-    if not any(run.folder.finished for run in study.runs):
+    if not study.finished:
         why = next((run.failure for run in study.runs if run.failure), "stopped before the first run ended")
         raise UserError(f"no run finished: {why}")
     variants = report.write(study)

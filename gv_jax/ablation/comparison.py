@@ -35,9 +35,7 @@ class Variant:
 
 def compare(study: Study) -> list[Variant]:
     """Every variant of `study`, in its order."""
-    finished = {
-        name: [run for run in study.runs if run.variant == name and run.state == "finished"] for name in study.variants
-    }
+    finished = {name: [run for run in study.finished if run.variant == name] for name in study.variants}
     paired = {name: pairs(study, runs, finished[study.reference]) for name, runs in finished.items()}
     others = [name for name in study.variants if name != study.reference]
     p_seeds = dict(zip(others, holm([p_of(paired[name][0]) for name in others]), strict=True))
@@ -113,8 +111,8 @@ def mean(values: Sequence[float]) -> float:
 def floor(study: Study) -> tuple[str, float] | None:
     """The baseline's name and its value of the metric, from any finished run."""
     split, metric = study.metric.split(".")
-    for run in study.runs:
-        baseline: dict[str, Any] = (run.folder.results or {}).get("baseline", {}) if run.folder.finished else {}
+    for run in study.finished:
+        baseline: dict[str, Any] = (run.folder.results or {}).get("baseline", {})
         if metric in baseline.get(split, {}):
             return baseline["name"], baseline[split][metric]
     return None
@@ -122,5 +120,5 @@ def floor(study: Study) -> tuple[str, float] | None:
 
 def device(study: Study) -> str:
     """What the runs ran on, from their configurations."""
-    files = [run.folder.path / "config.json" for run in study.runs if run.folder.finished]
+    files = [run.folder.path / "config.json" for run in study.finished]
     return ", ".join(sorted({json.loads(file.read_text("utf-8"))["device"] for file in files}))

@@ -91,12 +91,11 @@ def confusions(study: Study) -> dict[str, np.ndarray]:
 
 def class_names(study: Study) -> list[str]:
     """In the order of the confusion matrices."""
-    run = next(run for run in study.runs if run.folder.finished)
-    return (run.folder.results or {})["classes"]
+    return (study.finished[0].folder.results or {})["classes"]
 
 
 def finished(study: Study, variant: str) -> list[Run]:
-    return [run for run in study.runs if run.variant == variant and run.state == "finished"]
+    return [run for run in study.finished if run.variant == variant]
 
 
 def page(study: Study, variants: Sequence[Variant], results: Sequence[Table], exhibits: Sequence[Exhibit]) -> Page:

@@ -124,6 +124,10 @@ class Study:
         """Seed by seed, so that a study that is cut short has every variant."""
         return [Run(self, variant, seed) for seed in range(self.seeds) for variant in self.variants]
 
+    @property
+    def finished(self) -> list[Run]:
+        return [run for run in self.runs if run.state == "finished"]
+
 
 def plain(value: Any) -> Any:
     """A value as config.json has it: what was typed read, tuples as lists."""

@@ -63,16 +63,16 @@ def test_the_claim_of_a_killed_worker_lives_as_long_as_the_process_that_it_start
         "print(child.pid, flush=True)\n"
         "child.wait()\n"
     )
-    worker = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    worker.stdout.readline()
-    worker.kill()
-    worker.wait()
-    age(newest(tmp_path, "run"), 10 * claims.EXPIRY)
-    assert take(tmp_path, "run") is None  # its child goes on
-    worker.stdin.close()  # ends the child
-    deadline = time.monotonic() + 20
-    while (found := take(tmp_path, "run")) is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        worker.stdout.readline()
+        worker.kill()
+        worker.wait()
+        age(newest(tmp_path, "run"), 10 * claims.EXPIRY)
+        assert take(tmp_path, "run") is None  # its child goes on
+        worker.stdin.close()  # ends the child
+        deadline = time.monotonic() + 20
+        while (found := take(tmp_path, "run")) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
     assert found is not None
     found.release()
 
