@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gv_jax.data import preprocess
+from gv_jax.data import audit, preprocess
 from gv_jax.data.builders import DATASETS, PictureBuilder
 from gv_jax.errors import UserError, unknown
 
@@ -52,6 +52,7 @@ def load(
     fit: str,
     interpolation: str,
     background: tuple[int, int, int],
+    drop_leaks: bool = False,
     **options: Any,
 ) -> Dataset:
     """The data set `name` of DATASETS, every picture as uint8 [h w c].
@@ -64,6 +65,7 @@ def load(
         size: (height, width); (0, 0) for native, which all pictures must share.
         channels: 1 grey, 3 RGB, 4 RGBA.
         fit, interpolation, background: as in `preprocess.to_array`.
+        drop_leaks: leave out of training what is in another split too, the same or nearly (`audit.Audit.leaked`).
         options: of the builder of the set.
 
     Raises:
@@ -80,7 +82,8 @@ def load(
         "interpolation": interpolation,
         "background": tuple(background),
     }
-    text = json.dumps([builder.fingerprint, shape, preprocess.VERSION], sort_keys=True)
+    state = [builder.fingerprint, shape, preprocess.VERSION, *([audit.VERSION] if drop_leaks else [])]
+    text = json.dumps(state, sort_keys=True)
     cache = root / "cache" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
     try:
         try:
@@ -88,15 +91,20 @@ def load(
         except (FileNotFoundError, ValueError):  # not there, or damaged
             shutil.rmtree(cache, ignore_errors=True)
         builder.prepare()
-        _write(builder, shape, cache)
+        _write(builder, shape, cache, audit.of(builder).leaked if drop_leaks else frozenset())
         return _read(cache)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        raise UserError(
-            f"{root}: cannot keep prepared data there ({error.strerror}). Make room, or give another place: "
-            "--config.data.root=DIR."
-        ) from error
+        raise _unwritable(root, error) from error
+
+
+def prepared(name: str, *, root: Path, **options: Any) -> PictureBuilder:
+    """The builder of the data set `name`, its pictures prepared: as they are, not resized."""
+    builder = _builder(name, Path(root), options)
+    try:
+        builder.prepare()
+    except OSError as error:
+        raise _unwritable(root, error) from error
+    return builder
 
 
 def classes(name: str, *, root: Path, **options: Any) -> tuple[str, ...]:
@@ -108,6 +116,16 @@ def _builder(name: str, root: Path, options: dict[str, Any]) -> PictureBuilder:
     if name not in DATASETS:
         raise unknown("data set", name, DATASETS)
     return DATASETS[name](root=root, **options)
+
+
+def _unwritable(root: Path, error: OSError) -> Exception:
+    """The error for a root where nothing can be kept; `error` itself if it is of another kind."""
+    if error.errno not in UNWRITABLE:
+        return error
+    return UserError(
+        f"{root}: cannot keep prepared data there ({error.strerror}). Make room, or give another place: "
+        "--config.data.root=DIR."
+    )
 
 
 def _check(size: tuple[int, int], channels: int, fit: str, interpolation: str, background: tuple[int, ...]) -> None:
@@ -132,12 +150,12 @@ def _read(cache: Path) -> Dataset:
     return Dataset(meta["name"], tuple(meta["classes"]), meta["groups"], splits, tuple(meta["skipped"]))
 
 
-def _write(builder: PictureBuilder, shape: dict[str, Any], cache: Path) -> None:
-    """Decodes a prepared set into `cache`, which appears complete or not at all."""
+def _write(builder: PictureBuilder, shape: dict[str, Any], cache: Path, dropped: frozenset[str]) -> None:
+    """Decodes a prepared set without the pictures `dropped` into `cache`, which appears complete or not at all."""
     partial = cache.with_name(f".{cache.name}.{os.getpid()}")
     partial.mkdir(parents=True, exist_ok=True)
     try:
-        ids = {split: _decode(builder, split, shape, partial) for split in builder.info.splits}
+        ids = {split: _decode(builder, split, shape, partial, dropped) for split in builder.info.splits}
         meta = {
             "name": builder.name,
             "classes": builder.classes,
@@ -156,14 +174,19 @@ def _write(builder: PictureBuilder, shape: dict[str, Any], cache: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _decode(builder: PictureBuilder, split: str, shape: dict[str, Any], folder: Path) -> list[str]:
+def _decode(
+    builder: PictureBuilder, split: str, shape: dict[str, Any], folder: Path, dropped: frozenset[str]
+) -> list[str]:
     """Writes folder/<split>.npy and its labels, a picture at a time; returns the ids."""
-    count = builder.info.splits[split].num_examples
-    examples = tqdm(builder.examples(split), f"{builder.name}: decode {split}", count, unit=" pictures", delay=1)
+    total = builder.info.splits[split].num_examples
+    count = total - (len(dropped) if split == "train" else 0)
+    examples = tqdm(builder.examples(split), f"{builder.name}: decode {split}", total, unit=" pictures", delay=1)
     ids, labels = [], []
     first = (0, 0, 0)
     with (folder / f"{split}.npy").open("wb") as file:  # not through a memory map, where a full disk is a SIGBUS
         for name, label, data in examples:
+            if name in dropped:
+                continue
             pixels = preprocess.to_array(preprocess.open_picture(io.BytesIO(data)), **shape)
             if not ids:
                 first = pixels.shape
@@ -178,5 +201,11 @@ def _decode(builder: PictureBuilder, split: str, shape: dict[str, Any], folder: 
             file.write(pixels.tobytes())
             ids.append(name)
             labels.append(label)
+    lost = sorted(set(range(len(builder.classes))) - set(labels)) if dropped and split == "train" else []
+    if lost:
+        raise UserError(
+            f"{builder.classes[lost[0]]!r}: every training picture of this class is in another split too, so that none "
+            "is left with --config.data.drop_leaks=True. Bring others, or divide the pictures anew."
+        )
     np.save(folder / f"{split}_labels.npy", np.asarray(labels, np.int32))
     return ids
