@@ -11,7 +11,9 @@ from gv_jax.data import preprocess
 from gv_jax.data.duplicates import CELLS
 
 VERSION = 1  # of what this file makes of a picture
-SMALL = 2 * CELLS  # a picture is looked at as SMALL x SMALL mean colours
+SMALL = (
+    2 * CELLS
+)  # pixels a side at which a picture is looked at; resized smoothly, so that its own size matters little
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def signature(image: Image.Image) -> Signature:
     """The signature of a picture as `preprocess.open_picture` gives it."""
     plain = visible(image)
     pixels = plain.tobytes()
-    small = plain.convert("RGBa" if plain.mode == "RGBA" else "RGB").resize((SMALL, SMALL), Image.Resampling.BOX)
+    small = plain.convert("RGBa" if plain.mode == "RGBA" else "RGB").resize((SMALL, SMALL), Image.Resampling.BILINEAR)
     cells = np.asarray(small)
     alpha = cells[..., 3] if plain.mode == "RGBA" else np.full(cells.shape[:2], 255, np.uint8)
     shade = Image.fromarray(np.ascontiguousarray(cells[..., :3])).convert("L")
@@ -64,4 +66,11 @@ def visible(image: Image.Image) -> Image.Image:
 def means(cells: np.ndarray, side: int) -> np.ndarray:
     """uint8 [SMALL SMALL c] -> uint8 [c side*side]."""
     times = SMALL // side
-    return cells.reshape(side, times, side, times, -1).mean(axis=(1, 3)).astype(np.uint8).reshape(side * side, -1).T
+    return (
+        cells.reshape(side, times, side, times, -1)
+        .mean(axis=(1, 3))
+        .round()
+        .astype(np.uint8)
+        .reshape(side * side, -1)
+        .T
+    )

@@ -11,7 +11,7 @@ from gv_jax.data.hashing import Signature
 
 VERSION = 1  # of what this file takes for alike
 BITS = 10  # hashes of 64 bits that differ in no more belong to pictures worth comparing
-BRIGHTNESS = 16  # a cell of brightness differs by more than this, of 255; JPEG stays below, a ball does not
+BRIGHTNESS = 12  # a cell of brightness differs by more than this, of 255: a ball makes one do so, JPEG few
 CONTRAST = 0.15  # colours differ by no more than this share of the flatter picture's contrast …
 NOISE = 1.0  # … or by this, of 255: what compression does to a flat picture (root mean squares both)
 SHIFT = 4.0  # of 255: the mean colour of sprites on transparent ground differs by no more

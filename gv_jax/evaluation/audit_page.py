@@ -1,7 +1,7 @@
 """The audit of a data set for people: a section of every report, and a page of its own."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
@@ -63,7 +63,7 @@ def page(audit: Audit, look: Look, folder: Path) -> Page:
     for name, (title, caption, chosen) in GROUPS.items():
         groups = [group for group in audit.groups if chosen(group)]
         if groups:
-            found = draw(groups, look, folder / f"{name}.png", title, caption)
+            found = draw(groups, look, folder / f"{name}.png", "The first of them", caption)
             drawn += [Section(title, [Text(amount(groups)), Grid([found]), listing(groups)])]
     folder.mkdir(parents=True, exist_ok=True)
     counts = {split: np.array(list(classes.values())) for split, classes in audit.balance.items()}
@@ -113,7 +113,7 @@ def cards(audit: Audit) -> list[Card]:
     for split, leaks in audit.leaks.items():
         total, count = sum(leaks.values()), audit.counts[split]
         text = f"of {count:,}: {leaks['exact']:,} the same, {leaks['near']:,} nearly"
-        found.append(Card(f"{split} pictures also in training", f"{total:,}", text, total / count))
+        found.append(Card(f"Also in training, {split}", f"{total:,}", text, total / count))
     pictures = len({file for group in audit.conflicts for file in group.files})
     found.append(Card("Groups with two labels", f"{len(audit.conflicts):,}", f"{pictures:,} pictures"))
     repeated = len({file for group in audit.groups for file in group.files})
@@ -191,13 +191,12 @@ def draw(groups: Sequence[Group], look: Look, file: Path, title: str, caption: s
             image = look(group.splits[member], group.places[member])
             image.thumbnail((LARGEST, LARGEST))
             pictures.append(np.asarray(image.convert("RGBA")))
-            label, name = drawable([group.labels[member], group.files[member]])
+            label, name = drawable([group.labels[member], PurePosixPath(group.files[member]).name])
             split = group.splits[member]
-            more = f"{group.kind}, {len(group.files)}" if len(group.files) > 2 else group.kind
             captions.append(
                 [
                     Line(label, RED if group.conflicting else INK),
-                    Line("", MUTED if split == "train" else ORANGE, f"{split}: {more}"),
+                    Line("", MUTED if split == "train" else ORANGE, f"{split}: {group.kind}"),
                     Line(name, MUTED),
                 ]
             )
