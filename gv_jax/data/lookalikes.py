@@ -63,7 +63,8 @@ def components(hashes: np.ndarray, light: np.ndarray, colour: np.ndarray) -> np.
         pairs = pairs[:, numbers[pairs[0]] != numbers[pairs[1]]]  # those in one group need no comparison
         found = [
             part[:, nearly_same(light[part[0]], light[part[1]], colour[part[0]], colour[part[1]])]
-            for part in np.split(pairs, range(PAIRS, pairs.shape[1], PAIRS), axis=1)
+            for block in np.split(pairs, range(PAIRS, pairs.shape[1], PAIRS), axis=1)
+            for part in [block[:, equally_bright(light[block[0]], light[block[1]])]]  # cheaper, and rules out most
         ]
         joined = np.concatenate([joined, *found], axis=1)
         graph = coo_array((np.ones(joined.shape[1], bool), (joined[0], joined[1])), (count, count))
@@ -83,13 +84,21 @@ def nearly_same(light: np.ndarray, other_light: np.ndarray, colour: np.ndarray, 
     Found by looking at pairs of cartoon frames, tiles and screenshots. A frame and the next of one shot are
     nearly the same if no more than a mouth or an eyelid moved; two positions in Pong are not.
     """
-    visible = (np.maximum(light, other_light)[..., 1, :] > 0).mean(axis=-1)
-    few = FEWEST * visible
-    shape = count_differing(light, other_light, BRIGHTNESS) < few
-    shape &= count_differing(colour, other_colour) < few
+    visible = share_visible(light, other_light)
+    shape = equally_bright(light, other_light) & (count_differing(colour, other_colour) < FEWEST * visible)
     one, other = colour.astype(np.float32), other_colour.astype(np.float32)
     apart = np.sqrt(np.square(one - other).mean(axis=(-2, -1)))
     contrast = np.sqrt(np.minimum(one.var(axis=-1).mean(axis=-1), other.var(axis=-1).mean(axis=-1)))
     shift = np.abs((one - other).mean(axis=-1)).max(axis=-1)
     opaque = np.minimum(colour, other_colour)[..., 3, :].min(axis=-1) == 255
     return shape & (apart <= np.maximum(NOISE, CONTRAST * contrast)) & (opaque | (shift <= SHIFT * visible))
+
+
+def equally_bright(light: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Whether fewer cells than FEWEST, of those visible, differ in brightness or opacity: [... 2 n] -> bool [...]."""
+    return count_differing(light, other, BRIGHTNESS) < FEWEST * share_visible(light, other)
+
+
+def share_visible(light: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The share of cells that are not transparent in both: [... 2 n] -> [...]."""
+    return (np.maximum(light[..., 1, :], other[..., 1, :]) > 0).mean(axis=-1)
