@@ -33,8 +33,8 @@ GROUPS = {  # file: title, caption, which groups
         lambda group: group.conflicting,
     ),
     "repeats": (
-        "Look-alikes within a split",
-        "Two of each group, the largest first. They count twice in what is learned or measured.",
+        "Other look-alikes",
+        "Two of each group, the largest first, within a split or held out in both. They count twice.",
         lambda group: not group.leaking and not group.conflicting,
     ),
 }
