@@ -77,6 +77,7 @@ def data() -> dict:
         "mean": (0.5,),  # subtracted from pictures in [0, 1]: one number, or one per channel
         "std": (0.25,),  # then divided by: one number, or one per channel
         "skip_broken": False,  # leave out and list pictures that cannot be used, instead of stopping at the first
+        "drop_leaks": False,  # leave out of training what is in valid or test too, the same or nearly the same
         "valid_share": 0.1,  # share of the pictures for validation where the data set has no split of its own
         "test_share": 0.1,  # share of the pictures for the test, likewise
         "split_seed": 0,

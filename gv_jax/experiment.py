@@ -10,12 +10,12 @@ import numpy as np
 from flax import nnx
 
 from configs import base
+from gv_jax.data import audit, dataset
 from gv_jax.data import augment as augmentation
-from gv_jax.data import dataset
 from gv_jax.data.batches import indices
 from gv_jax.data.dataset import Dataset
 from gv_jax.errors import UserError
-from gv_jax.evaluation import ASSESSMENTS, report
+from gv_jax.evaluation import ASSESSMENTS, audit_page, report
 from gv_jax.evaluation.evaluate import all_outputs, mean_scores
 from gv_jax.models.summary import counts
 from gv_jax.models.summary import summary as model_summary
@@ -27,6 +27,7 @@ from gv_jax.settings import (
     make_plan,
     open_dataset,
     open_model,
+    open_pictures,
     picture_size,
     set_options,
 )
@@ -138,6 +139,9 @@ def conclude(
     assessment = ASSESSMENTS[config.task](outputs, pictures)
     images, targets = machine.augment(jax.random.key(config.seed), *machine.task.unpack(machine.batch_at(0)))
     exhibits = assessment.draw(folder.path / "figures", (np.asarray(images), np.asarray(targets)))
+    builder = open_pictures(config.data)
+    checked, drop = audit.of(builder), config.data.drop_leaks
+    audited = audit_page.section(checked, builder.picture, folder.path / "figures", drop)
     clock.lap("evaluate_s")
     folder.write_predictions(assessment.predictions)
     folder.write_results(
@@ -149,12 +153,13 @@ def conclude(
             "training": training,
             "skipped": list(pictures.skipped),
             "remarks": list(pictures.remarks),
+            "audit": {**checked.summary, "dropped": len(checked.leaked) if drop else 0},
             "seed": config.seed,
             "timing": clock.timing(),
             **assessment.results,
         }
     )
-    report.write(folder.path, exhibits, pictures.skipped, base.get_config().to_dict(), pictures.remarks)
+    report.write(folder.path, exhibits, pictures.skipped, base.get_config().to_dict(), pictures.remarks, [audited])
 
 
 def headline(folder: RunFolder) -> str:

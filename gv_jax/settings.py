@@ -15,6 +15,7 @@ from gv_jax import models
 from gv_jax.data import augment as augmentation
 from gv_jax.data import dataset, pipeline
 from gv_jax.data.batches import steps_per_epoch
+from gv_jax.data.builders import PictureBuilder
 from gv_jax.data.dataset import Dataset
 from gv_jax.errors import UserError, unknown
 from gv_jax.training.fit import Plan
@@ -75,8 +76,13 @@ def set_options(data: Config) -> dict[str, Any]:
 
 def open_dataset(data: Config) -> Dataset:
     """The pictures, prepared and cached on the first call."""
-    shape = ("size", "channels", "fit", "interpolation", "background", "preprocess")
+    shape = ("size", "channels", "fit", "interpolation", "background", "preprocess", "drop_leaks")
     return dataset.load(data.name, **{name: data[name] for name in shape}, **set_options(data))
+
+
+def open_pictures(data: Config) -> PictureBuilder:
+    """The same as `open_dataset`, prepared but neither resized nor without leaks."""
+    return dataset.prepared(data.name, **set_options(data))
 
 
 def picture_size(data: Config) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gv_jax.data import pipeline, preprocess
+from gv_jax.data import audit, pipeline, preprocess
 from gv_jax.data.builders import DATASETS, PictureBuilder
 from gv_jax.data.pipeline import Enlarge, Pipeline
 from gv_jax.errors import UserError, unknown
@@ -59,6 +59,7 @@ def load(
     preprocess: str = "vanilla",
     enlarge: Enlarge | None = None,
     enlarge_key: str = "",
+    drop_leaks: bool = False,
     **options: Any,
 ) -> Dataset:
     """The data set `name` of DATASETS, every picture as uint8 [h w c].
@@ -74,6 +75,7 @@ def load(
         preprocess: names in `pipeline.PREPROCESSINGS` with + between them, in the order they are applied in.
         enlarge: what super_resolution does: uint8 [h w 3] -> uint8 [2h 2w 3].
         enlarge_key: tells this `enlarge` from every other; another key, another cache.
+        drop_leaks: leave out of training what is in another split too, the same or nearly (`audit.Audit.leaked`).
         options: of the builder of the set.
 
     Raises:
@@ -95,6 +97,7 @@ def load(
     }
     process = _pipeline(steps, shape, enlarge)
     made_by = {"shape": shape, "preprocess": steps, "enlarge": enlarge_key if pipeline.ENLARGING in steps else ""}
+    made_by["without_leaks"] = audit.VERSION if drop_leaks else 0
     cache = root / "cache" / f"{name}-{_key(builder, made_by)}"
     try:
         try:
@@ -102,15 +105,21 @@ def load(
         except (FileNotFoundError, ValueError):  # not there, or damaged
             shutil.rmtree(cache, ignore_errors=True)
         builder.prepare()
-        _write(builder, process, made_by, cache)
+        dropped = audit.of(builder).leaked if drop_leaks else frozenset()
+        _write(builder, process, made_by, dropped, cache)
         return _read(cache)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
-        raise UserError(
-            f"{root}: cannot keep prepared data there ({error.strerror}). Make room, or give another place: "
-            "--config.data.root=DIR."
-        ) from error
+        raise _unwritable(root, error) from error
+
+
+def prepared(name: str, *, root: Path, **options: Any) -> PictureBuilder:
+    """The builder of the data set `name`, its pictures prepared: as they are, not resized."""
+    builder = _builder(name, Path(root), options)
+    try:
+        builder.prepare()
+    except OSError as error:
+        raise _unwritable(root, error) from error
+    return builder
 
 
 def classes(name: str, *, root: Path, **options: Any) -> tuple[str, ...]:
@@ -131,6 +140,16 @@ def _key(builder: PictureBuilder, made_by: dict[str, Any]) -> str:
 
 def _pipeline(steps: Sequence[str], shape: dict[str, Any], enlarge: Enlarge | None) -> Pipeline:
     return pipeline.build(steps, partial(preprocess.to_array, **shape), enlarge)
+
+
+def _unwritable(root: Path, error: OSError) -> Exception:
+    """The error for a root where nothing can be kept; `error` itself if it is of another kind."""
+    if error.errno not in UNWRITABLE:
+        return error
+    return UserError(
+        f"{root}: cannot keep prepared data there ({error.strerror}). Make room, or give another place: "
+        "--config.data.root=DIR."
+    )
 
 
 def _check(size: tuple[int, int], channels: int, fit: str, interpolation: str, background: tuple[int, ...]) -> None:
@@ -156,12 +175,14 @@ def _read(cache: Path) -> Dataset:
     return Dataset(meta["name"], tuple(meta["classes"]), meta["groups"], splits, skipped, remarks)
 
 
-def _write(builder: PictureBuilder, process: Pipeline, made_by: dict[str, Any], cache: Path) -> None:
-    """Decodes a prepared set into `cache`, which appears complete or not at all."""
+def _write(
+    builder: PictureBuilder, process: Pipeline, made_by: dict[str, Any], dropped: frozenset[str], cache: Path
+) -> None:
+    """Decodes a prepared set without the pictures `dropped` into `cache`, which appears complete or not at all."""
     unfinished = cache.with_name(f".{cache.name}.{os.getpid()}")
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
-        ids = {split: _decode(builder, split, process, unfinished) for split in builder.info.splits}
+        ids = {split: _decode(builder, split, process, unfinished, dropped) for split in builder.info.splits}
         meta = {
             "name": builder.name,
             "classes": builder.classes,
@@ -181,14 +202,17 @@ def _write(builder: PictureBuilder, process: Pipeline, made_by: dict[str, Any], 
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _decode(builder: PictureBuilder, split: str, process: Pipeline, folder: Path) -> list[str]:
+def _decode(builder: PictureBuilder, split: str, process: Pipeline, folder: Path, dropped: frozenset[str]) -> list[str]:
     """Writes folder/<split>.npy and its labels, a picture at a time; returns the ids."""
-    count = builder.info.splits[split].num_examples
-    examples = tqdm(builder.examples(split), f"{builder.name}: decode {split}", count, unit=" pictures", delay=1)
+    total = builder.info.splits[split].num_examples
+    count = total - (len(dropped) if split == "train" else 0)
+    examples = tqdm(builder.examples(split), f"{builder.name}: decode {split}", total, unit=" pictures", delay=1)
     ids, labels = [], []
     first = (0, 0, 0)
     with (folder / f"{split}.npy").open("wb") as file:  # not through a memory map, where a full disk is a SIGBUS
         for name, label, data, box in examples:
+            if name in dropped:
+                continue
             pixels = process(preprocess.open_picture(io.BytesIO(data)), box)
             if not ids:
                 first = pixels.shape
@@ -203,5 +227,11 @@ def _decode(builder: PictureBuilder, split: str, process: Pipeline, folder: Path
             file.write(pixels.tobytes())
             ids.append(name)
             labels.append(label)
+    lost = sorted(set(range(len(builder.classes))) - set(labels)) if dropped and split == "train" else []
+    if lost:
+        raise UserError(
+            f"{builder.classes[lost[0]]!r}: every training picture of this class is in another split too, so that none "
+            "is left with --config.data.drop_leaks=True. Bring others, or divide the pictures anew."
+        )
     np.save(folder / f"{split}_labels.npy", np.asarray(labels, np.int32))
     return ids

@@ -50,12 +50,14 @@ def write(
     skipped: Sequence[str] = (),
     base: Mapping[str, Any] | None = None,
     remarks: Sequence[str] = (),
+    more: Sequence[Section] = (),
 ) -> None:
     """Writes report.html and report.md into `run`, which holds results.json, config.json and metrics.jsonl.
 
     exhibits: figures of this task; curves of what metrics.jsonl holds are added to figures/.
     skipped: "file: why" of pictures that were left out. base: the config that differences are told from.
     remarks: "what: why" of pictures that were used, but not as they came.
+    more: sections of other making.
     """
     folder = RunFolder(run)
     results = folder.results or {}
@@ -67,7 +69,7 @@ def write(
         lead=results.get("summary", ""),
         facts=facts(results, config),
         cards=cards(results),
-        sections=[*sections(results, everything, skipped, remarks), provenance(results, config, base)],
+        sections=[*sections(results, everything, skipped, remarks), *more, provenance(results, config, base)],
     )
     for name, text in (("report.html", to_html(page)), ("report.md", to_markdown(page, run))):
         write_text(run / name, text.encode("utf-8", "replace").decode())  # names of files need not be UTF-8

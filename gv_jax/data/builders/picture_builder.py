@@ -146,6 +146,13 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             top, left, bottom, right = example["box"].tolist()
             yield example["id"].decode(), int(example["label"]), example["image"], (top, left, bottom, right)
 
+    def picture(self, split: str, place: int) -> Image.Image:
+        """A picture of a prepared split, decoded; `place` counts from 0 in the order of `examples`."""
+        builder: Any = self
+        with quiet():
+            source = builder.as_data_source(split=split, decoders={"image": tfds.decode.SkipDecoding()})
+        return preprocess.open_picture(io.BytesIO(source[place]["image"]))
+
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
