@@ -10,23 +10,22 @@ import numpy as np
 from flax import nnx
 
 from configs import base
-from gv_jax.data import augment as augmentation
 from gv_jax.data import dataset
 from gv_jax.data.batches import indices
 from gv_jax.data.dataset import Dataset
 from gv_jax.errors import UserError
 from gv_jax.evaluation import ASSESSMENTS, report
-from gv_jax.evaluation.evaluate import all_outputs, mean_scores
+from gv_jax.evaluation.evaluate import all_records, mean_scores
 from gv_jax.models.summary import counts
 from gv_jax.models.summary import summary as model_summary
-from gv_jax.settings import DTYPES, Config, check, make_optimizer, make_plan, open_dataset, open_model, set_options
+from gv_jax.settings import (DTYPES, Config, check, make_augmentation, make_optimizer, make_plan, make_task, open_dataset, open_model, set_options,)
 from gv_jax.training import devices
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
 from gv_jax.training.fit import Plan, fit
 from gv_jax.training.run_folder import RunFolder
-from gv_jax.training.step import Augmentation, Network, State, make_examine, make_update, start
-from gv_jax.training.tasks import TASKS, Task
+from gv_jax.training.step import Augmentation, Network, State, make_answer, make_examine, make_update, start
+from gv_jax.training.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ class Machine:
     schedule: Callable[[int], Any]
     task: Task
     augment: Augmentation
+    answer: Callable[..., Any]
     parameters: dict[str, int]
 
 
@@ -121,13 +121,18 @@ def conclude(
 ) -> None:
     """Evaluates the weights `best` on every split and writes results, predictions, figures and report."""
     weights = (best["params"], best["stats"])
-    outputs = {
-        name: all_outputs(machine.examine, weights, machine.feeds[name], len(split.labels), config.train.batch_size)
+    records = {
+        name: all_records(machine.examine, weights, machine.feeds[name], len(split.labels), config.train.batch_size)
         for name, split in pictures.splits.items()
     }
-    assessment = ASSESSMENTS[config.task](outputs, pictures)
+    assessment = ASSESSMENTS[config.task](records, pictures)
     images, targets = machine.augment(jax.random.key(config.seed), *machine.task.unpack(machine.batch_at(0)))
-    exhibits = assessment.draw(folder.path / "figures", (np.asarray(images), np.asarray(targets)))
+    answer = jax.jit(machine.answer)
+    exhibits = assessment.draw(
+        folder.path / "figures",
+        (np.asarray(images), np.asarray(targets)),
+        lambda inputs: np.asarray(answer(*weights, inputs)),
+    )
     clock.lap("evaluate_s")
     folder.write_predictions(assessment.predictions)
     folder.write_results(
@@ -160,10 +165,10 @@ def assemble(config: Config, pictures: Dataset) -> Machine:
     model = open_model(config, len(pictures.classes), pictures.splits["train"].images.shape[1:3])
     network = Network.of(model)
     total, trainable = counts(model)
-    task = TASKS[config.task](classes=len(pictures.classes), mean=tuple(config.data.mean), std=tuple(config.data.std))
+    task = make_task(config, len(pictures.classes))
     plan = make_plan(config, len(pictures.splits["train"].labels), task, "valid" in pictures.splits)
     transform, schedule = make_optimizer(config.optimizer, plan)
-    augment = augmentation.build(config.augment.to_dict())
+    augment = make_augmentation(config)
     dtype = DTYPES[config.model.dtype]
     update = make_update(network, task, transform, augment, seed=config.seed, ema_decay=config.train.ema, dtype=dtype)
     feeds = {
@@ -196,5 +201,6 @@ def assemble(config: Config, pictures: Dataset) -> Machine:
         schedule=schedule,
         task=task,
         augment=augment,
+        answer=make_answer(network, dtype=dtype),
         parameters={"total": total, "trainable": trainable},
     )
