@@ -18,7 +18,18 @@ from gv_jax.evaluation import ASSESSMENTS, report
 from gv_jax.evaluation.evaluate import all_records, mean_scores
 from gv_jax.models.summary import counts
 from gv_jax.models.summary import summary as model_summary
-from gv_jax.settings import (DTYPES, Config, check, make_augmentation, make_optimizer, make_plan, make_task, open_dataset, open_model, set_options,)
+from gv_jax.settings import (
+    DTYPES,
+    Config,
+    check,
+    make_augmentation,
+    make_optimizer,
+    make_plan,
+    make_task,
+    open_dataset,
+    open_model,
+    set_options,
+)
 from gv_jax.training import devices
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
@@ -127,7 +138,7 @@ def conclude(
     }
     assessment = ASSESSMENTS[config.task](records, pictures)
     images, targets = machine.augment(jax.random.key(config.seed), *machine.task.unpack(machine.batch_at(0)))
-    answer = jax.jit(machine.answer)
+    answer = jax.jit(machine.answer, compiler_options=devices.compiler_options())
     exhibits = assessment.draw(
         folder.path / "figures",
         (np.asarray(images), np.asarray(targets)),

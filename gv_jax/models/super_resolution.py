@@ -85,6 +85,7 @@ class NinaSR(nnx.Module):
             self.units.append(AttentionUnit(features, 1 / math.sqrt(variance), 2 * share, rngs=rngs))
             variance += share**2
         self.tail = conv(features, inputs * TIMES**2, 3, bias=True, rngs=rngs)
+        self.tail.kernel[...] *= math.sqrt(TIMES**2 * inputs / (6 * features))  # as small as PyTorch draws it
         self.shuffle = Layer(pixel_shuffle, times=TIMES)
         self.tail_mean = nnx.BatchStat(jnp.array(MEANS[inputs]))
 
