@@ -98,7 +98,8 @@ class Assessment:
             top, left = busiest(np.square(views[2] - views[0]).sum(-1))
             details += [part(view, views[0].shape, top, left) for view in views]
             row = next(row for row in self.predictions if row["id"] == split.ids[index] and row["split"] == self.main)
-            gain = Line(f"{row['gain_db']:+.2f} dB", BLUE if row["gain_db"] > 0 else RED)
+            colour = BLUE if row["gain_db"] > 0 else RED
+            gain = Line(f"{row['psnr']:.2f} dB ({row['gain_db']:+.2f})", colour)
             detail_captions += [
                 [Line(split.ids[index], INK), Line("original", MUTED)],
                 [Line(self.kind.told_name, INK)],

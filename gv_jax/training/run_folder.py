@@ -40,11 +40,16 @@ class RunFolder:
         file = self.path / "results.json"
         return json.loads(file.read_text("utf-8")) if file.exists() else None
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration of the run, as it was opened."""
+        return json.loads((self.path / "config.json").read_text("utf-8"))["config"]
+
     def check(self, config: dict[str, Any]) -> None:
         """UserError unless the folder is new or empty, or a run of this very `config`."""
         file = self.path / "config.json"
         if file.exists():
-            theirs = flat(json.loads(file.read_text("utf-8"))["config"])
+            theirs = flat(self.config)
             ours = flat(json.loads(json.dumps(config)))
             changed = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
             if changed:
