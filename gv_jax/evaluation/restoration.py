@@ -89,6 +89,7 @@ class Assessment:
 
     def _examples(self, folder: Path, answer: Callable[[np.ndarray], np.ndarray]) -> list[Exhibit]:
         split = self.dataset.splits[self.main]
+        rows = {row["id"]: row for row in self.predictions if row["split"] == self.main}
         details, detail_captions, whole, whole_captions = [], [], [], []
         for index in pick(self.gains):
             images = jnp.asarray(split.images[index][None], jnp.float32) / 255.0
@@ -97,25 +98,26 @@ class Assessment:
             views = [np.asarray(view)[0] for view in (images, told, plain, ours)]
             top, left = busiest(np.square(views[2] - views[0]).sum(-1))
             details += [part(view, views[0].shape, top, left) for view in views]
-            row = next(row for row in self.predictions if row["id"] == split.ids[index] and row["split"] == self.main)
+            name = str(split.ids[index])
+            row = rows[name]
             colour = BLUE if row["gain_db"] > 0 else RED
             gain = Line(f"{row['psnr']:.2f} dB ({row['gain_db']:+.2f})", colour)
             detail_captions += [
-                [Line(split.ids[index], INK), Line("original", MUTED)],
+                [Line(name, INK), Line("original", MUTED)],
                 [Line(self.kind.told_name, INK)],
                 [Line(self.kind.floor, INK), Line(f"{row['baseline_psnr']:.2f} dB", MUTED)],
                 [Line("network", INK), gain],
             ]
             whole.append(views[3])
-            whole_captions.append([Line(split.ids[index], INK), gain])
+            whole_captions.append([Line(name, INK), gain])
         exhibits = []
-        for name, title, text, figure in (
+        for file, title, text, figure in (
             ("examples", "Best, middle, worst", DETAILS, sheet(details, detail_captions, columns=4)),
             ("whole", "Whole pictures", WHOLE, sheet(whole, whole_captions, columns=2)),
         ):
-            figures.save(figure, folder / f"{name}.png")
+            figures.save(figure, folder / f"{file}.png")
             caption = text.format(floor=self.kind.floor)
-            exhibits.append(Exhibit(folder / f"{name}.png", "gallery", title, caption, photos=True))
+            exhibits.append(Exhibit(folder / f"{file}.png", "gallery", title, caption, photos=True))
         return exhibits
 
 

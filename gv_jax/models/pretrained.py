@@ -6,7 +6,6 @@ Kernels are turned from PyTorch's order (outputs first) into ours (outputs last)
 
 import math
 from collections.abc import Mapping
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +97,10 @@ def put(model: nnx.Module, name: str, file: Path, tensors: Mapping[str, np.ndarr
 
 def variable(model: nnx.Module, path: str) -> Any:
     """The variable at `path`, as in "units.3.conv1.kernel"."""
-    return reduce(lambda at, part: at[int(part)] if part.isdigit() else getattr(at, part), path.split("."), model)
+    at: Any = model
+    for part in path.split("."):
+        at = at[int(part)] if part.isdigit() else getattr(at, part)
+    return at
 
 
 def ours_first(tensor: np.ndarray) -> np.ndarray:
