@@ -17,11 +17,13 @@ def get_config() -> ConfigDict:
                 "name": "baseline",  # a name in gv_jax.models.MODELS
                 "stem": "",  # of a ResNet: imagenet (7x7/2, pooling) or small (3x3); the model's own where empty
                 "dropout": -1.0,  # share of units dropped before the last layers; the model's own where negative
+                "pretrained": "",  # file of weights to start from, .safetensors or .npz, in PyTorch's names and shapes
                 "dtype": "float32",  # what the network computes in: float32, or bfloat16 on a GPU or TPU
             },
             "train": {
                 "batch_size": 128,  # pictures, over all devices
                 "epochs": 20,
+                "crop": 0,  # side in pixels of a square cut at random from every training picture; whole ones where 0
                 "steps_per_epoch": 0,  # batches that count as one epoch; one pass over the training split where 0
                 "valid_batches": 0,  # batches of the validation split looked at after an epoch; all where 0
                 "ema": 0.0,  # decay per step of a moving average of the weights, which is then what is evaluated
@@ -74,7 +76,7 @@ def data() -> dict:
         "fit": "stretch",  # how a picture of another shape fits: stretch, crop or pad
         "interpolation": "bilinear",  # nearest, bilinear, bicubic, lanczos or box
         "background": (0, 0, 0),  # RGB that transparent pixels get
-        "mean": (0.5,),  # subtracted from pictures in [0, 1]: one number, or one per channel
+        "mean": (0.5,),  # of classification: subtracted from pictures in [0, 1]: one number, or one per channel
         "std": (0.25,),  # then divided by: one number, or one per channel
         "skip_broken": False,  # leave out and list pictures that cannot be used, instead of stopping at the first
         "drop_leaks": False,  # leave out of training what is in valid or test too, the same or nearly the same

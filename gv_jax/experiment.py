@@ -11,20 +11,21 @@ from flax import nnx
 
 from configs import base
 from gv_jax.data import audit, dataset
-from gv_jax.data import augment as augmentation
 from gv_jax.data.batches import indices
 from gv_jax.data.dataset import Dataset
 from gv_jax.errors import UserError
 from gv_jax.evaluation import ASSESSMENTS, audit_page, report
-from gv_jax.evaluation.evaluate import all_outputs, mean_scores
+from gv_jax.evaluation.evaluate import all_records, mean_scores
 from gv_jax.models.summary import counts
 from gv_jax.models.summary import summary as model_summary
 from gv_jax.settings import (
     DTYPES,
     Config,
     check,
+    make_augmentation,
     make_optimizer,
     make_plan,
+    make_task,
     open_dataset,
     open_model,
     open_pictures,
@@ -36,8 +37,8 @@ from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
 from gv_jax.training.fit import Plan, fit
 from gv_jax.training.run_folder import RunFolder
-from gv_jax.training.step import Augmentation, Network, State, make_examine, make_update, start
-from gv_jax.training.tasks import TASKS, Task
+from gv_jax.training.step import Augmentation, Network, State, make_answer, make_examine, make_update, start
+from gv_jax.training.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Machine:
     schedule: Callable[[int], Any]
     task: Task
     augment: Augmentation
+    answer: Callable[..., Any]
     parameters: dict[str, int]
 
 
@@ -132,13 +134,18 @@ def conclude(
 ) -> None:
     """Evaluates the weights `best` on every split and writes results, predictions, figures and report."""
     weights = (best["params"], best["stats"])
-    outputs = {
-        name: all_outputs(machine.examine, weights, machine.feeds[name], len(split.labels), config.train.batch_size)
+    records = {
+        name: all_records(machine.examine, weights, machine.feeds[name], len(split.labels), config.train.batch_size)
         for name, split in pictures.splits.items()
     }
-    assessment = ASSESSMENTS[config.task](outputs, pictures)
+    assessment = ASSESSMENTS[config.task](records, pictures)
     images, targets = machine.augment(jax.random.key(config.seed), *machine.task.unpack(machine.batch_at(0)))
-    exhibits = assessment.draw(folder.path / "figures", (np.asarray(images), np.asarray(targets)))
+    answer = jax.jit(machine.answer, compiler_options=devices.compiler_options())
+    exhibits = assessment.draw(
+        folder.path / "figures",
+        (np.asarray(images), np.asarray(targets)),
+        lambda inputs: np.asarray(answer(*weights, inputs)),
+    )
     builder = open_pictures(config.data)
     checked, drop = audit.of(builder), config.data.drop_leaks
     audited = audit_page.section(checked, builder.picture, folder.path / "figures", drop)
@@ -176,10 +183,10 @@ def assemble(config: Config, pictures: Dataset) -> Machine:
     model = open_model(config, len(pictures.classes), pictures.splits["train"].images.shape[1:3])
     network = Network.of(model)
     total, trainable = counts(model)
-    task = TASKS[config.task](classes=len(pictures.classes), mean=tuple(config.data.mean), std=tuple(config.data.std))
+    task = make_task(config, len(pictures.classes))
     plan = make_plan(config, len(pictures.splits["train"].labels), task, "valid" in pictures.splits)
     transform, schedule = make_optimizer(config.optimizer, plan)
-    augment = augmentation.build(config.augment.to_dict())
+    augment = make_augmentation(config)
     dtype = DTYPES[config.model.dtype]
     update = make_update(network, task, transform, augment, seed=config.seed, ema_decay=config.train.ema, dtype=dtype)
     feeds = {
@@ -212,5 +219,6 @@ def assemble(config: Config, pictures: Dataset) -> Machine:
         schedule=schedule,
         task=task,
         augment=augment,
+        answer=make_answer(network, dtype=dtype),
         parameters={"total": total, "trainable": trainable},
     )

@@ -5,6 +5,7 @@ This file and `experiment.py` are the only readers of a configuration.
 
 import math
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from gv_jax.data import augment as augmentation
 from gv_jax.data import dataset, pipeline
 from gv_jax.data.batches import steps_per_epoch
 from gv_jax.data.builders import PictureBuilder
+from gv_jax.data.crop import random_crop
 from gv_jax.data.dataset import Dataset
 from gv_jax.errors import UserError, unknown
+from gv_jax.models import pretrained
+from gv_jax.serving.enlarger import enlarger, identity
 from gv_jax.training.fit import Plan
 from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES, optimizer
 from gv_jax.training.run_folder import flat
@@ -25,6 +29,9 @@ from gv_jax.training.tasks import TASKS, Task
 
 Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 
+MODELS_FOR = {"classification": models.CLASSIFIERS, "super_resolution": models.ENLARGERS}
+LABELLED = ("classification",)  # tasks that have labels …
+OF_LABELS = ("mixup", "cutmix", "label_smoothing")  # … which these augmentations change
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 CHOICES = {
     "task": TASKS,
@@ -40,6 +47,7 @@ RANGES = {
     "seed": (0, 4_294_967_295),
     "train.batch_size": (1, math.inf),
     "train.epochs": (1, math.inf),
+    "train.crop": (0, math.inf),
     "train.steps_per_epoch": (0, math.inf),
     "train.valid_batches": (0, math.inf),
     "train.ema": (0, 0.99999),
@@ -66,6 +74,21 @@ def check(config: Config) -> None:
     pipeline.parse(config.data.preprocess)
     models.check_options(config.model.name, model_options(config.model))
     augmentation.build(config.augment.to_dict())
+    check_task(config)
+
+
+def check_task(config: Config) -> None:
+    """UserError for a model, a file of weights or an augmentation that the task has no use for."""
+    task, name = config.task, config.model.name
+    if name not in MODELS_FOR[task]:
+        raise UserError(f"model {name!r} is not made for {task}; models that are: {', '.join(MODELS_FOR[task])}")
+    if config.model.pretrained:
+        pretrained.check(name, Path(config.model.pretrained))
+    if config.train.crop and "size" in models.parameters(name):
+        raise UserError(f"model {name!r} takes pictures of one size: config.train.crop must be 0")
+    for augment in OF_LABELS:
+        if config.augment[augment] and task not in LABELLED:
+            raise UserError(f"config.augment.{augment} mixes labels, which {task} has none of: leave it at 0")
 
 
 def set_options(data: Config) -> dict[str, Any]:
@@ -77,7 +100,15 @@ def set_options(data: Config) -> dict[str, Any]:
 def open_dataset(data: Config) -> Dataset:
     """The pictures, prepared and cached on the first call."""
     shape = ("size", "channels", "fit", "interpolation", "background", "preprocess", "drop_leaks")
-    return dataset.load(data.name, **{name: data[name] for name in shape}, **set_options(data))
+    run = data.super_resolution if pipeline.ENLARGING in pipeline.parse(data.preprocess) else ""
+    opened = cache(lambda: enlarger(run))  # the network is only opened when pictures are decoded
+    return dataset.load(
+        data.name,
+        enlarge=(lambda picture: opened()(picture)) if run else None,
+        enlarge_key=identity(run) if run else "",
+        **{name: data[name] for name in shape},
+        **set_options(data),
+    )
 
 
 def open_pictures(data: Config) -> PictureBuilder:
@@ -97,8 +128,8 @@ def model_options(model: Config) -> dict[str, Any]:
 
 
 def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Module:
-    """The network with its first weights."""
-    return models.build(
+    """The network with its first weights, drawn or read."""
+    model = models.build(
         config.model.name,
         inputs=config.data.channels,
         classes=classes,
@@ -106,6 +137,24 @@ def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Modul
         rngs=nnx.Rngs(config.seed),
         **model_options(config.model),
     )
+    if config.model.pretrained:
+        pretrained.load(model, config.model.name, Path(config.model.pretrained))
+    return model
+
+
+def make_task(config: Config, classes: int) -> Task:
+    """What is trained for."""
+    told = {
+        "classification": {"classes": classes, "mean": tuple(config.data.mean), "std": tuple(config.data.std)},
+        "super_resolution": {},
+    }
+    return TASKS[config.task](**told[config.task])
+
+
+def make_augmentation(config: Config) -> augmentation.Augmentation:
+    """What happens to training pictures, parts of them first."""
+    augment = augmentation.build(config.augment.to_dict())
+    return augmentation.chain([random_crop(config.train.crop), augment]) if config.train.crop else augment
 
 
 def make_plan(config: Config, size: int, task: Task, validated: bool) -> Plan:

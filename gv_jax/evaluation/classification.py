@@ -1,6 +1,6 @@
 """What a classifier's answers come to: numbers, rows of predictions and figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,16 @@ class Assessment:
     dataset: Dataset
     log_probabilities: dict[str, np.ndarray]
 
-    def draw(self, folder: Path, augmented: tuple[np.ndarray, np.ndarray] | None = None) -> list[Exhibit]:
+    def draw(
+        self,
+        folder: Path,
+        augmented: tuple[np.ndarray, np.ndarray] | None = None,
+        answer: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> list[Exhibit]:
         """Writes the figures as PNGs into `folder`, which is made.
 
         augmented: pictures that the network was trained on, float [0, 1] or uint8 [n h w c]; targets [n k].
+        answer: the network; not needed here, where all of its answers were kept.
         """
         folder.mkdir(parents=True, exist_ok=True)
         exhibits = [*self._matrices(folder), self._reliability(folder)]

@@ -8,14 +8,14 @@ import numpy as np
 
 from gv_jax.data.batches import padded
 
-Examine = Callable[[Any, Any, Any], tuple[jax.Array, dict[str, jax.Array]]]
+Examine = Callable[[Any, Any, Any], tuple[Any, dict[str, jax.Array]]]
 Feed = Callable[[np.ndarray], Any]
 
 
 def examined(
     examine: Examine, weights: tuple[Any, Any], feed: Feed, size: int, batch_size: int, batches: int = 0
-) -> Iterator[tuple[jax.Array, dict[str, jax.Array], np.ndarray]]:
-    """(outputs, scores of every sample, mask) of each batch of `size` samples; of all, or of the first `batches`."""
+) -> Iterator[tuple[Any, dict[str, jax.Array], np.ndarray]]:
+    """(record and scores of every sample, mask) of each batch of `size` samples; of all, or of the first `batches`."""
     for number, (indices, mask) in enumerate(padded(size, batch_size)):
         if batches and number == batches:
             return
@@ -35,7 +35,8 @@ def mean_scores(
     return {name: total / count for name, total in totals.items()}
 
 
-def all_outputs(examine: Examine, weights: tuple[Any, Any], feed: Feed, size: int, batch_size: int) -> np.ndarray:
-    """The outputs for every sample of the split, in its order: [size ...]."""
-    rows = [np.asarray(out)[mask] for out, _, mask in examined(examine, weights, feed, size, batch_size)]
-    return np.concatenate(rows)
+def all_records(examine: Examine, weights: tuple[Any, Any], feed: Feed, size: int, batch_size: int) -> Any:
+    """What the task keeps of every sample of the split, in its order: arrays [size ...]."""
+    batches = examined(examine, weights, feed, size, batch_size)
+    rows = [jax.tree.map(lambda array, mask=mask: np.asarray(array)[mask], record) for record, _, mask in batches]
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *rows)

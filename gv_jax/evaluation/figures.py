@@ -244,3 +244,22 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> Figure:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, 0))
     figure.align_ylabels((upper, lower))
     return figure
+
+
+@style()
+def histogram(values: np.ndarray, label: str) -> Figure:
+    """How often differences occur: those above 0 in blue, those below in red; the median is marked."""
+    figure = Figure((WIDTH, 2.1))
+    axes = axes_in(figure, 0.55, 0.42, WIDTH - 0.65, 1.42)
+    width = max(float(np.ptp(values)), 1e-6) / 30
+    first, last = (int(np.floor(value / width)) for value in (values.min(), values.max()))
+    counts, edges = np.histogram(values, width * np.arange(first, last + 2))  # an edge lies on 0
+    axes.bar(edges[:-1], counts, width, align="edge", color=np.where(edges[:-1] < 0, RED, PALE), ec="white", lw=0.4)
+    median = float(np.median(values))
+    axes.axvline(median, color=INK, lw=1, ls=(0, (4, 1.5)), label=f"median {median:+.2f}")
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), handlelength=1.8)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.set_xlabel(label)
+    axes.set_ylabel("pictures")
+    axes.grid(axis="y")
+    return figure

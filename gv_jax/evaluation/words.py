@@ -12,7 +12,7 @@ SHARES = {
     "confidence",
 }  # last words of names of shares of 1
 SPECIAL = {"top5": "top-5", "f1": "F1", "ece": "ECE", "psnr": "PSNR", "ssim": "SSIM", "mse": "MSE"}
-UNITS = {"s", "mb"}  # last words of names that `shown` turns into a unit behind the number
+UNITS = {"s", "mb", "db"}  # last words of names that `shown` turns into a unit behind the number
 
 
 def is_share(name: str) -> bool:
@@ -48,6 +48,8 @@ def shown(name: str, value: Any) -> str:
         return duration(value)
     if unit == "mb" and "_" in name:
         return f"{value:,.0f} MB"
+    if unit in ("psnr", "db"):
+        return f"{value:.2f} dB"
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     if abs(value) >= 100:

@@ -11,8 +11,9 @@ from gv_jax.errors import UserError, unknown
 from gv_jax.models.cnn import Baseline, Sequential, SharedNet, TwoLayer
 from gv_jax.models.inception import Inception
 from gv_jax.models.resnet import BottleneckUnit, ResidualUnit, ResNet
+from gv_jax.models.super_resolution import NinaSR
 
-MODELS = {
+CLASSIFIERS = {
     "baseline": Baseline,
     "sequential": Sequential,
     "two_layer": TwoLayer,
@@ -22,20 +23,25 @@ MODELS = {
     "resnet34": partial(ResNet, (3, 4, 6, 3), ResidualUnit),
     "resnet50": partial(ResNet, (3, 4, 6, 3), BottleneckUnit),
 }
+ENLARGERS = {"ninasr_b0": partial(NinaSR, 10, 16)}
+MODELS = CLASSIFIERS | ENLARGERS
 
 
 def build(
-    name: str, *, inputs: int, classes: int, size: tuple[int, int] | None = None, rngs: nnx.Rngs, **options: Any
+    name: str, *, inputs: int, classes: int = 0, size: tuple[int, int] | None = None, rngs: nnx.Rngs, **options: Any
 ) -> nnx.Module:
-    """The model of that name for pictures of `inputs` channels: [n h w inputs] float -> logits [n classes].
+    """The model of that name for pictures of `inputs` channels, [n h w inputs] float.
 
+    Of CLASSIFIERS it gives logits [n classes], of ENLARGERS, which need no classes, pictures [n 2h 2w inputs].
     `size` (height, width) matters to networks that flatten; without it they take their published size.
     Raises UserError for a name or an option that is not known.
     """
     check_options(name, options)
     if size and "size" in parameters(name):
         options["size"] = size
-    return MODELS[name](inputs=inputs, classes=classes, rngs=rngs, **options)
+    if name in CLASSIFIERS:
+        options["classes"] = classes
+    return MODELS[name](inputs=inputs, rngs=rngs, **options)
 
 
 def check_options(name: str, options: Iterable[str]) -> None:

@@ -269,3 +269,10 @@ def global_pool(x: Array) -> Array:
 def flatten(x: Array) -> Array:
     """[n h w c] -> [n h*w*c]."""
     return x.reshape(x.shape[0], -1)
+
+
+def pixel_shuffle(x: Array, times: int) -> Array:
+    """[n h w c*times*times] -> [n h*times w*times c], in PyTorch's order: Shi et al. 2016, arXiv:1609.05158."""
+    n, h, w, c = x.shape
+    x = x.reshape(n, h, w, c // times**2, times, times)
+    return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * times, w * times, c // times**2)

@@ -44,21 +44,27 @@ class Checkpoints:
 
     def restore(self, state: State) -> tuple[State, Any, dict[str, Any]]:
         """(state, best weights, progress) of the newest checkpoint; `state` gives structure, shapes and places."""
-        assert self.latest is not None
         params, stats = state.weights
-        items = ocp.args.Composite(
+        restored = self._restored(
             state=ocp.args.StandardRestore(abstract(state._asdict())),
             best=ocp.args.StandardRestore(abstract({"params": params, "stats": stats})),
             progress=ocp.args.JsonRestore(),
         )
+        return State(**restored["state"]), restored["best"], restored["progress"]
+
+    def best(self, weights: dict[str, Any]) -> dict[str, Any]:
+        """The best weights {"params", "stats"} of the newest checkpoint; `weights` gives structure and shapes."""
+        return self._restored(best=ocp.args.StandardRestore(abstract(weights)))["best"]
+
+    def _restored(self, **items: Any) -> Any:
+        assert self.latest is not None
         try:
-            restored = self._manager.restore(self.latest, args=items)
+            return self._manager.restore(self.latest, args=ocp.args.Composite(**items))
         except (ValueError, KeyError) as error:
             where = self._manager.directory
             raise UserError(
                 f"the checkpoint in {where} is of another model or optimizer: {first_line(error)}"
             ) from error
-        return State(**restored["state"]), restored["best"], restored["progress"]
 
     def __enter__(self) -> "Checkpoints":
         return self

@@ -40,6 +40,11 @@ class RunFolder:
         file = self.path / "results.json"
         return json.loads(file.read_text("utf-8")) if file.exists() else None
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration of the run, as it was opened."""
+        return json.loads((self.path / "config.json").read_text("utf-8"))["config"]
+
     def check(self, config: dict[str, Any], defaults: dict[str, Any] | None = None) -> None:
         """UserError unless the folder is new or empty, or a run of this very `config`.
 
@@ -48,7 +53,7 @@ class RunFolder:
         file = self.path / "config.json"
         if file.exists():
             ours, theirs = flat(json.loads(json.dumps(config))), flat(json.loads(json.dumps(defaults or {})))
-            theirs |= flat(json.loads(file.read_text("utf-8"))["config"])
+            theirs |= flat(self.config)
             changed = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
             if changed:
                 first = changed[0]

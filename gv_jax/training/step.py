@@ -129,14 +129,24 @@ def make_update(
     return update
 
 
+def make_answer(network: Network, *, dtype: Any = jnp.float32) -> Callable[[Tree, Tree, jax.Array], jax.Array]:
+    """The network in use: (params, stats, inputs) -> outputs float32."""
+
+    def answer(params: Tree, stats: Tree, inputs: jax.Array) -> jax.Array:
+        return network.evaluate(cast(params, dtype), stats, inputs.astype(dtype)).astype(jnp.float32)
+
+    return answer
+
+
 def make_examine(
     network: Network, task: Task, *, dtype: Any = jnp.float32
-) -> Callable[[Tree, Tree, Batch], tuple[jax.Array, dict[str, jax.Array]]]:
-    """The evaluation step: (params, stats, batch) -> (outputs, score of every sample [n] by name)."""
+) -> Callable[[Tree, Tree, Batch], tuple[Tree, dict[str, jax.Array]]]:
+    """The evaluation step: (params, stats, batch) -> (what the task keeps of every sample, scores by name [n])."""
+    answer = make_answer(network, dtype=dtype)
 
-    def examine(params: Tree, stats: Tree, batch: Batch) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def examine(params: Tree, stats: Tree, batch: Batch) -> tuple[Tree, dict[str, jax.Array]]:
         inputs, targets = task.encode(*task.unpack(batch))
-        outputs = network.evaluate(cast(params, dtype), stats, inputs.astype(dtype)).astype(jnp.float32)
-        return outputs, task.scores(outputs, targets)
+        outputs = answer(params, stats, inputs)
+        return task.record(outputs, targets), task.scores(outputs, targets)
 
     return examine

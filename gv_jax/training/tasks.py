@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import optax
+
+from gv_jax.data.fidelity import decibels, mse, ssim
+from gv_jax.data.resample import doubled, halved, in_8_bits
+from gv_jax.errors import UserError
 
 Batch = dict[str, jax.Array]
 
@@ -28,7 +32,11 @@ class Task(Protocol):
         ...
 
     def scores(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
-        """Every sample's own "loss" and other scores, each [n]."""
+        """Every sample's own "loss" and other scores, each [n]: what is logged."""
+        ...
+
+    def record(self, outputs: jax.Array, targets: jax.Array) -> Any:
+        """What the assessment of a finished run needs of every sample: arrays [n ...], of a whole split in memory."""
         ...
 
 
@@ -59,5 +67,50 @@ class Classification:
             "accuracy": correct.astype(jnp.float32),
         }
 
+    def record(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """The logits [n k]."""
+        return outputs
 
-TASKS: dict[str, Callable[..., Task]] = {"classification": Classification}
+
+@dataclass(frozen=True)
+class SuperResolution:
+    """Pictures at twice their size: told a picture that was halved, the network should answer the original.
+
+    Halved is antialiased bicubic, in 8 bits; it is done to what augmentation made of the original, so that both are
+    changed alike. Loss: the mean absolute difference, of pictures in [0, 1]. Scores are of answers in 8 bits.
+    """
+
+    monitor: tuple[str, str] = ("psnr", "max")
+
+    def unpack(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        images = batch["image"].astype(jnp.float32) / 255.0  # [n h w c]
+        return images, jnp.zeros((len(images), 0))  # no labels: the target is the picture itself
+
+    def encode(self, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+        _, h, w, _ = images.shape
+        if h % 2 or w % 2:
+            raise UserError(
+                f"pictures of {h}x{w} cannot be halved: choose even sides with --config.data.size=(HEIGHT,WIDTH) "
+                "and --config.train.crop"
+            )
+        return halved(images), images
+
+    def scores(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
+        return {
+            "loss": jnp.abs(outputs - targets).mean((1, 2, 3)),
+            "psnr": decibels(mse(in_8_bits(outputs), targets)),
+        }
+
+    def record(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
+        """Loss and likeness of every answer, and of the bicubic enlargement that it is measured against, each [n]."""
+        record = {}
+        for name, pictures in (("", outputs), ("baseline_", doubled(halved(targets)))):
+            shown = in_8_bits(pictures)
+            error = mse(shown, targets)
+            found = {"mse": error, "psnr": decibels(error), "ssim": ssim(shown, targets)}
+            found["loss"] = jnp.abs(pictures - targets).mean((1, 2, 3))
+            record |= {name + key: value for key, value in found.items()}
+        return record
+
+
+TASKS: dict[str, Callable[..., Task]] = {"classification": Classification, "super_resolution": SuperResolution}

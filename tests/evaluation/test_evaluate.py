@@ -4,13 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gv_jax.evaluation.evaluate import all_outputs, mean_scores
+from gv_jax.evaluation.evaluate import all_records, mean_scores
 
 ROWS = np.arange(10, dtype=np.float32)
 
 
 def examine(factor, _, batch):
-    return batch["image"] * factor, {"loss": batch["image"] ** 2}
+    return {"outputs": batch["image"] * factor}, {"loss": batch["image"] ** 2}
 
 
 def feed(indices):
@@ -21,8 +21,8 @@ def feed(indices):
 def test_last_short_batch_counts_by_its_samples(batch_size):
     scores = mean_scores(examine, (2.0, None), feed, 10, batch_size)
     assert scores == {"loss": pytest.approx(28.5)}
-    outputs = all_outputs(examine, (2.0, None), feed, 10, batch_size)
-    np.testing.assert_array_equal(outputs, 2 * ROWS)
+    records = all_records(examine, (2.0, None), feed, 10, batch_size)
+    np.testing.assert_array_equal(records["outputs"], 2 * ROWS)
 
 
 def test_first_batches_only():

@@ -44,7 +44,7 @@ def test_small_stem_has_a_3x3_convolution_instead_of_7x7():
         assert large - small == (49 - 9) * 3 * 64
 
 
-@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize("name", models.CLASSIFIERS)
 @pytest.mark.parametrize(("size", "channels"), [((32, 32), 4), ((42, 32), 3), ((37, 51), 1)])
 def test_pictures_of_many_sizes_become_logits(name, size, channels):
     def outputs_for(x):

@@ -1,9 +1,13 @@
-"""Classification by hand-worked numbers."""
+"""Every task by hand-worked numbers."""
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
+from PIL import Image
 
-from gv_jax.training.tasks import Classification
+from gv_jax.data.resample import doubled, halved
+from gv_jax.errors import UserError
+from gv_jax.training.tasks import Classification, SuperResolution
 
 
 def test_pictures_become_normalised_floats_and_labels_become_targets():
@@ -21,3 +25,41 @@ def test_scores_are_those_of_each_sample():
     scores = Classification(classes=2).scores(logits, jnp.array([[0.0, 1.0], [0.5, 0.5]]))
     np.testing.assert_allclose(scores["loss"], [-np.log(0.75), -0.5 * np.log(0.75) - 0.5 * np.log(0.25)], rtol=1e-6)
     np.testing.assert_array_equal(scores["accuracy"], [1.0, 1.0])
+
+
+def noise(*shape):
+    return jnp.asarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+
+
+def test_super_resolution_is_told_what_augmentation_left_at_half_its_size():
+    task = SuperResolution()
+    images, labels = task.unpack({"image": noise(2, 12, 16, 3), "label": jnp.zeros(2, jnp.int32)})
+    flipped = images[:, :, ::-1]
+    inputs, targets = task.encode(flipped, labels)
+    plain, _ = task.encode(images, labels)
+    np.testing.assert_array_equal(targets, flipped)
+    np.testing.assert_array_equal(inputs, plain[:, :, ::-1])
+    assert inputs.shape == (2, 6, 8, 3)
+    small = Image.fromarray(np.asarray(noise(2, 12, 16, 3))[0]).resize((8, 6), Image.Resampling.BICUBIC)
+    np.testing.assert_allclose(plain[0], np.asarray(small) / 255, atol=1.01 / 255)  # PIL rounds between two passes
+
+
+def test_super_resolution_scores_by_hand():
+    targets = jnp.full((2, 12, 12, 1), 0.2)
+    outputs = targets + jnp.array([0.2, 0.4]).reshape(2, 1, 1, 1)
+    scores = SuperResolution().scores(outputs, targets)
+    np.testing.assert_allclose(scores["loss"], [0.2, 0.4], rtol=1e-5)
+    np.testing.assert_allclose(scores["psnr"], -20 * np.log10([0.2, 0.4]), rtol=1e-5)
+
+
+def test_bicubic_stands_beside_what_the_network_answers():
+    targets = noise(3, 16, 16, 3).astype(jnp.float32) / 255
+    record = SuperResolution().record(doubled(halved(targets)), targets)
+    for name in ("mse", "psnr", "ssim", "loss"):
+        np.testing.assert_allclose(record[name], record[f"baseline_{name}"])
+    np.testing.assert_allclose(record["psnr"], -10 * np.log10(record["mse"]), rtol=1e-5)
+
+
+def test_odd_pictures_cannot_be_halved():
+    with pytest.raises(UserError, match="pictures of 15x16 cannot be halved"):
+        SuperResolution().encode(jnp.zeros((1, 15, 16, 3)), jnp.zeros((1, 0)))

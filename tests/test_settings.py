@@ -1,0 +1,40 @@
+"""What no run can have is refused before anything starts."""
+
+import pytest
+
+from configs import base, super_resolution
+from gv_jax.errors import UserError
+from gv_jax.settings import check
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model.name": "resnet18"}, "model 'resnet18' is not made for super_resolution; models that are: ninasr_b0"),
+        ({"augment.mixup": 0.4}, "config.augment.mixup mixes labels, which super_resolution has none of"),
+        ({"augment.label_smoothing": 0.1}, "config.augment.label_smoothing mixes labels"),
+        ({"model.pretrained": "nowhere.npz"}, "there is no file nowhere.npz"),
+        ({"task": "restoration"}, "'restoration'"),
+    ],
+)
+def test_super_resolution_refuses(changes, said):
+    config = super_resolution.get_config("pictures")
+    check(config)
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(UserError, match=said):
+        check(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model.name": "ninasr_b0"}, "model 'ninasr_b0' is not made for classification; models that are: baseline,"),
+        ({"train.crop": 16}, "model 'baseline' takes pictures of one size: config.train.crop must be 0"),
+        ({"model.pretrained": "w.npz"}, "model 'baseline' takes no weights from a file; models that do: ninasr_b0"),
+    ],
+)
+def test_classification_refuses(changes, said):
+    config = base.get_config()
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(UserError, match=said):
+        check(config)
