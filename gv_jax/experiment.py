@@ -37,7 +37,7 @@ from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
 from gv_jax.training.fit import Plan, fit
 from gv_jax.training.run_folder import RunFolder
-from gv_jax.training.step import Augmentation, Network, State, make_answer, make_examine, make_update, start
+from gv_jax.training.step import Augmentation, Network, State, make_answer, make_examine, make_maps, make_update, start
 from gv_jax.training.tasks import Task
 
 
@@ -56,6 +56,7 @@ class Machine:
     task: Task
     augment: Augmentation
     answer: Callable[..., Any]
+    maps: Callable[..., Any]
     parameters: dict[str, int]
 
 
@@ -140,11 +141,14 @@ def conclude(
     }
     assessment = ASSESSMENTS[config.task](records, pictures)
     images, targets = machine.augment(jax.random.key(config.seed), *machine.task.unpack(machine.batch_at(0)))
-    answer = jax.jit(machine.answer, compiler_options=devices.compiler_options())
+    answer, maps = (
+        jax.jit(function, compiler_options=devices.compiler_options()) for function in (machine.answer, machine.maps)
+    )
     exhibits = assessment.draw(
         folder.path / "figures",
         (np.asarray(images), np.asarray(targets)),
         lambda inputs: np.asarray(answer(*weights, inputs)),
+        lambda batch: jax.tree.map(np.asarray, maps(*weights, batch)),
     )
     builder = open_pictures(config.data)
     checked, drop = audit.of(builder), config.data.drop_leaks
@@ -220,5 +224,6 @@ def assemble(config: Config, pictures: Dataset) -> Machine:
         task=task,
         augment=augment,
         answer=make_answer(network, dtype=dtype),
+        maps=make_maps(network, task),
         parameters={"total": total, "trainable": trainable},
     )

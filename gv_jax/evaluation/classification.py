@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gv_jax.data.dataset import Dataset, Split
-from gv_jax.evaluation import figures, metrics
+from gv_jax.evaluation import explain, figures, metrics
 from gv_jax.evaluation.figures import BLUE, INK, RED, Exhibit
 from gv_jax.evaluation.gallery import Line, sheet
 from gv_jax.evaluation.lettering import drawable
@@ -46,6 +46,12 @@ GALLERIES = {  # right, sure: title, caption
     (True, False): ("Unsure and right", "The right answers of lowest confidence: nearly missed."),
 }
 
+EXPLAINED = 4  # pictures whose feature maps are shown
+MAPS = (
+    "What the first layers with convolutions answer to pictures that the network is sure and right about: of each "
+    "layer the eight feature maps that vary most, each scaled by itself, white where its value is highest."
+)
+
 
 @dataclass(frozen=True)
 class Assessment:
@@ -64,15 +70,19 @@ class Assessment:
         folder: Path,
         augmented: tuple[np.ndarray, np.ndarray] | None = None,
         answer: Callable[[np.ndarray], np.ndarray] | None = None,
+        maps: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None,
     ) -> list[Exhibit]:
         """Writes the figures as PNGs into `folder`, which is made.
 
         augmented: pictures that the network was trained on, float [0, 1] or uint8 [n h w c]; targets [n k].
         answer: the network; not needed here, where all of its answers were kept.
+        maps: a batch -> feature maps of the first layers, name -> [n h w c].
         """
         folder.mkdir(parents=True, exist_ok=True)
         exhibits = [*self._matrices(folder), self._reliability(folder)]
         exhibits += [found for kind in GALLERIES if (found := self._gallery(folder, *kind))]
+        if maps is not None:
+            exhibits += self._feature_maps(folder, maps)
         exhibits.append(self._balance(folder))
         if augmented is not None:
             exhibits.append(draw_augmented(folder, self.dataset.classes, *augmented))
@@ -108,6 +118,18 @@ class Assessment:
         counts = {name: np.bincount(split.labels, minlength=len(classes)) for name, split in splits}
         figures.save(figures.balance(counts, classes), file)
         return Exhibit(file, "data", "Class balance", BALANCE)
+
+    def _feature_maps(self, folder: Path, maps: Callable[..., dict[str, np.ndarray]]) -> list[Exhibit]:
+        split, answers = self.dataset.splits[self.main], self.log_probabilities[self.main]
+        chosen = pick(answers, split.labels, right=True, sure=True)[:EXPLAINED]
+        if not len(chosen):
+            return []
+        labels = split.labels[chosen]
+        seen = maps({"image": np.asarray(split.images[chosen]), "label": np.asarray(labels)})
+        names = drawable(self.dataset.classes)
+        figure = explain.feature_maps(list(split.images[chosen]), seen, [names[label] for label in labels])
+        figures.save(figure, folder / "feature_maps.png")
+        return [Exhibit(folder / "feature_maps.png", "gallery", "Feature maps", MAPS, photos=True)] if seen else []
 
     def _gallery(self, folder: Path, right: bool, sure: bool) -> Exhibit | None:
         names, split = drawable(self.dataset.classes), self.dataset.splits[self.main]

@@ -68,11 +68,12 @@ class Assessment:
         folder: Path,
         augmented: tuple[np.ndarray, np.ndarray] | None = None,
         answer: Callable[[np.ndarray], np.ndarray] | None = None,
+        maps: Callable[..., dict[str, np.ndarray]] | None = None,
     ) -> list[Exhibit]:
         """Writes the figures as PNGs into `folder`, which is made.
 
         augmented: pictures that the network was trained on, float [0, 1] [n h w c], and what is not used here.
-        answer: the network; without it no pictures of its own are shown.
+        answer: the network; without it no pictures of its own are shown. maps: feature maps; not shown here.
         """
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "gains.png"

@@ -11,7 +11,7 @@ from jax import Array
 
 from gv_jax.models.layers import Layer
 
-Call = tuple[str, nnx.Module, tuple[int, ...]]  # name, layer, shape that came out
+Call = tuple[str, nnx.Module, Array]  # name, layer, what came out
 
 
 class Recorded:
@@ -22,7 +22,7 @@ class Recorded:
 
     def __call__(self, x: Array) -> Array:
         y = self.layer(x)
-        self.calls.append((self.name, self.layer, y.shape))
+        self.calls.append((self.name, self.layer, y))
         return y
 
 
@@ -35,19 +35,25 @@ def layers(model: nnx.Module, prefix: str = "") -> Iterator[tuple[Any, str, str,
             yield model, attribute, prefix + attribute, layer
 
 
-def record(model: nnx.Module, size: tuple[int, int], channels: int) -> list[Call]:
-    """Every call that `model` makes of a layer of its own for one picture; nothing is computed."""
-    graph, state = nnx.split(model)
+def observe(model: nnx.Module, x: Array) -> list[Call]:
+    """Every call that `model` makes of a layer of its own for the pictures `x`; the model is of no use after it."""
     calls: list[Call] = []
+    for owner, attribute, name, layer in list(layers(model)):
+        setattr(owner, attribute, Recorded(name, layer, calls))
+    model(x)
+    return calls
 
-    def call(state: Any, x: Array) -> Array:
-        copy = nnx.merge(graph, state)
-        for owner, attribute, name, layer in list(layers(copy)):
-            setattr(owner, attribute, Recorded(name, layer, calls))
-        return copy(x)
+
+def record(model: nnx.Module, size: tuple[int, int], channels: int) -> list[tuple[str, nnx.Module, tuple[int, ...]]]:
+    """(name, layer, shape of what comes out) of every such call for one picture; nothing is computed."""
+    graph, state = nnx.split(model)
+    found: list[tuple[str, nnx.Module, tuple[int, ...]]] = []
+
+    def call(state: Any, x: Array) -> None:
+        found.extend((name, layer, y.shape) for name, layer, y in observe(nnx.merge(graph, state), x))
 
     jax.eval_shape(call, state, jax.ShapeDtypeStruct((1, *size, channels), jnp.float32))
-    return calls
+    return found
 
 
 def counts(model: nnx.Module) -> tuple[int, int]:

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from gv_jax.models.layers import Conv
+from gv_jax.models.summary import observe
 from gv_jax.training.ema import ema
 from gv_jax.training.tasks import Task
 
@@ -136,6 +138,23 @@ def make_answer(network: Network, *, dtype: Any = jnp.float32) -> Callable[[Tree
         return network.evaluate(cast(params, dtype), stats, inputs.astype(dtype)).astype(jnp.float32)
 
     return answer
+
+
+def make_maps(network: Network, task: Task, count: int = 2) -> Callable[[Tree, Tree, Batch], dict[str, jax.Array]]:
+    """What the first layers with convolutions see: (params, stats, batch) -> their names and outputs [n h w c]."""
+
+    def maps(params: Tree, stats: Tree, batch: Batch) -> dict[str, jax.Array]:
+        inputs, _ = task.encode(*task.unpack(batch))
+        model = nnx.merge(network.evaluation, params, stats, network.noise, copy=True)
+        found = {name: y for name, layer, y in observe(model, inputs) if convolves(layer)}
+        return dict(list(found.items())[:count])
+
+    return maps
+
+
+def convolves(layer: nnx.Module) -> bool:
+    """Whether it is, or has in it, a convolution."""
+    return any(isinstance(module, Conv) for _, module in nnx.iter_modules(layer))
 
 
 def make_examine(

@@ -175,7 +175,7 @@ def test_a_task_of_another_kind_needs_nothing_here(tmp_path):
     report.write(tmp_path, [])
     page = (tmp_path / "report.html").read_text("utf-8")
     text = "".join(Reader(page).text)
-    for part in ("alpha on clips", "PSNR", "23.457", "19.100", "0.00457", "floor 0.0123, grey", "intro <1>"):
+    for part in ("alpha on clips", "PSNR", "23.46 dB", "19.10 dB", "0.00457", "floor 0.0123, grey", "intro <1>"):
         assert part in text
     assert "Test" not in text
     assert (tmp_path / "report.md").exists()

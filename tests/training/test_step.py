@@ -7,6 +7,7 @@ import optax
 import pytest
 from flax import nnx
 
+from gv_jax.models import build
 from gv_jax.training import step
 from gv_jax.training.tasks import Classification
 
@@ -126,3 +127,13 @@ def test_augmentation_changes_what_the_network_sees(batch):
     _, plain = make()[2](make()[1], batch)
     _, dark = update(state, batch)
     assert float(dark["loss"]) != float(plain["loss"])
+
+
+def test_maps_are_what_the_first_convolutions_answer():
+    model = build("two_layer", inputs=3, classes=4, size=(8, 8), rngs=nnx.Rngs(0))
+    network, task = step.Network.of(model), Classification(4, (0.5,), (0.25,))
+    batch = {"image": jnp.full((2, 8, 8, 3), 51, jnp.uint8), "label": jnp.zeros(2, jnp.int32)}
+    found = step.make_maps(network, task)(network.params, network.stats, batch)
+    assert {name: maps.shape for name, maps in found.items()} == {"conv1": (2, 8, 8, 16), "conv2": (2, 4, 4, 32)}
+    expected = model.conv1(jnp.full((2, 8, 8, 3), (0.2 - 0.5) / 0.25))
+    np.testing.assert_allclose(found["conv1"], expected, atol=1e-5)
