@@ -34,7 +34,7 @@ VARIANTS = {
         **RESNET,
         **AUGMENTED,
         "model.stem": "small",
-        "train.epochs": 6,
+        "train.epochs": 4,
         "optimizer.learning_rate": 2e-3,
     },
 }
