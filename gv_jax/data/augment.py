@@ -256,7 +256,12 @@ def label_smoothing(share: float) -> Augmentation:
     architecture for computer vision", section 7.
     """
     within("label_smoothing", share, 1)
-    return lambda key, images, targets: (images, (1 - share) * targets + share / targets.shape[-1])
+    return lambda key, images, targets: (images, smoothed(targets, share))
+
+
+def smoothed(targets, share):
+    """`targets` [n k] with `share` of each spread over all k classes; `share` may be an array []."""
+    return (1 - share) * targets + share / targets.shape[-1]
 
 
 # In the order in which `build` applies them

@@ -4,6 +4,7 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.errors import UserError
+from gv_jax.models.dropout import Dropout
 from gv_jax.models.layers import Layer, conv, dense, flatten, global_pool, max_pool, relu
 from gv_jax.models.normalization import norm
 
@@ -27,9 +28,9 @@ class Baseline(nnx.Module):
         self.flatten = Layer(flatten)
         h, w = (after(after(side, 7, 0), 7, 0) for side in size)
         self.dense1 = dense(64 * h * w, 128, rngs=rngs)
-        self.dropout1 = nnx.Dropout(dropout, rngs=rngs)
+        self.dropout1 = Dropout(dropout, rngs=rngs)
         self.dense2 = dense(128, 64, rngs=rngs)
-        self.dropout2 = nnx.Dropout(dropout, rngs=rngs)
+        self.dropout2 = Dropout(dropout, rngs=rngs)
         self.head = dense(64, classes, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
@@ -57,9 +58,9 @@ class Sequential(nnx.Module):
         self.flatten = Layer(flatten)
         h, w = (after(after(after(side, 3, 0), 3, 0), 3, 0) for side in size)
         self.dense1 = dense(64 * h * w, 128, rngs=rngs)
-        self.dropout1 = nnx.Dropout(dropout, rngs=rngs)
+        self.dropout1 = Dropout(dropout, rngs=rngs)
         self.dense2 = dense(128, 64, rngs=rngs)
-        self.dropout2 = nnx.Dropout(dropout, rngs=rngs)
+        self.dropout2 = Dropout(dropout, rngs=rngs)
         self.head = dense(64, classes, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
@@ -86,7 +87,7 @@ class TwoLayer(nnx.Module):
         self.flatten = Layer(flatten)
         h, w = (after(after(side, 3, 1), 3, 1) for side in size)
         self.head = dense(32 * h * w, classes, rngs=rngs)
-        self.dropout = nnx.Dropout(dropout, rngs=rngs)
+        self.dropout = Dropout(dropout, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         x = self.pool(self.norm1(self.conv1(x)))

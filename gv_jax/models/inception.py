@@ -4,6 +4,7 @@ from flax import nnx
 from jax import Array
 from jax import numpy as jnp
 
+from gv_jax.models.dropout import Dropout
 from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, relu
 from gv_jax.models.normalization import norm
 
@@ -75,7 +76,7 @@ class Inception(nnx.Module):
                 width = one + three + five + pooled
             self.stages.append(units)
         self.mean = Layer(global_pool)
-        self.dropout = nnx.Dropout(dropout, rngs=rngs)
+        self.dropout = Dropout(dropout, rngs=rngs)
         self.head = dense(width, classes, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -53,6 +54,77 @@ class Interrupted(Exception):
     """SIGTERM or Ctrl-C came; everything is saved."""
 
 
+class Training:
+    """What is logged, saved and kept of one run while its steps are taken: `open`, `after` every step, `close`.
+
+    `validate` gives the validation split's metrics for a state; without it the last weights are kept.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        validate: Callable[[State], dict[str, float]] | None,
+        learning_rate: Callable[[int], float],
+    ) -> None:
+        self.plan, self.folder, self.validate, self.learning_rate = plan, folder, validate, learning_rate
+        self.progress, self.best = Progress(), {}
+        self._checkpoints = Checkpoints(folder.checkpoints)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no step is left to take."""
+        stale = 0 < self.plan.patience <= self.progress.stale_epochs
+        at_end = due(self.progress.step, self.plan.steps_per_epoch) and stale
+        return at_end or self.progress.step >= self.plan.steps
+
+    def open(self, state: State) -> State:
+        """The state of the latest checkpoint, or `state` where there is none; what was logged since is forgotten."""
+        self.best = snapshot(state)
+        if self._checkpoints.latest is not None:
+            state, self.best, saved = self._checkpoints.restore(state)
+            self.progress = Progress(**saved)
+        self.folder.rewind(self.progress.step)
+        self._log = Log(self.folder, self.progress, self.plan, self.learning_rate)
+        return state
+
+    def after(self, metrics: dict[str, Any], current: Callable[[], State], interrupted: bool) -> None:
+        """Takes note of a step. `current` gives the state, and is only asked where it is kept or validated.
+
+        Raises Interrupted after a clean save, and UserError when the loss is no longer finite.
+        """
+        plan, progress, log = self.plan, self.progress, self._log
+        progress.step += 1
+        log.add(metrics)
+        epoch_ends = due(progress.step, plan.steps_per_epoch) or progress.step == plan.steps
+        if epoch_ends or interrupted or due(progress.step, GLANCE):
+            log.glance()
+        if epoch_ends:
+            self._end_epoch(current())
+        pause = time.monotonic() - log.saved >= plan.checkpoint_seconds
+        if self.ended or interrupted or (epoch_ends and pause):
+            log.saved = time.monotonic()
+            progress.seconds = log.seconds()
+            self._checkpoints.save(progress.step, current(), self.best, asdict(progress))
+        if interrupted and not self.ended:
+            raise Interrupted(f"stopped at step {progress.step} of {plan.steps}")
+
+    def _end_epoch(self, state: State) -> None:
+        self._log.epoch("train")
+        if self.validate is None:
+            self.best = snapshot(state)
+            return
+        scores = self.validate(state)
+        self._log.epoch("valid", scores)
+        name, direction = self.plan.monitor
+        if self.progress.keeps(scores[name], direction) or not self.plan.keep_best:
+            self.best = snapshot(state)
+
+    def close(self) -> None:
+        self._log.close()
+        self._checkpoints.close()
+
+
 def fit(
     state: State,
     update: Callable[[State, Batch], tuple[State, dict[str, Any]]],
@@ -64,46 +136,17 @@ def fit(
 ) -> tuple[dict[str, Any], Progress]:
     """Trains `state` to the end of `plan`; (the weights to keep {"params", "stats"}, progress).
 
-    `validate` gives the validation split's metrics for a state; without it the last weights are kept.
-    Raises Interrupted after a clean save, and UserError when the loss is no longer finite.
+    Raises as `Training.after` does.
     """
-    checkpoints = Checkpoints(folder.checkpoints)
-    best, progress = snapshot(state), Progress()
-    if checkpoints.latest is not None:
-        state, best, saved = checkpoints.restore(state)
-        progress = Progress(**saved)
-    folder.rewind(progress.step)
-    log = Log(folder, progress, plan, learning_rate)
-    ended = progress.step >= plan.steps or (0 < plan.patience <= progress.stale_epochs)
-    batches = () if ended else map(batch_at, range(progress.step, plan.steps))
-    with Interruption() as interruption, log, checkpoints:
-        for current, metrics in train(state, update, batches):
-            progress.step += 1
-            log.add(metrics)
-            epoch_ends = due(progress.step, plan.steps_per_epoch) or progress.step == plan.steps
-            if epoch_ends or interruption.requested or due(progress.step, GLANCE):
-                log.glance()
-            if epoch_ends:
-                log.epoch("train")
-                if validate is None:
-                    best = snapshot(current)
-                else:
-                    scores = validate(current)
-                    log.epoch("valid", scores)
-                    name, direction = plan.monitor
-                    if progress.keeps(scores[name], direction) or not plan.keep_best:
-                        best = snapshot(current)
-            ended = progress.step == plan.steps or (epoch_ends and 0 < plan.patience <= progress.stale_epochs)
-            pause = time.monotonic() - log.saved >= plan.checkpoint_seconds
-            if ended or interruption.requested or (epoch_ends and pause):
-                log.saved = time.monotonic()
-                progress.seconds = log.seconds()
-                checkpoints.save(progress.step, current, best, asdict(progress))
-            if ended:
+    training = Training(plan, folder, validate, learning_rate)
+    state = training.open(state)
+    steps = () if training.ended else range(training.progress.step, plan.steps)
+    with Interruption() as interruption, closing(training):
+        for current, metrics in train(state, update, map(batch_at, steps)):
+            training.after(metrics, lambda current=current: current, interruption.requested)
+            if training.ended:
                 break
-            if interruption.requested:
-                raise Interrupted(f"stopped at step {progress.step} of {plan.steps}")
-    return best, progress
+    return training.best, training.progress
 
 
 class Log:
@@ -127,10 +170,7 @@ class Log:
         self._started = self._epoch_started = self.saved = time.monotonic()
         self._epoch_images = 0
 
-    def __enter__(self) -> "Log":
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         self._bar.close()
         self._events.close()
 

@@ -100,7 +100,7 @@ def optimizer(
     decay_at: tuple[float, ...],
     decay_rate: float,
     momentum: float,
-    weight_decay: float,
+    weight_decay: float | jax.Array,
     clip_norm: float,
     accumulate: int,
 ) -> tuple[GradientTransformation, Schedule]:
@@ -115,7 +115,8 @@ def optimizer(
         schedule: in `SCHEDULES`; "one_cycle" warms up by itself and takes no `warmup_steps`.
         decay_at, decay_rate: for "step" only: shares of the run after the warm-up, and the factor at each.
         momentum: for "sgd" only.
-        weight_decay: per unit of learning rate; not on norms and biases (leaves of one axis). 0 is off.
+        weight_decay: per unit of learning rate; not on norms and biases (leaves of one axis). 0 is off; an array []
+            is not looked into.
         clip_norm: largest global norm of the gradient. 0 is off.
 
     Raises:
@@ -124,7 +125,8 @@ def optimizer(
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
     check("momentum", momentum, 0 <= momentum < 1, "from 0, below 1")
-    check("weight_decay", weight_decay, 0 <= weight_decay < float("inf"), "0 or more")
+    fixed = isinstance(weight_decay, int | float)
+    check("weight_decay", weight_decay, not fixed or 0 <= weight_decay < float("inf"), "0 or more")
     check("clip_norm", clip_norm, 0 <= clip_norm < float("inf"), "0 or more")
     check("accumulate", accumulate, 1 <= accumulate <= total_steps, f"1 to {total_steps}, the run's steps")
     updates, warmup = total_steps // accumulate, -(-warmup_steps // accumulate)
@@ -133,7 +135,7 @@ def optimizer(
         raise UserError(f"a warm-up of {warmup_steps} steps is out of range: 0 to {most} before {schedule}.")
 
     rate = warmed(schedule, learning_rate, updates, warmup, decay_at, decay_rate)
-    decay = optax.add_decayed_weights(weight_decay, kernels) if weight_decay else optax.identity()
+    decay = optax.identity() if fixed and not weight_decay else optax.add_decayed_weights(weight_decay, kernels)
     clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
     transformation = optax.chain(clip, OPTIMIZERS[name](rate, decay, momentum))
     if accumulate > 1:

@@ -42,7 +42,10 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """A module taken apart into what it is in training, what it is in evaluation, and its arrays."""
+    """A module taken apart into what it is in training, what it is in evaluation, and its arrays.
+
+    noise: random streams and the rates of dropout.
+    """
 
     training: nnx.GraphDef
     evaluation: nnx.GraphDef
@@ -56,7 +59,7 @@ class Network:
         switch = {"raise_if_not_found": False}
         training = nnx.view(model, deterministic=False, use_running_average=False, **switch)
         evaluation = nnx.view(model, deterministic=True, use_running_average=True, **switch)
-        graph, *parts = nnx.split(training, nnx.Param, nnx.BatchStat, nnx.RngState)
+        graph, *parts = nnx.split(training, nnx.Param, nnx.BatchStat, ...)
         params, stats, noise = (nnx.to_pure_dict(part) for part in parts)
         return Network(graph, nnx.graphdef(evaluation), params, stats, noise)
 
@@ -72,13 +75,15 @@ class Network:
 
 
 def reseeded(noise: Tree, key: jax.Array) -> Tree:
-    """Every random stream of a network started again from its own fold of `key`."""
+    """Every random stream of a network started again from its own fold of `key`; rates as they are."""
+
+    def fresh(number: int, leaf: jax.Array) -> jax.Array:
+        if jnp.issubdtype(leaf.dtype, jnp.floating):
+            return leaf
+        return jax.random.fold_in(key, number) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf * 0
+
     leaves, structure = jax.tree.flatten(noise)
-    fresh = [
-        jax.random.fold_in(key, index) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else jnp.zeros_like(leaf)
-        for index, leaf in enumerate(leaves)
-    ]
-    return jax.tree.unflatten(structure, fresh)
+    return jax.tree.unflatten(structure, [fresh(number, leaf) for number, leaf in enumerate(leaves)])
 
 
 def start(network: Network, optimizer: optax.GradientTransformation, average: bool) -> State:

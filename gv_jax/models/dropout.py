@@ -1,0 +1,34 @@
+"""Dropout whose rate is a number of the network's state, so that networks of other rates can be trained in one step."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+
+class Rate(nnx.Variable):
+    """The share of units that is dropped."""
+
+
+class Dropout(nnx.Module):
+    """Zeros for a share `rate` of all numbers, the others divided by 1 - rate; Srivastava et al. 2014.
+
+    `nnx.view(model, deterministic=True)` switches it off.
+    """
+
+    def __init__(self, rate: float, *, rngs: nnx.Rngs):
+        self.rate = Rate(jnp.float32(rate))
+        self.rngs = rngs.dropout.fork()
+        self.deterministic = False
+
+    def set_view(self, deterministic: bool | None = None) -> None:
+        """Called by `nnx.view`."""
+        if deterministic is not None:
+            self.deterministic = deterministic
+
+    def __call__(self, x: Array) -> Array:
+        if self.deterministic:
+            return x
+        kept = 1 - self.rate[...]
+        mask = jax.random.bernoulli(self.rngs(), kept, x.shape)
+        return jnp.where(mask, x / kept.astype(x.dtype), jnp.zeros((), x.dtype))
