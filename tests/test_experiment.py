@@ -75,7 +75,7 @@ def assert_same_weights(one: Path, other: Path):
 def finished(shapes, tmp_path_factory):
     """One finished run: (its folder, its config, what it said)."""
     base = tmp_path_factory.mktemp("finished")
-    config = small(shapes, base / "data", train__epochs=8)
+    config = small(shapes, base / "data", train__epochs=12, optimizer__learning_rate=5e-3)
     return base / "run", config, experiment.run(config, base / "run")
 
 

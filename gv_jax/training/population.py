@@ -2,8 +2,8 @@
 
 The numbers are the seed, the learning rate, the weight decay, the rate of dropout and the label smoothing. Each
 network gets its own batches, augmentation, dropout and updates, those that it would have had by itself; only the
-order of sums within the device's matrix products may differ. On a GPU one small network leaves most of the device idle,
-so that eight take little longer than one; on a CPU nothing is gained.
+order of sums within the device's matrix products may differ. It is meant for a GPU, most of which one small network
+leaves idle; on a CPU nothing is gained.
 """
 
 from collections.abc import Callable, Sequence
@@ -82,8 +82,8 @@ def make_population_update(
 def scaled(optimizer: optax.GradientTransformation, factor: jax.Array) -> optax.GradientTransformation:
     """`optimizer` at `factor` times its learning rate, which is the last thing that it multiplies by."""
 
-    def update(gradients: Tree, state: Tree, params: Tree | None = None) -> tuple[Tree, Tree]:
-        updates, state = optimizer.update(gradients, state, params)
+    def update(updates: Tree, state: Tree, params: Tree | None = None) -> tuple[Tree, Tree]:
+        updates, state = optimizer.update(updates, state, params)
         return jax.tree.map(lambda leaf: leaf * factor, updates), state
 
     return optax.GradientTransformation(optimizer.init, update)
