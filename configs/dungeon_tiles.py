@@ -1,6 +1,9 @@
 """Dungeon Crawl Stone Soup's tiles, 15 classes of 32x32 RGBA.
 
 python -m gv_jax.main --config=configs/dungeon_tiles.py [--config.data.path=DIR]
+
+Three minutes on 2 CPU cores. Test accuracy 0.766 +- 0.004 over seeds 0 to 2 (391 pictures, split by stem), where the
+most frequent class is right for 0.107. Other networks and their settings: experiments/textures.py.
 """
 
 from ml_collections import ConfigDict

@@ -1,6 +1,9 @@
 """Train on your own folder of pictures, one sub-folder per class (or train/, valid/, test/ with those inside).
 
 python -m gv_jax.main --config=configs/folder.py:PATH
+
+On 1,600 stills of four cartoon characters, split at random: five minutes on 2 CPU cores, 2 GB, test accuracy 0.838
+(seed 0, 160 pictures), where the most frequent class is right for 0.25.
 """
 
 from ml_collections import ConfigDict

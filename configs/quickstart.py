@@ -2,8 +2,8 @@
 
 python -m gv_jax.main --config=configs/quickstart.py
 
-On 2 CPU cores one minute, of which 15 s of play at the first start, in 0.9 GB. Test accuracy 0.997 (seed 0; 1.00 with
-seeds 1 and 2); always naming the most frequent game is right for 0.083.
+On 2 CPU cores one minute, of which 15 s of play at the first start, in 0.9 GB. Test accuracy 1.00 (seed 0; 360
+pictures); always naming the most frequent game is right for 0.083.
 """
 
 from ml_collections import ConfigDict
