@@ -34,6 +34,11 @@ class Claim:
     file: Path
     descriptor: int
 
+    @property
+    def inherited(self) -> tuple[int, ...]:
+        """Descriptors for a process that is to hold the claim too, should this one be killed."""
+        return (self.descriptor,) if fcntl is not None else ()
+
     def beat(self) -> bool:
         """Gives a sign of life; False if the claim has been overruled."""
         with suppress(FileNotFoundError):

@@ -52,7 +52,7 @@ class Worker:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "OMP_NUM_THREADS": str(len(self.cores))},
-                pass_fds=(claim.descriptor,),  # the claim lives as long as the process, should this one be killed
+                pass_fds=claim.inherited,
             )
             confine(process.pid, self.cores)
             overruled = self.watch(process, claim)

@@ -19,6 +19,7 @@ from jax import Array, random
 
 from gv_jax.data.color import blended, grey, hue_turned, recoloured
 from gv_jax.data.fence import fence
+from gv_jax.data.mixing import box, smoothed, symmetric_beta
 from gv_jax.data.warp import rotated, sample, sheared
 from gv_jax.errors import UserError, unknown
 
@@ -164,14 +165,6 @@ def hue(strength: float) -> Augmentation:
 # Covering and mixing
 
 
-def box(rows: int, columns: int, top: Array, left: Array, height: Array, width: Array) -> Array:
-    """Where a pixel's centre is inside; the last four [m] or scalars, in pixels.  # [m rows columns 1]"""
-    y = (jnp.arange(rows, dtype=jnp.float32) + 0.5).reshape(1, rows, 1, 1)
-    x = (jnp.arange(columns, dtype=jnp.float32) + 0.5).reshape(1, 1, columns, 1)
-    top, left, height, width = (edge.reshape(-1, 1, 1, 1) for edge in (top, left, height, width))
-    return (y >= top) & (y < top + height) & (x >= left) & (x < left + width)
-
-
 def erase(probability: float) -> Augmentation:
     """With this probability covers a rectangle with one random opaque colour.
 
@@ -197,19 +190,6 @@ def erase(probability: float) -> Augmentation:
         return jnp.where(inside & chosen, colours, images), targets
 
     return apply
-
-
-def symmetric_beta(key: Array, alpha: float) -> Array:
-    """One number from Beta(alpha, alpha), without the loop of `random.beta`, which compiles for seconds.
-
-    Bailey 1994, "Polar generation of random variates with the t-distribution": t with 2 alpha degrees of
-    freedom is sqrt(2 alpha (u^(-1/alpha) - 1)) cos(2 pi v); then 1/2 + t / (2 sqrt(2 alpha + t^2)) is the
-    beta variate.
-    """
-    draws = random.uniform(key, (2,))
-    rest, cos = draws[0] ** (1 / alpha), jnp.cos(2 * jnp.pi * draws[1])
-    centred = jnp.sqrt(1 - rest) * cos / jnp.sqrt(rest + (1 - rest) * cos**2)
-    return jnp.clip(0.5 + 0.5 * centred, 0, 1)  # rounding can pass the ends, often reached when alpha is small
 
 
 def mixup(alpha: float) -> Augmentation:
@@ -257,11 +237,6 @@ def label_smoothing(share: float) -> Augmentation:
     """
     within("label_smoothing", share, 1)
     return lambda key, images, targets: (images, smoothed(targets, share))
-
-
-def smoothed(targets, share):
-    """`targets` [n k] with `share` of each spread over all k classes; `share` may be an array []."""
-    return (1 - share) * targets + share / targets.shape[-1]
 
 
 # In the order in which `build` applies them

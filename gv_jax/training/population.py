@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gv_jax.data.augment import smoothed
+from gv_jax.data.mixing import smoothed
 from gv_jax.training.fit import Interrupted, Progress, Training
 from gv_jax.training.loop import Interruption, train
 from gv_jax.training.step import Augmentation, Batch, Network, State, Tree, make_update

@@ -8,7 +8,8 @@ import pytest
 import scipy.stats
 from PIL import Image, ImageEnhance
 
-from gv_jax.data.augment import AUGMENTATIONS, build, chain, symmetric_beta
+from gv_jax.data.augment import AUGMENTATIONS, build, chain
+from gv_jax.data.mixing import symmetric_beta
 from gv_jax.errors import UserError
 
 STRENGTHS = dict.fromkeys(AUGMENTATIONS, 0.5) | {"pad_crop": 2, "rotate": 25.0, "shear": 20.0, "erase": 0.9}
