@@ -7,7 +7,9 @@ from typing import Any
 
 import jax
 import numpy as np
+import optax
 from flax import nnx
+from jax.sharding import Mesh
 
 from configs import base
 from gv_jax.data import audit, dataset
@@ -35,29 +37,46 @@ from gv_jax.settings import (
 from gv_jax.training import devices
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
-from gv_jax.training.fit import Plan, fit
+from gv_jax.training.fit import Plan, Training, fit
 from gv_jax.training.run_folder import RunFolder
 from gv_jax.training.step import Augmentation, Network, State, make_answer, make_examine, make_maps, make_update, start
 from gv_jax.training.tasks import Task
 
 
 @dataclass(frozen=True)
-class Machine:
-    """A network ready to train: compiled steps and the pictures on the devices."""
+class Learner:
+    """A network with its first weights, and how it is to learn."""
 
+    network: Network
     state: State
-    update: Callable[..., Any]
-    examine: Callable[..., Any]
-    batch_at: Callable[[int], Any]
-    feeds: dict[str, Callable[[np.ndarray], Any]]
-    validate: Callable[[State], dict[str, float]] | None
-    plan: Plan
+    transform: optax.GradientTransformation
     schedule: Callable[[int], Any]
-    task: Task
     augment: Augmentation
+    parameters: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What learners of one kind share: task, plan, the pictures on the devices, and compiled evaluation."""
+
+    task: Task
+    plan: Plan
+    mesh: Mesh
+    feeds: dict[str, Callable[[np.ndarray], Any]]
+    train_size: int
+    examine: Callable[..., Any]
+    validate: Callable[[State], dict[str, float]] | None
     answer: Callable[..., Any]
     maps: Callable[..., Any]
-    parameters: dict[str, int]
+
+    def batches(self, *seeds: int) -> Callable[[int], Any]:
+        """From a step to its batch; with several seeds to their batches, one after the other."""
+
+        def batch_at(step: int) -> Any:
+            rows = [indices(seed, step, self.train_size, self.plan.batch_size) for seed in seeds]
+            return self.feeds["train"](np.concatenate(rows))
+
+        return batch_at
 
 
 def run(config: Config, workdir: Path) -> str:
@@ -75,22 +94,25 @@ def run(config: Config, workdir: Path) -> str:
     with advice_on_memory(config.train.batch_size):
         pictures = open_dataset(config.data)
         clock.lap("data_s")
-        machine = assemble(config, pictures)
+        learner, machine = assemble(config, pictures)
+        batch_at = machine.batches(config.seed)
+        update = make_update(
+            learner.network,
+            machine.task,
+            learner.transform,
+            learner.augment,
+            seed=config.seed,
+            ema_decay=config.train.ema,
+            dtype=DTYPES[config.model.dtype],
+        )
+        update = devices.compiled(update, machine.mesh, learner.state, batch_at(0), donate=True)
         clock.lap("compile_s")
         folder.open(config.to_dict())
-        best, progress = fit(
-            machine.state,
-            machine.update,
-            machine.batch_at,
-            machine.validate,
-            machine.plan,
-            folder,
-            machine.schedule,
-        )
+        training = Training(machine.plan, folder, machine.validate, learner.schedule)
+        best, progress = fit(learner.state, update, batch_at, training)
         clock.lap("train_s")
         clock.laps["train_s"] = progress.seconds
-        training = {"best_step": progress.best_step or progress.step, "last_step": progress.step}
-        conclude(config, pictures, machine, best, training, folder, clock)
+        conclude(config, pictures, learner, machine, best, progress.steps, folder, clock)
     return headline(folder)
 
 
@@ -105,11 +127,11 @@ def evaluate(config: Config, workdir: Path) -> str:
     clock = Clock()
     with advice_on_memory(config.train.batch_size):
         pictures = open_dataset(config.data)
-        machine = assemble(config, pictures)
+        learner, machine = assemble(config, pictures)
         with Checkpoints(folder.checkpoints) as checkpoints:
-            _, best, _ = checkpoints.restore(machine.state)
+            _, best, _ = checkpoints.restore(learner.state)
         clock.laps = {name: before["timing"][name] for name in ("data_s", "compile_s", "train_s")}
-        conclude(config, pictures, machine, best, before["training"], folder, clock)
+        conclude(config, pictures, learner, machine, best, before["training"], folder, clock)
     return headline(folder)
 
 
@@ -127,6 +149,7 @@ def summary(config: Config) -> str:
 def conclude(
     config: Config,
     pictures: Dataset,
+    learner: Learner,
     machine: Machine,
     best: dict[str, Any],
     training: dict[str, int],
@@ -140,7 +163,9 @@ def conclude(
         for name, split in pictures.splits.items()
     }
     assessment = ASSESSMENTS[config.task](records, pictures)
-    images, targets = machine.augment(jax.random.key(config.seed), *machine.task.unpack(machine.batch_at(0)))
+    images, targets = learner.augment(
+        jax.random.key(config.seed), *machine.task.unpack(machine.batches(config.seed)(0))
+    )
     answer, maps = (
         jax.jit(function, compiler_options=devices.compiler_options()) for function in (machine.answer, machine.maps)
     )
@@ -160,7 +185,7 @@ def conclude(
             "task": config.task,
             "dataset": pictures.name,
             "model": config.model.name,
-            "parameters": machine.parameters,
+            "parameters": learner.parameters,
             "training": training,
             "skipped": list(pictures.skipped),
             "remarks": list(pictures.remarks),
@@ -179,51 +204,52 @@ def headline(folder: RunFolder) -> str:
     return f"{folder.results['summary']} Report: {folder.path / 'report.html'}"
 
 
-def assemble(config: Config, pictures: Dataset) -> Machine:
-    """Builds and compiles everything that training and evaluation need."""
+def assemble(config: Config, pictures: Dataset) -> tuple[Learner, Machine]:
+    """Builds all that training and evaluation need; evaluation is compiled."""
     devices.keep_compiled(Path(config.data.root) / "compiled")
     mesh = devices.data_mesh()
     devices.check_batch(config.train.batch_size, mesh)
-    model = open_model(config, len(pictures.classes), pictures.splits["train"].images.shape[1:3])
-    network = Network.of(model)
-    total, trainable = counts(model)
     task = make_task(config, len(pictures.classes))
     plan = make_plan(config, len(pictures.splits["train"].labels), task, "valid" in pictures.splits)
-    transform, schedule = make_optimizer(config.optimizer, plan)
-    augment = make_augmentation(config)
-    dtype = DTYPES[config.model.dtype]
-    update = make_update(network, task, transform, augment, seed=config.seed, ema_decay=config.train.ema, dtype=dtype)
+    learner = begin(config, pictures, plan, mesh)
     feeds = {
         name: devices.feed(
             {"image": split.images, "label": split.labels}, mesh, config.train.resident_megabytes * 2**20
         )
         for name, split in pictures.splits.items()
     }
-    train_size, batch_size = len(pictures.splits["train"].labels), config.train.batch_size
-
-    def batch_at(step: int) -> Any:
-        return feeds["train"](indices(config.seed, step, train_size, batch_size))
-
-    state = devices.replicate(start(network, transform, average=config.train.ema > 0), mesh)
-    first = batch_at(0)
-    examine = devices.compiled(make_examine(network, task, dtype=dtype), mesh, *state.weights, first)
+    batch_size, dtype = config.train.batch_size, DTYPES[config.model.dtype]
+    examine = make_examine(learner.network, task, dtype=dtype)
+    examine = devices.compiled(examine, mesh, *learner.state.weights, feeds["train"](np.zeros(batch_size, np.int32)))
 
     def validate(state: State) -> dict[str, float]:
         size, batches = len(pictures.splits["valid"].labels), config.train.valid_batches
         return mean_scores(examine, state.weights, feeds["valid"], size, batch_size, batches)
 
-    return Machine(
-        state=state,
-        update=devices.compiled(update, mesh, state, first, donate=True),
-        examine=examine,
-        batch_at=batch_at,
-        feeds=feeds,
-        validate=validate if "valid" in pictures.splits else None,
-        plan=plan,
-        schedule=schedule,
+    return learner, Machine(
         task=task,
-        augment=augment,
-        answer=make_answer(network, dtype=dtype),
-        maps=make_maps(network, task),
+        plan=plan,
+        mesh=mesh,
+        feeds=feeds,
+        train_size=len(pictures.splits["train"].labels),
+        examine=examine,
+        validate=validate if "valid" in pictures.splits else None,
+        answer=make_answer(learner.network, dtype=dtype),
+        maps=make_maps(learner.network, task),
+    )
+
+
+def begin(config: Config, pictures: Dataset, plan: Plan, mesh: Mesh) -> Learner:
+    """The network of `config` before its first step, on the devices."""
+    model = open_model(config, len(pictures.classes), pictures.splits["train"].images.shape[1:3])
+    total, trainable = counts(model)
+    network = Network.of(model)
+    transform, schedule = make_optimizer(config.optimizer, plan)
+    return Learner(
+        network=network,
+        state=devices.replicate(start(network, transform, average=config.train.ema > 0), mesh),
+        transform=transform,
+        schedule=schedule,
+        augment=make_augmentation(config),
         parameters={"total": total, "trainable": trainable},
     )

@@ -4,7 +4,7 @@ This file and `experiment.py` are the only readers of a configuration.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -151,9 +151,9 @@ def make_task(config: Config, classes: int) -> Task:
     return TASKS[config.task](**told[config.task])
 
 
-def make_augmentation(config: Config) -> augmentation.Augmentation:
-    """What happens to training pictures, parts of them first."""
-    augment = augmentation.build(config.augment.to_dict())
+def make_augmentation(config: Config, but: Sequence[str] = ()) -> augmentation.Augmentation:
+    """What happens to training pictures, parts of them first; without the augmentations `but`."""
+    augment = augmentation.build({name: value for name, value in config.augment.items() if name not in but})
     return augmentation.chain([random_crop(config.train.crop), augment]) if config.train.crop else augment
 
 
@@ -171,8 +171,8 @@ def make_plan(config: Config, size: int, task: Task, validated: bool) -> Plan:
     )
 
 
-def make_optimizer(config: Config, plan: Plan) -> tuple[Any, Callable[[int], Any]]:
-    """The optimizer and its learning rate by step; epochs become steps here."""
-    options = config.to_dict()
+def make_optimizer(config: Config, plan: Plan, **changed: Any) -> tuple[Any, Callable[[int], Any]]:
+    """The optimizer and its learning rate by step, with fields `changed`; epochs become steps here."""
+    options = {**config.to_dict(), **changed}
     options["warmup_steps"] = round(options.pop("warmup_epochs") * plan.steps_per_epoch)
     return optimizer(total_steps=plan.steps, **options)

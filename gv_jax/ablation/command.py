@@ -59,10 +59,20 @@ def read(
     parser.add_argument("--quick", action="store_true", help="a rehearsal: a few steps a run, in results/NAME-quick")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where results/NAME is (results)")
     parser.add_argument("--workers", type=int, default=0, help="runs at once; by default one a core, one on a GPU")
+    parser.add_argument(
+        "--population",
+        type=int,
+        nargs="?",
+        const=8,
+        default=1,
+        metavar="N",
+        help="train up to N runs (8) that differ in seed, learning rate, weight decay, dropout or label smoothing only "
+        "in one program: pays on a GPU, not on a CPU",
+    )
     parser.add_argument("--retry", action="store_true", help="try failed runs again")
     options, rest = parser.parse_known_args()
-    if options.seeds < 1 or options.workers < 0:
-        parser.error("--seeds must be 1 or more, --workers 0 or more")
+    if options.seeds < 1 or options.workers < 0 or options.population < 1:
+        parser.error("--seeds and --population must be 1 or more, --workers 0 or more")
     common: dict[str, object] = dict(quick) if options.quick else {}
     for word in rest:
         field, equals, value = word.removeprefix("--config.").partition("=")
@@ -92,7 +102,7 @@ def conduct(study: Study, options: argparse.Namespace) -> int:
             run.forgive()
     missing = [run for run in study.runs if run.state not in ("finished", "failed")]
     complete = not missing or workers.run_missing(
-        study, options.workers or min(workers.default_workers(), len(missing))
+        study, options.workers or min(workers.default_workers(), len(missing)), options.population
     )
     if not study.finished:
         why = next((run.failure for run in study.runs if run.failure), "stopped before the first run ended")

@@ -4,7 +4,7 @@ import ast
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,10 @@ class Run:
     def fields(self) -> dict[str, Any]:
         """What it changes of the configuration."""
         return {**self.study.variants[self.variant], **self.study.common, "seed": self.seed}
+
+    def kind(self, varied: Collection[str]) -> str:
+        """The same for runs that differ in the fields `varied` only."""
+        return repr(sorted((name, plain(value)) for name, value in self.fields.items() if name not in varied))
 
     @property
     def arguments(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Runs what is missing of a study: every run a process of its own, so that one that fails takes nothing with it."""
+"""Runs what is missing of a study in processes of their own, so that one that fails takes nothing with it."""
 
 import os
 import signal
@@ -7,10 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 from gv_jax.ablation.claims import BEAT, Claim, claimed
 from gv_jax.ablation.study import Run, Study
+from gv_jax.together import SEPARATOR, VARIED
 
 GIGABYTES_PER_RUN = 3.0  # of memory, to decide how many runs go on at once
 LOOK = 0.2  # seconds between two looks at a process
@@ -18,11 +20,16 @@ LOOK = 0.2  # seconds between two looks at a process
 
 @dataclass(frozen=True)
 class Worker:
-    """Takes one run after the other; `cores` of the CPU are all that it uses, where the system can do that."""
+    """Takes one run after the other; `cores` of the CPU are all that it uses, where the system can do that.
+
+    together: how many runs that differ in numbers only it takes at once, to be trained in one program.
+    """
 
     study: Study
     cores: Sequence[int]
     stop: threading.Event
+    together: int = 1
+    alone: set[str] = field(default_factory=set)  # runs that others did not take with them to the end
 
     def work(self) -> None:
         """Until every run has finished or failed, here or with another worker, or `stop` is set."""
@@ -31,47 +38,64 @@ class Worker:
             if all(state in ("finished", "failed") for state in states.values()):
                 return
             busy = False
-            for run in self.study.runs:
-                if not self.stop.is_set() and run.state not in ("finished", "failed"):
-                    with claimed(self.study.claims, run.name) as claim:
-                        if claim is not None and not run.folder.finished:
-                            busy = True
-                            self.execute(run, claim)
+            for group in self.groups():
+                with ExitStack() as held:
+                    claims = [(run, held.enter_context(claimed(self.study.claims, run.name))) for run in group]
+                    mine = [(run, claim) for run, claim in claims if claim is not None and not run.folder.finished]
+                    if mine and not self.stop.is_set():
+                        busy = True
+                        self.execute(mine)
             if not busy:
                 self.stop.wait(2.0)
 
-    def execute(self, run: Run, claim: Claim) -> None:
-        """Starts `run` and waits for its end; notes why it failed."""
-        run.log.parent.mkdir(parents=True, exist_ok=True)
+    def groups(self) -> list[list[Run]]:
+        """The runs that are missing, by the program that they could share."""
+        kinds: dict[str, list[Run]] = {}
+        for run in self.study.runs:
+            if run.state not in ("finished", "failed"):
+                single = self.together == 1 or run.name in self.alone
+                kinds.setdefault(run.name if single else run.kind(VARIED), []).append(run)
+        size = self.together
+        return [runs[start : start + size] for runs in kinds.values() for start in range(0, len(runs), size)]
+
+    def execute(self, mine: Sequence[tuple[Run, Claim]]) -> None:
+        """Starts the runs, in one program if they are several, and waits for its end; notes why one failed."""
+        runs, claims = [run for run, _ in mine], [claim for _, claim in mine]
+        runs[0].log.parent.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        with run.log.open("ab") as log:
+        with runs[0].log.open("ab") as log:
             start = log.tell()
             process = subprocess.Popen(
-                run.command,
+                runs[0].command if len(runs) == 1 else command_together(runs),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "OMP_NUM_THREADS": str(len(self.cores))},
-                pass_fds=claim.inherited,
+                pass_fds=[descriptor for claim in claims for descriptor in claim.inherited],
             )
             confine(process.pid, self.cores)
-            overruled = self.watch(process, claim)
-        if overruled or self.stop.is_set() or run.folder.finished:
-            tell(run, "given up: another worker has it" if overruled else outcome(run), began)
-            return
-        with run.log.open("rb") as log:
-            log.seek(start)
-            said = log.read().decode(errors="replace")
-        run.fail(last_words(said, process.returncode))
-        tell(run, f"failed: {run.failure}", began)
+            overruled = self.watch(process, claims)
+        for run in runs:
+            if overruled or self.stop.is_set() or run.folder.finished:
+                tell(run, "given up: another worker has it" if overruled else outcome(run), began)
+            elif len(runs) > 1:
+                self.alone.add(run.name)
+                tell(run, "did not come to its end with the others: goes on by itself", began)
+            else:
+                with run.log.open("rb") as log:
+                    log.seek(start)
+                    said = log.read().decode(errors="replace")
+                run.fail(last_words(said, process.returncode))
+                tell(run, f"failed: {run.failure}", began)
 
-    def watch(self, process: subprocess.Popen, claim: Claim) -> bool:
-        """Beats until the process ends; ends it by SIGTERM on `stop`. True if the claim was overruled."""
+    def watch(self, process: subprocess.Popen, claims: Sequence[Claim]) -> bool:
+        """Beats until the process ends; ends it by SIGTERM on `stop`. True if a claim was overruled."""
         beaten, overruled, asked = time.monotonic(), False, False
         while process.poll() is None:
             if time.monotonic() - beaten > BEAT:
                 beaten = time.monotonic()
-                overruled = overruled or not claim.beat()
+                alive = [claim.beat() for claim in claims]
+                overruled = overruled or not all(alive)
             if (self.stop.is_set() or overruled) and not asked:
                 process.send_signal(signal.SIGTERM)  # saves, then ends
                 asked = True
@@ -79,12 +103,23 @@ class Worker:
         return overruled
 
 
-def run_missing(study: Study, workers: int) -> bool:
-    """Runs what is missing with so many processes at once; False if a signal cut it short."""
+def command_together(runs: Sequence[Run]) -> list[str]:
+    """Of one program that trains them all."""
+    words: list[str] = []
+    for run in runs:
+        words += [SEPARATOR] * bool(words) + [f"--workdir={run.folder.path}", *run.arguments]
+    return [sys.executable, "-m", "gv_jax.together", *words]
+
+
+def run_missing(study: Study, workers: int, together: int) -> bool:
+    """Runs what is missing with so many processes at once, each of which trains up to `together` runs; False if a
+    signal cut it short."""
     stop = threading.Event()
     cores = available()
     shares = [cores[index::workers] or cores for index in range(workers)]
-    threads = [threading.Thread(target=Worker(study, share, stop).work, name=f"worker {share}") for share in shares]
+    threads = [
+        threading.Thread(target=Worker(study, share, stop, together).work, name=f"worker {share}") for share in shares
+    ]
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         for thread in threads:

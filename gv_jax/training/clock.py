@@ -1,5 +1,6 @@
 """How long the parts of a run take, how much memory it takes, and what to say when there is not enough."""
 
+import copy
 import resource
 import sys
 import time
@@ -23,6 +24,12 @@ class Clock:
         now = time.monotonic()
         self.laps[name] = round(now - self._last, 2)
         self._last = now
+
+    def fork(self) -> "Clock":
+        """One of several that go on from here, each with the parts so far."""
+        clock = copy.deepcopy(self)
+        clock._last = time.monotonic()
+        return clock
 
     def timing(self) -> dict[str, float]:
         """All parts, the seconds since the start, and the largest memory this process has held (MB)."""

@@ -40,6 +40,11 @@ class Progress:
     stale_epochs: int = 0
     seconds: float = 0.0
 
+    @property
+    def steps(self) -> dict[str, int]:
+        """Of the weights kept and of the last ones."""
+        return {"best_step": self.best_step or self.step, "last_step": self.step}
+
     def keeps(self, score: float, direction: str) -> bool:
         """Notes an epoch's `score`; whether its weights are to be kept: of equally good epochs the last one's are."""
         best = self.best_score
@@ -57,7 +62,8 @@ class Interrupted(Exception):
 class Training:
     """What is logged, saved and kept of one run while its steps are taken: `open`, `after` every step, `close`.
 
-    `validate` gives the validation split's metrics for a state; without it the last weights are kept.
+    `validate` gives the validation split's metrics for a state; without it the last weights are kept. `shown` tells
+    whether it has a progress bar.
     """
 
     def __init__(
@@ -66,8 +72,10 @@ class Training:
         folder: RunFolder,
         validate: Callable[[State], dict[str, float]] | None,
         learning_rate: Callable[[int], float],
+        shown: bool = True,
     ) -> None:
         self.plan, self.folder, self.validate, self.learning_rate = plan, folder, validate, learning_rate
+        self.shown = shown
         self.progress, self.best = Progress(), {}
         self._checkpoints = Checkpoints(folder.checkpoints)
 
@@ -85,7 +93,7 @@ class Training:
             state, self.best, saved = self._checkpoints.restore(state)
             self.progress = Progress(**saved)
         self.folder.rewind(self.progress.step)
-        self._log = Log(self.folder, self.progress, self.plan, self.learning_rate)
+        self._log = Log(self.folder, self.progress, self.plan, self.learning_rate, self.shown)
         return state
 
     def after(self, metrics: dict[str, Any], current: Callable[[], State], interrupted: bool) -> None:
@@ -129,18 +137,14 @@ def fit(
     state: State,
     update: Callable[[State, Batch], tuple[State, dict[str, Any]]],
     batch_at: Callable[[int], Batch],
-    validate: Callable[[State], dict[str, float]] | None,
-    plan: Plan,
-    folder: RunFolder,
-    learning_rate: Callable[[int], float],
+    training: Training,
 ) -> tuple[dict[str, Any], Progress]:
-    """Trains `state` to the end of `plan`; (the weights to keep {"params", "stats"}, progress).
+    """Trains `state` to the end of the plan; (the weights to keep {"params", "stats"}, progress).
 
     Raises as `Training.after` does.
     """
-    training = Training(plan, folder, validate, learning_rate)
     state = training.open(state)
-    steps = () if training.ended else range(training.progress.step, plan.steps)
+    steps = () if training.ended else range(training.progress.step, training.plan.steps)
     with Interruption() as interruption, closing(training):
         for current, metrics in train(state, update, map(batch_at, steps)):
             training.after(metrics, lambda current=current: current, interruption.requested)
@@ -153,7 +157,7 @@ class Log:
     """Rows, event files and the progress bar of one training."""
 
     def __init__(
-        self, folder: RunFolder, progress: Progress, plan: Plan, learning_rate: Callable[[int], float]
+        self, folder: RunFolder, progress: Progress, plan: Plan, learning_rate: Callable[[int], float], shown: bool
     ) -> None:
         self._folder, self._progress, self._plan, self._rate = folder, progress, plan, learning_rate
         self._window: list[dict[str, Any]] = []
@@ -165,6 +169,7 @@ class Log:
             unit="img",
             unit_scale=True,
             dynamic_ncols=True,
+            disable=not shown,
         )
         self._before = progress.seconds
         self._started = self._epoch_started = self.saved = time.monotonic()

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -12,13 +12,12 @@ from gv_jax.errors import UserError
 from gv_jax.training.step import Batch, State
 
 Sums = dict[str, float]
+Metrics = TypeVar("Metrics")  # what a step says: metric sums, or those of every member
 
 
 def train(
-    state: State,
-    update: Callable[[State, Batch], tuple[State, dict[str, jax.Array]]],
-    batches: Iterable[Batch],
-) -> Iterator[tuple[State, dict[str, jax.Array]]]:
+    state: State, update: Callable[[State, Batch], tuple[State, Metrics]], batches: Iterable[Batch]
+) -> Iterator[tuple[State, Metrics]]:
     """Yields (state, metric sums) after every call of `update`; the caller logs, evaluates and saves."""
     for batch in batches:
         state, metrics = update(state, batch)

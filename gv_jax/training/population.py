@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from gv_jax.data.mixing import smoothed
+from gv_jax.errors import UserError
 from gv_jax.training.fit import Interrupted, Progress, Training
 from gv_jax.training.loop import Interruption, train
 from gv_jax.training.step import Augmentation, Batch, Network, State, Tree, make_update
@@ -54,10 +55,12 @@ def make_population_update(
     *,
     ema_decay: float = 0.0,
     dtype: Any = jnp.float32,
-) -> Callable[[State, Batch, Numbers], tuple[State, dict[str, jax.Array]]]:
-    """The training step of all members: (states [m], batches [m b …], numbers [m]) -> (states, metric sums [m]).
+) -> Callable[[State, Batch, Numbers], tuple[State, list[dict[str, jax.Array]]]]:
+    """The training step of all members: (states [m], batches one after the other [m·b …], numbers [m])
+    -> (states, metric sums of each).
 
-    optimizer: from a weight decay. augment: without label smoothing.
+    optimizer: from a weight decay. augment: without label
+    smoothing.
     """
 
     def update(state: State, batch: Batch, numbers: Numbers) -> tuple[State, dict[str, jax.Array]]:
@@ -76,7 +79,13 @@ def make_population_update(
         )
         return single(state, batch)
 
-    return jax.vmap(update)
+    def update_all(state: State, batch: Batch, numbers: Numbers) -> tuple[State, list[dict[str, jax.Array]]]:
+        members = len(numbers.seed)
+        batch = {name: rows.reshape(members, -1, *rows.shape[1:]) for name, rows in batch.items()}
+        state, sums = jax.vmap(update)(state, batch, numbers)
+        return state, [member(sums, number) for number in range(members)]
+
+    return update_all
 
 
 def scaled(optimizer: optax.GradientTransformation, factor: jax.Array) -> optax.GradientTransformation:
@@ -91,14 +100,16 @@ def scaled(optimizer: optax.GradientTransformation, factor: jax.Array) -> optax.
 
 def fit_population(
     states: Sequence[State],
-    update: Callable[[State, Batch], tuple[State, dict[str, Any]]],
+    update: Callable[[State, Batch], tuple[State, list[dict[str, Any]]]],
     batch_at: Callable[[int], Batch],
     trainings: Sequence[Training],
-) -> list[tuple[dict[str, Any], Progress]]:
+) -> list[tuple[dict[str, Any], Progress] | UserError]:
     """Trains `states` to the end of their common plan; of each the weights to keep and its progress.
 
-    All begin at the same step. Raises as `Training.after` does, Interrupted when every member is saved.
+    All begin at the same step. A member whose loss is no longer finite is left behind: of it, the error. Raises
+    Interrupted when every member is saved.
     """
+    lost: dict[int, UserError] = {}
     with Interruption() as interruption, ExitStack() as stacked:
         opened = []
         for training, state in zip(trainings, states, strict=True):
@@ -107,16 +118,21 @@ def fit_population(
         steps = range(trainings[0].progress.step, trainings[0].plan.steps)
         for current, metrics in train(stack(opened), update, map(batch_at, steps)):
             requested, stopped = interruption.requested, None
-            sums = jax.device_get(metrics)
             for number, training in enumerate(trainings):
+                if number in lost:
+                    continue
                 try:
                     training.after(
-                        {name: values[number] for name, values in sums.items()},
+                        metrics[number],
                         lambda number=number, current=current: member(current, number),
                         requested,
                     )
                 except Interrupted as stop:
                     stopped = stop
+                except UserError as error:
+                    lost[number] = error
             if stopped is not None:
                 raise stopped
-    return [(training.best, training.progress) for training in trainings]
+            if len(lost) == len(trainings):
+                break
+    return [lost.get(number) or (training.best, training.progress) for number, training in enumerate(trainings)]

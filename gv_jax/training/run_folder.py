@@ -8,6 +8,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,12 @@ class RunFolder:
         elif self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir())):
             raise UserError(f"{self.path} is there already and holds no run: give another --workdir")
 
-    def open(self, config: dict[str, Any]) -> None:
-        """Makes the folder and config.json unless they are there."""
+    def open(self, config: dict[str, Any], arguments: Sequence[str] = ()) -> None:
+        """Makes the folder and config.json unless they are there. arguments: as if so told, not as this process was."""
         file = self.path / "config.json"
         if not file.exists():
             self.path.mkdir(parents=True, exist_ok=True)
-            write_json(file, {"config": config, **provenance(), "seed": config["seed"]})
+            write_json(file, {"config": config, **provenance(arguments or sys.argv[1:]), "seed": config["seed"]})
 
     def rows(self) -> list[dict[str, Any]]:
         """The logged rows, oldest first; a last line that a kill cut off is left out."""
@@ -110,11 +111,11 @@ class RunFolder:
         write_json(self.path / "results.json", results)
 
 
-def provenance() -> dict[str, Any]:
+def provenance(arguments: Sequence[str]) -> dict[str, Any]:
     """What the run was started with and on: command line, versions, git commit, device."""
     device = jax.devices()[0]
     return {
-        "command": ["python", "-m", "gv_jax.main", *sys.argv[1:]],
+        "command": ["python", "-m", "gv_jax.main", *arguments],
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "git_commit": git_commit(),
         "device": f"{jax.device_count()} x {device.device_kind} ({device.platform})",

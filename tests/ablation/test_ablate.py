@@ -138,7 +138,19 @@ def test_a_killed_ablation_goes_on(place, done):
     assert [row["epoch"] for row in rows if row["split"] == "valid"] == list(range(1, 41))
 
 
-@pytest.mark.parametrize("arguments", [["--seeds=0"], ["--confg.seed=1"], ["--config.seed"]])
+def test_a_population_gives_the_same_table(place, done):
+    folder = place / "population"
+    found = start(place, f"--results={folder}", "--workers=1", "--population")
+    assert found.returncode == 1, found.stderr
+    assert found.stdout.count("goes on by itself") == 2  # the broken ones, to fail with a line of their own
+    ones, others = table(place), list(csv.DictReader((folder / "steps" / "table.csv").read_text().splitlines()))
+    for row in others:
+        assert (row["seeds"], row["failed"]) == (ones[row["variant"]]["seeds"], ones[row["variant"]]["failed"])
+    trained = [json.loads(file.read_text())["training"] for file in folder.glob("steps/runs/*/*/results.json")]
+    assert [training["together"] for training in trained] == [4] * 4
+
+
+@pytest.mark.parametrize("arguments", [["--population=0"], ["--seeds=0"], ["--confg.seed=1"], ["--config.seed"]])
 def test_mistakes_on_the_command_line_are_one_line(place, arguments):
     found = start(place, *arguments)
     assert found.returncode == 2

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from gv_jax.training import step
-from gv_jax.training.fit import Interrupted, Plan, Progress, fit
+from gv_jax.training.fit import Interrupted, Plan, Progress, Training, fit
 from gv_jax.training.run_folder import RunFolder
 from gv_jax.training.tasks import Classification
 
@@ -51,7 +51,7 @@ def go(path, plan, validate=None, batch_at=None):
         donate_argnums=0,
     )
     state = step.start(network, transform, average=True)
-    return fit(state, update, batch_at or some_batch, validate, plan, RunFolder(path), lambda step: 1e-2)
+    return fit(state, update, batch_at or some_batch, Training(plan, RunFolder(path), validate, lambda step: 1e-2))
 
 
 def some_batch(number):

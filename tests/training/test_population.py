@@ -58,6 +58,11 @@ def batch(seed, step):
     return {"image": jnp.asarray(images), "label": jnp.asarray(draws.integers(0, 4, BATCH, np.int32))}
 
 
+def joined(batches):
+    """Batches one after the other."""
+    return jax.tree.map(lambda *rows: jnp.concatenate(rows), *batches)
+
+
 def test_members_train_as_they_would_alone():
     name = "adamw"
     task = Classification(4, (0.5,), (0.25,))
@@ -89,9 +94,9 @@ def test_members_train_as_they_would_alone():
     states = stack([start(net, base, average=True) for net in networks])
     step_all = jax.jit(update)
     for step in range(STEPS):
-        states, metrics = step_all(states, stack([batch(numbers["seed"], step) for numbers in MEMBERS]), numbers)
+        states, metrics = step_all(states, joined(batch(numbers["seed"], step) for numbers in MEMBERS), numbers)
         for number, (_, losses) in enumerate(alone):
-            np.testing.assert_allclose(metrics["loss"][number], losses[step], rtol=1e-4)
+            np.testing.assert_allclose(metrics[number]["loss"], losses[step], rtol=1e-4)
     for number, (state, _) in enumerate(alone):
         trained = member(states, number)
         for one, other in zip(kernels(trained), kernels(state), strict=True):
@@ -127,7 +132,7 @@ def population(path, batch_at=None):
     numbers = Numbers(jnp.arange(2, dtype=jnp.uint32), *same, stack([net.noise for net in networks]))
     states = [start(net, sgd, average=False) for net in networks]
     trainings = [training(path / f"seed{seed}", net) for seed, net in enumerate(networks)]
-    every = batch_at or (lambda step: stack([batch(seed, step) for seed in (0, 1)]))
+    every = batch_at or (lambda step: joined(batch(seed, step) for seed in (0, 1)))
     return fit_population(states, jax.jit(lambda state, batch: update(state, batch, numbers)), every, trainings)
 
 
@@ -147,9 +152,7 @@ def alone(path, seed):
     sgd = transform(1e-2, 0.01, "sgd")
     update = jax.jit(make_update(net, TASK, sgd, augmentation.build({}), seed=seed))
     one = training(path, net)
-    return fit(
-        start(net, sgd, average=False), update, partial(batch, seed), one.validate, PLAN, one.folder, one.learning_rate
-    )
+    return fit(start(net, sgd, average=False), update, partial(batch, seed), one)
 
 
 def rows(path):
@@ -176,7 +179,7 @@ def test_members_cut_off_go_on_together_or_alone(tmp_path):
     def cut(step):
         if step == 6:
             os.kill(os.getpid(), signal.SIGTERM)
-        return stack([batch(seed, step) for seed in (0, 1)])
+        return joined(batch(seed, step) for seed in (0, 1))
 
     population(tmp_path / "whole")
     with pytest.raises(Interrupted):
