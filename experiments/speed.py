@@ -12,11 +12,14 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
+from optax import GradientTransformation
 
 from gv_jax.errors import unknown
 from gv_jax.models import build
@@ -49,44 +52,67 @@ class AsGiven(Classification):
         return images, targets
 
 
-def measure(name: str, warm_up: int = 3, steps: int = 10) -> dict[str, str | int | float]:
-    """The line for one of CASES."""
-    model_name, batch_size, height, width, channels, classes = CASES[name]
-    model = build(model_name, inputs=channels, classes=classes, size=(height, width), rngs=nnx.Rngs(0))
-    network = Network.of(model)
-    adam, _ = optimizer(
-        name="adam",
-        learning_rate=1e-3,
-        schedule="constant",
-        total_steps=warm_up + steps,
-        warmup_steps=0,
-        decay_at=(),
-        decay_rate=0.1,
-        momentum=0.0,
-        weight_decay=0.0,
-        clip_norm=0.0,
-        accumulate=1,
-    )
-    update = make_update(network, AsGiven(classes), adam, lambda key, *batch: batch, seed=0)
-    random = np.random.default_rng(0)
-    pictures = random.standard_normal((batch_size, height, width, channels), np.float32)
-    mesh = devices.data_mesh()
-    batch = devices.shard({"image": pictures, "label": random.integers(0, classes, batch_size, np.int32)}, mesh)
-    state = devices.replicate(start(network, adam, average=False), mesh)
-    step = devices.compiled(update, mesh, state, batch, donate=True)
+@dataclass(frozen=True)
+class Problem:
+    """A model, batches of random pictures for it, and how it is trained."""
+
+    model: nnx.Module
+    network: Network
+    task: AsGiven
+    optimizer: GradientTransformation
+    batch: dict[str, np.ndarray]
+
+    @staticmethod
+    def of(name: str, copies: int = 1) -> "Problem":
+        """That of one of CASES, with `copies` batches, one after the other."""
+        model_name, batch_size, height, width, channels, classes = CASES[name]
+        model = build(model_name, inputs=channels, classes=classes, size=(height, width), rngs=nnx.Rngs(0))
+        adam, _ = optimizer(
+            name="adam",
+            learning_rate=1e-3,
+            schedule="constant",
+            total_steps=1000,
+            warmup_steps=0,
+            decay_at=(),
+            decay_rate=0.1,
+            momentum=0.0,
+            weight_decay=0.0,
+            clip_norm=0.0,
+            accumulate=1,
+        )
+        random = np.random.default_rng(0)
+        pictures = random.standard_normal((copies * batch_size, height, width, channels), np.float32)
+        labels = random.integers(0, classes, copies * batch_size, np.int32)
+        return Problem(model, Network.of(model), AsGiven(classes), adam, {"image": pictures, "label": labels})
+
+
+def median_ms(step: Callable[..., Any], state: Any, *given: Any, warm_up: int, steps: int) -> float:
+    """Milliseconds of a step, waited for: the median after warming up."""
     times = []
     for _ in range(warm_up + steps):
         began = time.perf_counter()
-        state, metrics = step(state, batch)
-        float(metrics["loss"])
+        state, metrics = step(state, *given)
+        jax.device_get(metrics)
         times.append(time.perf_counter() - began)
-    ms = 1e3 * statistics.median(times[warm_up:])
+    return 1e3 * statistics.median(times[warm_up:])
+
+
+def measure(name: str, warm_up: int = 3, steps: int = 10) -> dict[str, str | int | float]:
+    """The line for one of CASES."""
+    problem = Problem.of(name)
+    update = make_update(problem.network, problem.task, problem.optimizer, lambda key, *batch: batch, seed=0)
+    mesh = devices.data_mesh()
+    batch = devices.shard(problem.batch, mesh)
+    state = devices.replicate(start(problem.network, problem.optimizer, average=False), mesh)
+    step = devices.compiled(update, mesh, state, batch, donate=True)
+    ms = median_ms(step, state, batch, warm_up=warm_up, steps=steps)
+    batch_size = len(problem.batch["label"])
     return {
         "name": name,
         "batch": batch_size,
         "ms": round(ms, 2),
         "images_per_second": round(1e3 * batch_size / ms, 1),
-        "parameters": counts(model)[1],
+        "parameters": counts(problem.model)[1],
     }
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,11 @@ class Variant:
     p_pictures: float | None = None
 
 
+def together(result: Mapping[str, Any]) -> int:
+    """How many runs shared the training of this one."""
+    return result["training"].get("together", 1)
+
+
 def compare(study: Study) -> list[Variant]:
     """Every variant of `study`, in its order."""
     finished = {name: [run for run in study.finished if run.variant == name] for name in study.variants}
@@ -57,8 +62,10 @@ def compare(study: Study) -> list[Variant]:
                     for other in OTHERS
                     if results and other != metric and other in results[0][split]
                 },
-                seconds=mean([result["timing"]["train_s"] for result in results]),
-                images_per_second=mean([speed(run) for run in runs]),
+                seconds=mean([result["timing"]["train_s"] / together(result) for result in results]),
+                images_per_second=mean(
+                    [speed(run) * together(result) for run, result in zip(runs, results, strict=True)]
+                ),
                 parameters=results[0]["parameters"]["total"] if results else 0,
                 against_seeds=paired[name][0] if name != study.reference else None,
                 against_pictures=paired[name][1] if name != study.reference else None,

@@ -69,7 +69,9 @@ def costs(variants: Sequence[Variant]) -> Table:
         if variant.seeds
     ]
     return Table(
-        ("Cost", "Parameters", "Training", "Images/s"), lines, "Means over seeds; pictures per second in training."
+        ("Cost", "Parameters", "Training", "Images/s"),
+        lines,
+        "Means over seeds; pictures per second in training. Of runs trained together, the share of each.",
     )
 
 

@@ -2,7 +2,7 @@
 
 import jax
 
-from experiments import speed
+from experiments import population, speed
 
 
 def test_a_case_gives_the_line_of_the_reference():
@@ -10,3 +10,8 @@ def test_a_case_gives_the_line_of_the_reference():
         line = speed.measure("sequential-32", warm_up=1, steps=2)
     assert (line["name"], line["batch"], line["parameters"]) == ("sequential-32", 128, 118_351)
     assert abs(line["images_per_second"] - 1e3 * 128 / line["ms"]) < 1
+
+
+def test_members_together_take_as_many_pictures_each():
+    with jax.numpy_dtype_promotion("standard"):
+        assert population.together("sequential-32", 2, warm_up=1, steps=1) > 0
