@@ -1,6 +1,6 @@
 """From a configuration to the plain arguments of all that is below: checked, named, with epochs as steps.
 
-This file and `experiment.py` are the only readers of a configuration.
+This file, `experiment.py` and `together.py` are the only readers of a configuration.
 """
 
 import math
