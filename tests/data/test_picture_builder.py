@@ -1,4 +1,5 @@
 import json
+import tempfile
 
 import numpy as np
 import pytest
@@ -78,3 +79,9 @@ class TestPictureBuilder:
         monkeypatch.setattr(Numbers, "pictures", lambda self: {"train": []})
         with pytest.raises(UserError, match="no picture is left for the split 'train'"):
             Numbers(root=tmp_path / "data", **COMMON).prepare()
+
+    def test_no_temporary_folder_is_left_behind(self, tmp_path, monkeypatch):
+        (tmp_path / "temporary").mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+        Numbers(root=tmp_path / "data", **COMMON).prepare()
+        assert list((tmp_path / "temporary").iterdir()) == []
