@@ -1,8 +1,8 @@
 """Colours as classes: bins of CIELAB's a and b on a grid of 10, after Zhang et al. 2016, "Colorful image colorization".
 
-A bin is a point of the grid that some colour of sRGB is nearer to than to any other: there are 261. The paper's own list
-has 313, and contains these: it also has the points around them (all corners, but for four points, of a square of the
-grid with a colour in it), 52 of which are nearest to no colour of sRGB, so that no pixel is ever of their class.
+A bin is a point of the grid that some colour of sRGB is nearer to than to any other: there are 261. The paper's own
+list has 313 and contains these: all of it but four points are corners of squares of the grid with a colour in them. 52
+of the 313 are nearest to no colour of sRGB, so that no pixel is ever of their class.
 """
 
 from functools import cache
@@ -27,7 +27,7 @@ TEMPERATURE = 0.38  # of the annealed mean
 def centres() -> np.ndarray:
     """float32 [261 2]: a and b of the bins, ordered by a, then b.
 
-    a and b of the whole cube of sRGB are those of its surface: whatever is between two colours of one a and b is inside.
+    a and b of the whole cube of sRGB are those of its surface: what lies between two colours of one a and b is inside.
     """
     values = np.linspace(0, 1, 256, dtype=np.float32)
     first, second = np.meshgrid(values, values)
@@ -46,8 +46,8 @@ def candidates() -> np.ndarray:
     """int32 [92 92 k]: for each square of FINE the bins that can be among the nearest of a colour in it, the nearest to
     its middle first.
 
-    Inside a square, at most r from its middle, the fifth nearest bin is at most r further than it is from the middle, so
-    that nothing beyond 2 r more than that can be among the five.
+    Inside a square, at most r from its middle, the fifth nearest bin is at most r further than it is from the middle,
+    so that nothing beyond 2 r more than that can be among the five.
     """
     middles = np.arange(-LIMIT + FINE / 2, LIMIT, FINE)
     points = np.stack(np.meshgrid(middles, middles, indexing="ij"), -1)
@@ -59,8 +59,7 @@ def candidates() -> np.ndarray:
 
 
 def nearest(ab: Array) -> Array:
-    """int32 [...]: the bin of colours [... 2]; of one that sRGB does not have, the nearest bin to within FINE.
-    """
+    """int32 [...]: the bin of colours [... 2]; of one that sRGB does not have, the nearest bin to within FINE."""
     a, b = square(ab)
     return jnp.asarray(candidates()[..., 0])[a, b]
 
@@ -96,8 +95,8 @@ def prior(counts: np.ndarray) -> np.ndarray:
 
 
 def rebalanced(frequency: np.ndarray, uniform: float = UNIFORM) -> np.ndarray:
-    """float32 [261]: the weight of a pixel by its bin, 1 / ((1 - uniform) p + uniform / 261), scaled to a mean of 1 over
-    the pixels of `frequency`, a distribution over the bins.
+    """float32 [261]: the weight of a pixel by its bin, 1 / ((1 - uniform) p + uniform / 261), scaled to a mean of 1
+    over the pixels of `frequency`, a distribution over the bins.
     """
     weights = 1 / ((1 - uniform) * frequency + uniform / len(frequency))
     return (weights / (frequency * weights).sum()).astype(np.float32)

@@ -29,13 +29,19 @@ def ciede2000(colours: Array, others: Array) -> Array:
     mean = jnp.where(far, jnp.where(both < 360, both + 360, both - 360), both) / 2
     mean = jnp.where(grey, both, mean)
 
-    t = 1 - 0.17 * cosine(mean - 30) + 0.24 * cosine(2 * mean) + 0.32 * cosine(3 * mean + 6) - 0.2 * cosine(4 * mean - 63)
+    t = (
+        1
+        - 0.17 * cosine(mean - 30)
+        + 0.24 * cosine(2 * mean)
+        + 0.32 * cosine(3 * mean + 6)
+        - 0.2 * cosine(4 * mean - 63)
+    )
     s_l = 1 + 0.015 * jnp.square(lightness - 50) / jnp.sqrt(20 + jnp.square(lightness - 50))
     s_c, s_h = 1 + 0.045 * chroma, 1 + 0.015 * chroma * t
     turned = 60 * jnp.exp(-jnp.square((mean - 275) / 25))  # twice the angle of the rotation, in the blues alone
     r_t = -2 * pull(chroma) * jnp.sin(turned * DEGREE)
-    l, c, h = dl / s_l, dc / s_c, dh / s_h
-    return jnp.sqrt(jnp.maximum(l * l + c * c + h * h + r_t * c * h, 0))
+    light, c, h = dl / s_l, dc / s_c, dh / s_h
+    return jnp.sqrt(jnp.maximum(light * light + c * c + h * h + r_t * c * h, 0))
 
 
 def pull(chroma: Array) -> Array:

@@ -8,7 +8,7 @@ from skimage.color import deltaE_ciede2000
 from gv_jax.data.delta_e import ciede2000
 
 # Sharma, Wu and Dalal 2005, table 1: L, a, b of two colours, and their difference
-PAIRS = np.array(
+PAIRS = np.loadtxt(
     """
     50.0000 2.6772 -79.7751 50.0000 0.0000 -82.7485 2.0425
     50.0000 3.1571 -77.2803 50.0000 0.0000 -82.7485 2.8615
@@ -44,9 +44,9 @@ PAIRS = np.array(
     90.9257 -0.5406 -0.9208 88.6381 -0.8985 -0.7239 1.5381
     6.7747 -0.2908 -2.4247 5.8714 -0.0985 -2.2286 0.6377
     2.0776 0.0795 -1.1350 0.9033 -0.0636 -0.5514 0.9082
-    """.split(),
+    """.strip().splitlines(),
     np.float32,
-).reshape(34, 7)
+)
 
 
 def test_the_published_pairs_both_ways():

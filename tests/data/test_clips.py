@@ -1,0 +1,26 @@
+import pytest
+
+from gv_jax.data.clips import neighbours, place
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("pong/e003/f00120", ("pong/e003/f", 120)),
+        ("zelda 2/f0000058_t0002.417", ("zelda 2/f", 58)),
+        ("game/walk_0012.png", ("game/walk_", 12)),
+        ("7.jpg", ("", 7)),
+        ("Sonic 2 (Europe).png", None),
+        ("title (v1.1).png", None),
+        ("title", None),
+    ],
+)
+def test_ids_say_clip_and_frame(name, expected):
+    assert place(name) == expected
+
+
+def test_neighbours_are_one_step_of_their_clip_apart():
+    ids = ["b/f30", "a/f15", "a/f00", "a/f45", "b/f10", "single", "b/f20", "a/f60", "c/f5"]
+    # of a: 0-15 and 45-60, but not 15-45; of b: 10-20-30; c has one frame
+    assert neighbours(ids).tolist() == [[4, 6], [6, 0], [2, 1], [3, 7]]
+    assert neighbours(["x", "y"]).shape == (0, 2)
