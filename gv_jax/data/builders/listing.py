@@ -1,4 +1,4 @@
-"""What lies in a person's folder of pictures, found by listing alone: no file is opened, none is changed."""
+"""What lies in a person's folder, found by listing alone: no file is opened, none is changed."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 @dataclass(frozen=True)
 class Found:
-    """A regular file with a picture's suffix. `name` is relative to the folder, with / between its parts."""
+    """A regular file with one of the suffixes looked for. `name` is relative to the folder, with / between its parts."""
 
     name: str
     path: Path
@@ -20,23 +20,23 @@ class Found:
 
 @dataclass(frozen=True)
 class Listing:
-    """Pictures sorted by name; sub-folders by name; and (path, why) of what could not be listed."""
+    """Files sorted by name; sub-folders by name; and (path, why) of what could not be listed."""
 
     files: tuple[Found, ...] = ()
     folders: tuple[str, ...] = ()
     problems: tuple[tuple[Path, str], ...] = ()
 
 
-def read(folder: Path) -> Listing:
-    """All pictures at any depth. Names that begin with a dot and files that are no pictures are passed over.
+def read(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> Listing:
+    """All files with one of `suffixes` at any depth. Names that begin with a dot and other files are passed over.
 
     Links are followed; one that leads back to a folder it lies in is a problem, as is a folder that may not
-    be opened, a dangling link, and anything else with a picture's suffix that is not a file.
+    be opened, a dangling link, and anything else with such a suffix that is not a file.
     """
     found: list[Found] = []
     folders: list[str] = []
     problems: list[tuple[Path, str]] = []
-    for entry in _walk(folder, "", frozenset(), problems):
+    for entry in _walk(folder, "", frozenset(), problems, suffixes):
         match entry:
             case Found():
                 found.append(entry)
@@ -45,7 +45,9 @@ def read(folder: Path) -> Listing:
     return Listing(tuple(sorted(found, key=lambda file: file.name)), tuple(sorted(folders)), tuple(problems))
 
 
-def _walk(folder: Path, prefix: str, above: frozenset, problems: list[tuple[Path, str]]) -> Iterator[Found | str]:
+def _walk(
+    folder: Path, prefix: str, above: frozenset, problems: list[tuple[Path, str]], suffixes: tuple[str, ...]
+) -> Iterator[Found | str]:
     try:
         status = folder.stat()
         above |= {(status.st_dev, status.st_ino)}
@@ -65,8 +67,8 @@ def _walk(folder: Path, prefix: str, above: frozenset, problems: list[tuple[Path
                     problems.append((path, "is a link to a folder that it lies in"))
                     continue
                 yield name
-                yield from _walk(path, name + "/", above, problems)
-            elif entry.name.lower().endswith(SUFFIXES):
+                yield from _walk(path, name + "/", above, problems, suffixes)
+            elif entry.name.lower().endswith(suffixes):
                 if not entry.is_file():
                     problems.append((path, "is a link to nothing, or no regular file"))
                     continue

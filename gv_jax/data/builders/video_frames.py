@@ -1,0 +1,152 @@
+"""Frames of videos, a game each: play-throughs that a person has recorded or downloaded."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+from PIL import Image
+from tqdm import tqdm
+
+from gv_jax.data import scenes, splits
+from gv_jax.data.builders import listing
+from gv_jax.data.builders.listing import Found
+from gv_jax.data.builders.picture_builder import Picture, PictureBuilder
+from gv_jax.data.sieve import Sieve
+from gv_jax.data.video import SUFFIXES, BrokenVideo, Video
+from gv_jax.errors import UserError, unknown
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A frame worth keeping, stored as PNG. tick: its place among the frames of its video that were looked at."""
+
+    id: str
+    label: int
+    tick: int
+    path: Path
+
+
+class VideoFrames(PictureBuilder, skip_registration=True):
+    """RGB frames of the video `path`, or of every video in the folder `path`, each of them a game and a class.
+
+    Of the frames looked at, those of a single colour and those nearly the same as an earlier one are left out (`sieve`).
+    The id says game, frame and time: "zelda/f0000058_t0002.417" is 58 frames and 2.417 s after the beginning; neighbours
+    differ by `every`. A damaged video gives the frames before the damage, and `remarks` says so. Whatever a video's
+    length, one frame of it is in memory at a time; those kept wait on the disk, below `root`, to be divided.
+
+    Args:
+        videos: names of files in the folder, with / between their parts; all there where ().
+        every: frames from one that is looked at to the next.
+        hold_out, scene, gap, unseen: see `scenes.divide`; titles are the games.
+
+    Raises:
+        UserError: no such file or folder, no video in it, or too few frames for the splits.
+    """
+
+    name = "video_frames"
+    VERSION = tfds.core.Version("1.0.0")
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        videos: Sequence[str],
+        every: int,
+        hold_out: str,
+        scene: int,
+        gap: int,
+        unseen: Sequence[str],
+        **common,
+    ):
+        if every < 1:
+            raise UserError(f"--config.data.video_frames.every={every}: take 1 or more.")
+        self.found = find(path, videos)
+        self.classes = titles([file.name for file in self.found])
+        self.groups = {}
+        scenes.check(self.name, hold_out, scene, gap, unseen, self.classes)
+        self.every = every
+        self.holding = {"hold_out": hold_out, "scene": scene, "gap": gap, "unseen": tuple(unseen)}
+        self.scratch = Path()
+        files = [[os.path.realpath(file.path), file.size, file.changed_ns] for file in self.found]
+        super().__init__(path=path, **common, shaped_by={"files": files, "every": every, **self.holding})
+        self.share = splits.shares(self.valid_share, self.test_share)
+
+    def prepare(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="frames-", dir=self.root) as scratch:
+            self.scratch = Path(scratch)
+            super().prepare()
+
+    def pictures(self) -> Mapping[str, Iterable[Picture]]:
+        kept = [frame for label in range(len(self.classes)) for frame in self._kept(label)]
+        if not kept:
+            raise UserError(f"{self.path}: no frame is worth keeping: all of a single colour, or nothing decoded.")
+        divided = scenes.divide(
+            [frame.label for frame in kept],
+            [frame.tick for frame in kept],
+            self.classes,
+            self.share,
+            self.split_seed,
+            **self.holding,
+        )
+        lost = len(kept) - sum(len(members) for members in divided.values())
+        if lost:
+            self.remarks.append(f"{self.path}: {lost:,} frames so near to held-out scenes that they are left out")
+        return {split: self._pictures([kept[index] for index in members]) for split, members in divided.items()}
+
+    def _kept(self, label: int) -> Iterator[Kept]:
+        """The frames of a video that are worth keeping, stored in `scratch`; remarks on the others."""
+        title, file = self.classes[label], self.found[label]
+        video, sieve = Video(file.path, self.every), Sieve()
+        count = 0
+        try:
+            for tick, frame in enumerate(tqdm(video, f"{self.name}: {title}", unit=" frames", delay=1)):
+                count += 1
+                if not sieve.passes(frame.pixels):
+                    continue
+                stored = self.scratch / f"{label}-{frame.number}.png"
+                Image.fromarray(frame.pixels).save(stored, compress_level=1)
+                yield Kept(f"{title}/f{frame.number:07d}_t{frame.seconds:08.3f}", label, tick, stored)
+        except BrokenVideo as error:
+            self.broken(file.path, str(error))
+        if video.damage:
+            self.remarks.append(f"{file.path}: {video.damage}")
+        if sieve.remark:
+            self.remarks.append(f"{title}: of {count:,} frames looked at, {sieve.remark} are left out")
+
+    def _pictures(self, frames: Iterable[Kept]) -> Iterator[Picture]:
+        for frame in frames:
+            yield Picture(frame.id, frame.label, frame.path)
+
+
+def find(path: str, videos: Sequence[str]) -> list[Found]:
+    """The file `path`, or the files with a video's suffix in that folder, of those the ones called `videos`.
+
+    Raises:
+        UserError: nothing there, or not what was asked for.
+    """
+    if not path:
+        raise UserError("video_frames needs --config.data.path=FILE, a video, or a folder of videos.")
+    place = Path(path).expanduser()
+    if place.is_file():
+        status = place.stat()
+        return [Found(place.name, place, status.st_size, status.st_mtime_ns)]
+    if not place.is_dir():
+        raise UserError(f"{path}: no such video, or folder of videos. Give one as --config.data.path=FILE.")
+    there = {file.name: file for file in listing.read(place, SUFFIXES).files}
+    for name in videos:
+        if name not in there:
+            raise unknown(f"video (--config.data.video_frames.videos) in {path}", name, there)
+    found = [there[name] for name in dict.fromkeys(videos)] or list(there.values())
+    if not found:
+        raise UserError(f"{path}: holds no video ({', '.join(suffix[1:] for suffix in SUFFIXES)}).")
+    return found
+
+
+def titles(names: Sequence[str]) -> tuple[str, ...]:
+    """What the games are called: the files' names without folder and suffix where that tells them apart."""
+    short = [Path(name).stem for name in names]
+    return tuple(name if short.count(stem) > 1 else stem for name, stem in zip(names, short, strict=True))
