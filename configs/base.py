@@ -44,6 +44,12 @@ def get_config() -> ConfigDict:
                 "clip_norm": 0.0,  # largest global norm of a gradient
                 "accumulate": 1,  # batches whose gradients are averaged for one update
             },
+            "degrade": {  # what the grey pictures of colorization go through, in this order
+                "grey_levels": 0,  # shades that are left, evenly spaced: 4 on a Game Boy
+                "blur": 0.0,  # standard deviation of a Gaussian, in pixels
+                "noise": 0.0,  # standard deviation of Gaussian noise, as a share of white
+                "jpeg": 0,  # quality of JPEG compression, 1 to 100
+            },
             "augment": {
                 "flip": 0.0,  # probability of a left-right mirror image
                 "pad_crop": 0.0,  # pixels of shift at most, in both directions
@@ -90,6 +96,8 @@ def data() -> dict:
             "every": 15,  # every so many-th emulator frame (1/60 s) may be kept; odd, as many games draw in turns
             "seed": 0,  # of the agent that plays
             "label": "game",  # game, or genre: then whole games are held out
+            "unseen": (),  # games that are in the test only; the others are then in train and valid
+            "clip": 1,  # frames in a row, `every` apart, that are kept from each on that is new: alike or not
         },
         "image_folder": {
             "group_pattern": "",  # regular expression: its first group (...) in a file name says what belongs together
@@ -98,5 +106,20 @@ def data() -> dict:
         "dungeon_tiles": {},
         "simpsons": {
             "characters": (),  # folders of simpsons_dataset; of the published project's six those there where empty
+        },
+        "video_frames": {
+            "videos": (),  # names of files in the folder data.path; all there where empty
+            "every": 58,  # frames of the video from one that is looked at to the next
+            "hold_out": "scenes",  # scenes (frames in a row) of every video, or titles: whole videos
+            "scene": 50,  # frames looked at that go to one split together; a tenth of the video if that is less
+            "gap": 5,  # frames looked at beside a held-out scene that are left out; in shorter scenes fewer
+            "unseen": (),  # videos (names without suffix) that are in the test only
+        },
+        "frames_folder": {
+            "title_pattern": "",  # regular expression: its first group (...) in a path without suffix is the title
+            "hold_out": "scenes",  # scenes (frames in a row) of every title, or titles: whole ones
+            "scene": 50,  # pictures in a row that go to one split together; a tenth of the title if that is less
+            "gap": 5,  # pictures beside a held-out scene that are left out; in shorter scenes fewer
+            "unseen": (),  # titles that are in the test only
         },
     }

@@ -14,7 +14,7 @@ from flax import nnx
 
 from gv_jax import models
 from gv_jax.data import augment as augmentation
-from gv_jax.data import dataset, pipeline
+from gv_jax.data import dataset, degrade, pipeline
 from gv_jax.data.batches import steps_per_epoch
 from gv_jax.data.builders import PictureBuilder
 from gv_jax.data.crop import random_crop
@@ -31,6 +31,7 @@ Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time
 
 MODELS_FOR = {"classification": models.CLASSIFIERS, "super_resolution": models.ENLARGERS}
 LABELLED = ("classification",)  # tasks that have labels …
+GREY = ("colorization",)  # tasks whose pictures are made grey, and degraded
 OF_LABELS = ("mixup", "cutmix", "label_smoothing")  # … which these augmentations change
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 CHOICES = {
@@ -74,6 +75,7 @@ def check(config: Config) -> None:
     pipeline.parse(config.data.preprocess)
     models.check_options(config.model.name, model_options(config.model))
     augmentation.build(config.augment.to_dict())
+    make_degradation(config)
     check_task(config)
 
 
@@ -89,6 +91,9 @@ def check_task(config: Config) -> None:
     for augment in OF_LABELS:
         if config.augment[augment] and task not in LABELLED:
             raise UserError(f"config.augment.{augment} mixes labels, which {task} has none of: leave it at 0")
+    for field, strength in config.degrade.items():
+        if strength and task not in GREY:
+            raise UserError(f"config.degrade.{field} is for the grey pictures of colorization: leave it at 0")
 
 
 def set_options(data: Config) -> dict[str, Any]:
@@ -155,6 +160,11 @@ def make_augmentation(config: Config, but: Sequence[str] = ()) -> augmentation.A
     """What happens to training pictures, parts of them first; without the augmentations `but`."""
     augment = augmentation.build({name: value for name, value in config.augment.items() if name not in but})
     return augmentation.chain([random_crop(config.train.crop), augment]) if config.train.crop else augment
+
+
+def make_degradation(config: Config) -> degrade.Degradation:
+    """What happens to grey pictures before a network is told them."""
+    return degrade.build(config.degrade.to_dict())
 
 
 def make_plan(config: Config, size: int, task: Task, validated: bool) -> Plan:

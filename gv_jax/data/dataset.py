@@ -208,10 +208,12 @@ def _decode(builder: PictureBuilder, split: str, process: Pipeline, folder: Path
     count = total - (len(dropped) if split == "train" else 0)
     examples = tqdm(builder.examples(split), f"{builder.name}: decode {split}", total, unit=" pictures", delay=1)
     ids, labels = [], []
+    without = set()  # classes of what is dropped
     first = (0, 0, 0)
     with (folder / f"{split}.npy").open("wb") as file:  # not through a memory map, where a full disk is a SIGBUS
         for name, label, data, box in examples:
             if name in dropped:
+                without.add(label)
                 continue
             pixels = process(preprocess.open_picture(io.BytesIO(data)), box)
             if not ids:
@@ -227,7 +229,7 @@ def _decode(builder: PictureBuilder, split: str, process: Pipeline, folder: Path
             file.write(pixels.tobytes())
             ids.append(name)
             labels.append(label)
-    lost = sorted(set(range(len(builder.classes))) - set(labels)) if dropped and split == "train" else []
+    lost = sorted(without - set(labels)) if split == "train" else []
     if lost:
         raise UserError(
             f"{builder.classes[lost[0]]!r}: every training picture of this class is in another split too, so that none "

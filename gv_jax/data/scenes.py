@@ -38,10 +38,10 @@ def divide(
 ) -> dict[str, list[int]]:
     """Split -> indices of its frames, ascending.
 
-    "scenes": each title is cut into scenes of `scene` frames in a row, or a tenth of it if that is less; a scene goes to
-    one split as a whole, every title is in every split. What is within `gap` frames of a frame of valid or test (in
-    shorter scenes fewer, in proportion, but always its neighbours) is left out of training, and of valid what is so near
-    to test. "titles": whole titles go to one split. Both in the shares asked for, drawn by seed.
+    "scenes": each title is cut into scenes of `scene` frames in a row, or a tenth of it if that is less; a scene goes
+    to one split as a whole, every title is in every split. What is within `gap` frames of a frame of valid or test (in
+    shorter scenes fewer, in proportion, but always its neighbours) is left out of training, and of valid what is so
+    near to test. "titles": whole titles go to one split. Both in the shares asked for, drawn by seed.
 
     Args:
         titles: of each frame, which of `classes` it belongs to.
@@ -95,8 +95,8 @@ def _by_scene(
         lost = sorted({titles[index] for index in divided[split]} - {titles[index] for index in kept})
         if lost:
             raise UserError(
-                f"{classes[lost[0]]}: too few frames to hold out scenes for {', '.join(share)}. Give more, hold out whole "
-                "titles (hold_out=titles), or do without a split: --config.data.valid_share=0 or "
+                f"{classes[lost[0]]}: too few frames to hold out scenes for {', '.join(share)}. Give more, hold out "
+                "whole titles (hold_out=titles), or do without a split: --config.data.valid_share=0 or "
                 "--config.data.test_share=0."
             )
         divided[split] = kept

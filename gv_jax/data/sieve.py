@@ -11,8 +11,8 @@ PLAIN = 8  # of 255: cells that differ from the middle colour by no more are of 
 class Sieve:
     """Lets no frame pass that is of a single colour, or nearly the same as one of the last `MEMORY` that passed.
 
-    Nearly the same: see `duplicates.Seen`. One colour: of its 32x32 mean colours fewer than 4 differ from their median by
-    more than `PLAIN`, which holds for fades and blank screens, compressed ones too. Frames are uint8 [h w 3].
+    Nearly the same: see `duplicates.Seen`. One colour: of its 32x32 mean colours fewer than 4 differ from their median
+    by more than `PLAIN`, which holds for fades and blank screens, compressed ones too. Frames are uint8 [h w 3].
     """
 
     def __init__(self):

@@ -29,8 +29,9 @@ class VideoFrame:
 class Video:
     """Every `every`-th frame of the first picture track of a file, from the first on; whatever FFmpeg reads.
 
-    Only one frame is in memory at a time. Of a damaged file come the frames before the damage, and `damage` says so after
-    the last of them: "" for none. Concealed damage counts: the decoder stops where it would have to guess.
+    Only one frame is in memory at a time. Of a damaged file come the frames before the damage, and `damage` says so
+    after the last of them: "" for none. Concealed damage counts: the decoder stops where it would have to guess. Where
+    a file has lost a part that leaves the rest readable (WebM), or says nothing of its length (GIF), nobody can tell.
 
     Raises:
         UserError: PyAV is not there.

@@ -34,6 +34,8 @@ def builder(root, **changes):
         "every": 9,
         "seed": 0,
         "label": "game",
+        "unseen": (),
+        "clip": 1,
     }
     return AtariFrames(**options | changes)
 
@@ -103,18 +105,18 @@ def test_frames_do_not_depend_on_the_other_games(captured, tmp_path):
 
 
 def test_another_seed_plays_another_game():
-    first, second = (atari_player.capture("pong", {"train": 5}, every=9, seed=seed) for seed in (0, 1))
+    first, second = (atari_player.capture("pong", {"train": 5}, every=9, seed=seed, clip=1) for seed in (0, 1))
     assert [frame.png for frame in first] != [frame.png for frame in second]
 
 
 def test_playing_is_silent(capfd):
-    atari_player.capture("pong", {"train": 1}, every=9, seed=0)
+    atari_player.capture("pong", {"train": 1}, every=9, seed=0, clip=1)
     assert capfd.readouterr() == ("", "")
 
 
 def test_an_episode_that_is_too_long_is_reset(monkeypatch):
     monkeypatch.setattr(atari_player, "EPISODE", 300)
-    made = atari_player.capture("boxing", {"train": 12, "test": 4}, every=20, seed=0)
+    made = atari_player.capture("boxing", {"train": 12, "test": 4}, every=20, seed=0, clip=1)
     assert max(frame.number for frame in made) <= 300
     assert len({frame.episode for frame in made}) >= 3
     assert sum(frame.split == "test" for frame in made) == 4
@@ -153,6 +155,22 @@ def test_genres_hold_out_whole_games(tmp_path):
             where[game].add(split)
     assert set(where) == set(games)
     assert all(len(splits) == 1 for splits in where.values())
+
+
+def test_unseen_games_are_in_the_test_alone(tmp_path):
+    got = frames(builder(tmp_path, frames_per_game=10, unseen=("pong",)))
+    counts = {split: np.bincount([label for _, label, _ in got[split]], minlength=2).tolist() for split in got}
+    assert counts == {"train": [0, 8], "valid": [0, 2], "test": [10, 0]}
+
+
+def test_clips_go_on_where_nothing_is_new():
+    made = atari_player.capture("pong", {"train": 24}, every=1, seed=0, clip=6)
+    numbers = [frame.number for frame in made]
+    starts = [n for n in numbers if n - 1 not in numbers]
+    assert len(made) == 24
+    assert all(set(range(start, start + 6)) <= set(numbers) for start in starts)
+    alone = atari_player.capture("pong", {"train": 24}, every=1, seed=0, clip=1)
+    assert numbers[:6] == list(range(alone[0].number, alone[0].number + 6))
 
 
 def test_held_out_games_follow_the_seed_and_the_shares():
@@ -194,6 +212,10 @@ def test_all_screens_are_of_one_size():
         ({"label": "genres"}, "did you mean 'genre'"),
         ({"path": "somewhere"}, "plays its games itself: leave out --config.data.path=somewhere"),
         ({"every": 0}, "every=0: take 1 or more"),
+        ({"clip": 0}, "clip=0: take 1 or more"),
+        ({"unseen": ("qbert",)}, "no game of atari_frames (unseen) is called 'qbert'"),
+        ({"unseen": ("pong", "breakout")}, "unseen names every game"),
+        ({"unseen": ("pong",), "label": "genre"}, "label=genre holds out games itself: leave out unseen"),
         ({"frames_per_game": 2}, "frames_per_game=2: take 3 or more"),
         ({"label": "genre"}, "of 'catch' there is only pong, breakout. Add from: asterix breakout"),
     ],
@@ -206,4 +228,4 @@ def test_what_a_user_can_get_wrong(tmp_path, changes, message):
 def test_without_ale_py_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ale_py", None)
     with pytest.raises(UserError, match=re.escape("pip install -e '.[atari]'")):
-        atari_player.capture("pong", {"train": 1}, every=1, seed=0)
+        atari_player.capture("pong", {"train": 1}, every=1, seed=0, clip=1)

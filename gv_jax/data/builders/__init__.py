@@ -2,10 +2,12 @@
 
 from gv_jax.data.builders.atari_frames import AtariFrames
 from gv_jax.data.builders.dungeon_tiles import DungeonTiles
+from gv_jax.data.builders.frames_folder import FramesFolder
 from gv_jax.data.builders.image_folder import ImageFolder
 from gv_jax.data.builders.n64_textures import N64Textures
 from gv_jax.data.builders.picture_builder import PictureBuilder
 from gv_jax.data.builders.simpsons import Simpsons
+from gv_jax.data.builders.video_frames import VideoFrames
 
 DATASETS: dict[str, type[PictureBuilder]] = {
     "atari_frames": AtariFrames,
@@ -13,4 +15,6 @@ DATASETS: dict[str, type[PictureBuilder]] = {
     "n64_textures": N64Textures,
     "dungeon_tiles": DungeonTiles,
     "simpsons": Simpsons,
+    "video_frames": VideoFrames,
+    "frames_folder": FramesFolder,
 }

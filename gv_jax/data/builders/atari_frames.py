@@ -29,7 +29,7 @@ class AtariFrames(PictureBuilder, skip_registration=True):
     others in odd frames only (Asteroids: rocks, ship): an odd `every` shows both in turn.
 
     In each split the examples come in order of game, episode, frame. The id says so: "pong/e003/f00120" is
-    120 emulator frames after the reset. A clip is a run of ids that differ by `every`.
+    120 emulator frames after the reset. A run of ids that differ by `every` shows how things move: see `clip`.
 
     Args:
         games: names in `atari_games.GAMES`; () for all.
@@ -39,6 +39,8 @@ class AtariFrames(PictureBuilder, skip_registration=True):
         label: "game": classes are the games, grouped by genre; every game is in every split.
             "genre": classes are the genres; every game is in one split only, drawn by `split_seed`, and every
             genre has games in every split, so that valid and test show none that was trained on.
+        unseen: games that go to test as a whole; then nothing else does. With label "game" alone.
+        clip: from each frame on that is new, so many in a row are kept, the later ones alike or not.
 
     Raises:
         UserError: unknown game or label, a path, too few frames or games for the splits; later: no ale-py.
@@ -56,6 +58,8 @@ class AtariFrames(PictureBuilder, skip_registration=True):
         every: int,
         seed: int,
         label: str,
+        unseen: Sequence[str],
+        clip: int,
         path: str,
         **common: Any,
     ):
@@ -67,11 +71,16 @@ class AtariFrames(PictureBuilder, skip_registration=True):
             raise UserError(f"--config.data.atari_frames.every={every}: take 1 or more.")
         if frames_per_game < 3:
             raise UserError(f"--config.data.atari_frames.frames_per_game={frames_per_game}: take 3 or more.")
+        if clip < 1:
+            raise UserError(f"--config.data.atari_frames.clip={clip}: take 1 or more.")
         for game in games:
             if game not in GAMES:
                 raise unknown("game of atari_frames", game, GAMES)
         self.games = tuple(dict.fromkeys(games)) or tuple(GAMES)
+        self.unseen = frozenset(unseen)
+        self._check_unseen(label)
         self.frames_per_game, self.every, self.seed, self.label = frames_per_game, every, seed, label
+        self.clip = clip
         genres = {game: GAMES[game] for game in self.games}
         self.classes = self.games if label == "game" else tuple(sorted(set(genres.values())))
         self.groups = genres if label == "game" else {}
@@ -81,13 +90,28 @@ class AtariFrames(PictureBuilder, skip_registration=True):
             "every": every,
             "seed": seed,
             "label": label,
+            "unseen": sorted(self.unseen),
+            "clip": clip,
         }
         super().__init__(path=path, **common, shaped_by=shaped_by)
         self.share = splits.shares(self.valid_share, self.test_share)
         if label == "game":
-            self.wanted = of_every_game(self.games, frames_per_game, self.share)
+            seen = [game for game in self.games if game not in self.unseen]
+            share = splits.shares(self.valid_share, 0) if self.unseen else self.share
+            self.wanted = of_every_game(seen, frames_per_game, share)
+            self.wanted |= {game: {"test": frames_per_game} for game in self.unseen}
+            self.share = share | ({"test": 0.0} if self.unseen else {})
         else:
             self.wanted = of_whole_games(self.games, frames_per_game, self.share, self.split_seed)
+
+    def _check_unseen(self, label: str) -> None:
+        for game in self.unseen:
+            if game not in self.games:
+                raise unknown("game of atari_frames (unseen)", game, self.games)
+        if self.unseen and label != "game":
+            raise UserError(f"--config.data.atari_frames.label={label} holds out games itself: leave out unseen.")
+        if self.unseen == frozenset(self.games):
+            raise UserError("--config.data.atari_frames.unseen names every game: none is left to train on.")
 
     def pictures(self) -> dict[str, Iterator[Picture]]:
         frames: dict[str, list[Frame]] = {split: [] for split in self.share}
@@ -98,7 +122,7 @@ class AtariFrames(PictureBuilder, skip_registration=True):
 
     def _capture(self, game: str) -> list[Frame]:
         wanted = self.wanted[game]
-        frames = capture(game, wanted, every=self.every, seed=self.seed)
+        frames = capture(game, wanted, every=self.every, seed=self.seed, clip=self.clip)
         for split in wanted:
             if not any(frame.split == split for frame in frames):
                 raise UserError(f"{game}: every frame for {split} was nearly the same as an earlier one; leave it out.")

@@ -74,10 +74,10 @@ class Player:
         return self.emulator.getScreenRGB()
 
 
-def capture(game: str, wanted: Mapping[str, int], *, every: int, seed: int) -> list[Frame]:
-    """Frames of whole episodes, in order, no two nearly the same: as many of each split as `wanted`, or fewer
-    when PATIENCE is at its end. An episode goes to the split that lacks the largest share by then, and ends
-    when that is full.
+def capture(game: str, wanted: Mapping[str, int], *, every: int, seed: int, clip: int) -> list[Frame]:
+    """Frames of whole episodes, in order, no two nearly the same but those that follow a new one in a `clip` of so
+    many: as many of each split as `wanted`, or fewer when PATIENCE is at its end. An episode goes to the split that
+    lacks the largest share by then, and ends when that is full.
     """
     player = Player(game, seed)
     seen = Seen()
@@ -88,12 +88,15 @@ def capture(game: str, wanted: Mapping[str, int], *, every: int, seed: int) -> l
     episode = 0
     while any(lacking.values()) and player.played < patience:
         split = max(lacking, key=lambda name: lacking[name] / wanted[name])
+        following = 0  # frames that are still kept, new or not
         for number in player.episode():
             if number < WARM_UP or number % every:
                 continue
             image = player.screen()
-            if not seen.is_new(image):
+            new = seen.is_new(image)
+            if not new and not following:
                 continue
+            following = following - 1 if following else clip - 1
             frames.append(Frame(game, episode, number, split, png(image)))
             lacking[split] -= 1
             if lacking[split] == 0:

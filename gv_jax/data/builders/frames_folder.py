@@ -25,9 +25,9 @@ class FramesFolder(PictureBuilder, skip_registration=True):
     """PNG, JPEG, BMP, GIF (first frame), WebP below the folder `path`; the title of each is its class.
 
     A picture in a sub-folder is of the title that the top one is called. Others are of the title that their name says:
-    what precedes " (", as in "Aleste (Japan)", or the number at its end, as in "walk_0012"; the folder's name where it is
-    only a number. Names joined by " _ " are one title, "Zillion _ Akai Koudan (Europe)" and "Akai Koudan (Japan)" too.
-    Pictures of a title are in the order of their numbers, then of their names. Left out are those of a single colour and
+    what precedes " (", as in "Aleste (Japan)", or the number at its end, as in "walk_0012"; the folder's name where it
+    is only a number. Names joined by " _ " are one title, so that "Zillion _ Akai Koudan (Europe)" and "Akai Koudan
+    (Japan)" are too. Pictures of a title are in the order of their numbers, then of their names. Left out are those of a single colour and
     those nearly the same as an earlier one, also of another title (`sieve`). The id is the path in the folder.
 
     Args:
@@ -121,8 +121,8 @@ class FramesFolder(PictureBuilder, skip_registration=True):
         for label, title in enumerate(self.classes):
             if title not in self.holding["unseen"] and labels.count(label) < len(self.share):
                 raise UserError(
-                    f"{self.path}: the title {title!r} has {labels.count(label)} pictures of use, too few to hold scenes "
-                    "of it out. Hold out whole titles: --config.data.frames_folder.hold_out=titles."
+                    f"{self.path}: the title {title!r} has {labels.count(label)} pictures of use, too few to hold "
+                    "scenes of it out. Hold out whole titles: --config.data.frames_folder.hold_out=titles."
                 )
 
 

@@ -10,7 +10,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 @dataclass(frozen=True)
 class Found:
-    """A regular file with one of the suffixes looked for. `name` is relative to the folder, with / between its parts."""
+    """A regular file with a suffix looked for. `name` is relative to the folder, with / between its parts."""
 
     name: str
     path: Path

@@ -32,10 +32,11 @@ class Kept:
 class VideoFrames(PictureBuilder, skip_registration=True):
     """RGB frames of the video `path`, or of every video in the folder `path`, each of them a game and a class.
 
-    Of the frames looked at, those of a single colour and those nearly the same as an earlier one are left out (`sieve`).
-    The id says game, frame and time: "zelda/f0000058_t0002.417" is 58 frames and 2.417 s after the beginning; neighbours
-    differ by `every`. A damaged video gives the frames before the damage, and `remarks` says so. Whatever a video's
-    length, one frame of it is in memory at a time; those kept wait on the disk, below `root`, to be divided.
+    Of the frames looked at, those of a single colour and those nearly the same as an earlier one are left out
+    (`sieve`). The id says game, frame and time: "zelda/f0000058_t0002.417" is 58 frames and 2.417 s after the
+    beginning; neighbours differ by `every`. A damaged video gives the frames before the damage, and `remarks` says so.
+    Whatever a video's length, one frame of it is in memory at a time; those kept wait on the disk, below `root`, to be
+    divided.
 
     Args:
         videos: names of files in the folder, with / between their parts; all there where ().
