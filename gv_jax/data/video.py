@@ -1,5 +1,6 @@
 """Frames of a video file, one after the other, however long it is."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from gv_jax.errors import UserError
 
 SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".gif", ".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".ogv", ".flv", ".wmv")
 SLACK = 2.0  # seconds that a whole video may end before its header says
+HOLE = 0.25  # seconds between two frames above which some are missing
 
 
 class BrokenVideo(Exception):
@@ -31,7 +33,7 @@ class Video:
 
     Only one frame is in memory at a time. Of a damaged file come the frames before the damage, and `damage` says so
     after the last of them: "" for none. Concealed damage counts: the decoder stops where it would have to guess. Where
-    a file has lost a part that leaves the rest readable (WebM), or says nothing of its length (GIF), nobody can tell.
+    FFmpeg finds its way again and guesses nothing (Matroska, WebM), the frames after a hole are given too.
 
     Raises:
         UserError: PyAV is not there.
@@ -61,13 +63,15 @@ class Video:
             yield from self._frames(container, stream)
 
     def _frames(self, container: Any, stream: Any) -> Iterator[VideoFrame]:
-        number, end = -1, 0.0
+        number, end, holes = -1, 0.0, []
         try:
             for number, frame in enumerate(container.decode(stream)):
                 if frame.is_corrupt:
                     self.damage = f"is damaged after {end:.1f} s; the {number:,} frames before are used"
                     return
                 seconds = frame.time if frame.time is not None else end
+                if number and seconds > end + HOLE:
+                    holes.append((seconds - end, end))
                 end = seconds + float((frame.duration or 0) * (frame.time_base or 0))
                 if number % self.every == 0:
                     yield VideoFrame(number, seconds, frame.to_ndarray(format="rgb24"))
@@ -81,6 +85,11 @@ class Video:
         whole = promised(container, stream)
         if end < whole - SLACK:
             self.damage = f"is cut short after {end:.1f} of {whole:.1f} s; the {number + 1:,} frames there are used"
+        elif container.format.name == "gif" and not ends_well(self.path):
+            self.damage = f"is cut short after {end:.1f} s; the {number + 1:,} frames there are used"
+        elif holes:
+            longest, after = max(holes)
+            self.damage = f"has {len(holes)} holes, the longest of {longest:.1f} s after {after:.1f} s"
 
 
 def promised(container: Any, stream: Any) -> float:
@@ -89,6 +98,13 @@ def promised(container: Any, stream: Any) -> float:
         return (container.duration or 0) / 1e6
     counted = float(stream.frames / stream.average_rate) if stream.average_rate else 0.0
     return max(float(stream.duration * stream.time_base), counted)
+
+
+def ends_well(path: Path) -> bool:
+    """Whether a GIF has its last byte, as a header says nothing of its length."""
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b";"
 
 
 def _reason(error: Exception) -> str:

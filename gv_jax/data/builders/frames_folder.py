@@ -27,8 +27,9 @@ class FramesFolder(PictureBuilder, skip_registration=True):
     A picture in a sub-folder is of the title that the top one is called. Others are of the title that their name says:
     what precedes " (", as in "Aleste (Japan)", or the number at its end, as in "walk_0012"; the folder's name where it
     is only a number. Names joined by " _ " are one title, so that "Zillion _ Akai Koudan (Europe)" and "Akai Koudan
-    (Japan)" are too. Pictures of a title are in the order of their numbers, then of their names. Left out are those of a single colour and
-    those nearly the same as an earlier one, also of another title (`sieve`). The id is the path in the folder.
+    (Japan)" are too. Pictures of a title are in the order of their numbers, then of their names. Left out are those of
+    a single colour and those nearly the same as an earlier one, also of another title (`sieve`). The id is the path in
+    the folder.
 
     Args:
         title_pattern: regular expression searched in a path in the folder, without suffix, instead: its first group
