@@ -141,7 +141,7 @@ def test_what_a_user_can_get_wrong(tmp_path, monkeypatch, play, changes, message
     save(tmp_path / "pictures", ["A.png", "B.png"], play(2))
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=re.escape(message)):
-        FramesFolder(**told("data", "pictures", **changes))
+        FramesFolder(**told(**{"root": "data", "path": "pictures"} | changes))
 
 
 def test_single_pictures_have_no_scenes(tmp_path, play):
