@@ -30,6 +30,8 @@ def test_super_resolution_refuses(changes, said):
     [
         ({"model.name": "ninasr_b0"}, "model 'ninasr_b0' is not made for classification; models that are: baseline,"),
         ({"train.crop": 16}, "model 'baseline' takes pictures of one size: config.train.crop must be 0"),
+        ({"degrade.grey_levels": 4}, "config.degrade.grey_levels is for the grey pictures of colorization"),
+        ({"degrade.jpeg": 101}, "config.degrade.jpeg is 101: it must be a quality"),
         ({"model.pretrained": "w.npz"}, "model 'baseline' takes no weights from a file; models that do: ninasr_b0"),
     ],
 )

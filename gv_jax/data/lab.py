@@ -43,9 +43,34 @@ def lab_to_rgb(lab: Array) -> Array:
     A colour that sRGB does not have is clipped channel by channel, as amounts of light: it gets paler and may become a
     little lighter or darker than its L. Rounded to 8 bits, `rgb_to_lab` is inverted exactly for every colour of 8 bits.
     """
+    return from_linear(light_of(lab))
+
+
+def light_of(lab: Array) -> Array:
+    """L, a, b -> amounts of red, green and blue light, in [0, 1] for the colours of sRGB."""
     lab = lab + jnp.asarray([16.0, 0.0, 0.0], lab.dtype).reshape((1,) * (lab.ndim - 1) + (3,))
     light = expanded(mixed(lab, np.linalg.inv(OPPONENT)))
-    return from_linear(mixed(light, np.linalg.inv(XYZ_FROM_RGB / WHITE[:, None])))
+    return mixed(light, np.linalg.inv(XYZ_FROM_RGB / WHITE[:, None]))
+
+
+def faded(lab: Array) -> Array:
+    """Colours with as much of their a and b as sRGB can show at their L, 0 to 100; those that it has stay as they are.
+
+    Unlike clipping this keeps lightness and hue; the share kept is found to 1/1024.
+    """
+    share, step = jnp.ones_like(lab[..., :1]), 0.5
+    share = jnp.where(in_gamut(lab), share, 0.0)
+    for _ in range(10):
+        further = jnp.where(share < 1, share + step, share)
+        tried = jnp.concatenate([lab[..., :1], further * lab[..., 1:]], -1)
+        share, step = jnp.where(in_gamut(tried), further, share), step / 2
+    return jnp.concatenate([lab[..., :1], share * lab[..., 1:]], -1)
+
+
+def in_gamut(lab: Array) -> Array:
+    """Whether sRGB has a colour, to a third of the first step of 8 bits.  # bool [... 1]"""
+    light = light_of(lab)
+    return ((light >= -1e-4) & (light <= 1 + 1e-4)).all(-1, keepdims=True)
 
 
 def lightness(grey: Array) -> Array:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from skimage.color import lab2rgb, rgb2lab
 
-from gv_jax.data.lab import from_linear, grey_of, lab_to_rgb, lightness, rgb_to_lab, to_linear
+from gv_jax.data.lab import faded, from_linear, grey_of, lab_to_rgb, lightness, rgb_to_lab, to_linear
 
 TO_LAB, TO_RGB = jax.jit(rgb_to_lab), jax.jit(lab_to_rgb)
 
@@ -38,6 +38,23 @@ def test_colours_outside_srgb_are_clipped_as_scikit_image_clips_them():
     expected = np.clip(lab2rgb(lab), 0, 1)
     assert ((expected == 0) | (expected == 1)).any(1).mean() > 0.5
     np.testing.assert_allclose(TO_RGB(jnp.asarray(lab)), expected, atol=2e-4)
+
+
+def test_fading_keeps_lightness_and_hue():
+    draws = np.random.default_rng(0)
+    lab = np.column_stack([draws.uniform(0, 100, 3000), *draws.uniform(-100, 100, (2, 3000))]).astype(np.float32)
+    found = np.asarray(jax.jit(faded)(jnp.asarray(lab)))
+    shown = np.asarray(TO_LAB(TO_RGB(jnp.asarray(found))))
+    np.testing.assert_array_equal(found[:, 0], lab[:, 0])
+    np.testing.assert_allclose(shown[:, 0], lab[:, 0], atol=0.1)
+    share = found[:, 1:] / lab[:, 1:]
+    np.testing.assert_allclose(share[:, 0], share[:, 1], rtol=1e-4)
+    more = np.concatenate([found[:, :1], np.minimum(share[:, :1] + 0.01, 1) * lab[:, 1:]], 1)
+    clipped = np.abs(np.asarray(TO_LAB(TO_RGB(jnp.asarray(more)))) - more).max(1)
+    assert (clipped[(share[:, 0] < 0.98) & (share[:, 0] > 0)] > 0.01).mean() > 0.95  # a little more and sRGB has it not
+    plain = np.abs(np.asarray(TO_LAB(TO_RGB(jnp.asarray(lab)))) - lab).max(1) < 1e-3
+    np.testing.assert_array_equal(found[plain], lab[plain])
+    assert 0.1 < plain.mean() < 0.5
 
 
 def test_black_white_and_shapes():
