@@ -31,8 +31,8 @@ Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time
 
 MODELS_FOR = {"classification": models.CLASSIFIERS, "super_resolution": models.ENLARGERS}
 LABELLED = ("classification",)  # tasks that have labels …
-GREY = ("colorization",)  # tasks whose pictures are made grey, and degraded
 OF_LABELS = ("mixup", "cutmix", "label_smoothing")  # … which these augmentations change
+GREY = ("colorization",)  # tasks whose pictures are made grey, and degraded
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 CHOICES = {
     "task": TASKS,
@@ -148,7 +148,15 @@ def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Modul
 
 
 def make_task(config: Config, classes: int) -> Task:
-    """What is trained for."""
+    """What is trained for.
+
+    Raises:
+        UserError: there is nothing to tell apart.
+    """
+    if config.task in LABELLED and classes < 2:
+        raise UserError(
+            f"{config.task} tells classes apart, and {config.data.name} has {classes} here: give it two or more"
+        )
     told = {
         "classification": {"classes": classes, "mean": tuple(config.data.mean), "std": tuple(config.data.std)},
         "super_resolution": {},

@@ -4,7 +4,7 @@ import pytest
 
 from configs import base, super_resolution
 from gv_jax.errors import UserError
-from gv_jax.settings import check
+from gv_jax.settings import check, make_task
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,8 @@ def test_classification_refuses(changes, said):
     config.update_from_flattened_dict(changes)
     with pytest.raises(UserError, match=said):
         check(config)
+
+
+def test_one_class_is_nothing_to_classify():
+    with pytest.raises(UserError, match="classification tells classes apart, and atari_frames has 1 here"):
+        make_task(base.get_config(), 1)
