@@ -69,11 +69,11 @@ def encode(ab: Array) -> tuple[Array, Array]:
     its weight; the weights sum to 1.
     """
     a, b = square(ab)
-    near = jnp.asarray(candidates())[a, b]  # [... k]
-    apart = jnp.square(jnp.asarray(centres())[near] - ab[..., None, :]).sum(-1)
+    near = candidates()
+    apart = jnp.square(jnp.asarray(centres()[near])[a, b] - ab[..., None, :]).sum(-1)  # [... k]
     least, places = lax.top_k(-apart, NEAREST)
     weights = jax.nn.softmax(least / (2 * SIGMA**2), axis=-1)
-    return jnp.take_along_axis(near, places, -1), weights
+    return jnp.asarray(near)[a[..., None], b[..., None], places], weights
 
 
 def square(ab: Array) -> tuple[Array, Array]:
