@@ -155,6 +155,13 @@ def test_a_name_that_is_not_there(tmp_path, folder):
         builder(tmp_path, folder, videos=("pnog.mp4",))
 
 
+def test_a_link_to_nothing(tmp_path, film, play):
+    film(tmp_path / "real.mp4", play(80))
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    with pytest.raises(UserError, match=r"gone\.mp4: is a link to nothing"):
+        builder(tmp_path / "data", tmp_path).prepare()
+
+
 def test_a_blank_video_gives_nothing(tmp_path, film):
     film(tmp_path / "blank.mp4", [np.full((48, 64, 3), 90, np.uint8)] * 30)
     with pytest.raises(UserError, match="no frame is worth keeping"):

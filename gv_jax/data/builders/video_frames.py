@@ -64,15 +64,18 @@ class VideoFrames(PictureBuilder, skip_registration=True):
     ):
         if every < 1:
             raise UserError(f"--config.data.video_frames.every={every}: take 1 or more.")
-        self.found = find(path, videos)
+        self.found, self.problems = find(path, videos)
         self.classes = titles([file.name for file in self.found])
         self.groups = {}
         scenes.check(self.name, hold_out, scene, gap, unseen, self.classes)
         self.every = every
         self.holding = {"hold_out": hold_out, "scene": scene, "gap": gap, "unseen": tuple(unseen)}
         self.scratch = Path()
+        problems = [f"{place}: {why}" for place, why in self.problems]
         files = [[os.path.realpath(file.path), file.size, file.changed_ns] for file in self.found]
-        super().__init__(path=path, **common, shaped_by={"files": files, "every": every, **self.holding})
+        super().__init__(
+            path=path, **common, shaped_by={"files": files, "problems": problems, "every": every, **self.holding}
+        )
         self.share = splits.shares(self.valid_share, self.test_share)
 
     def prepare(self) -> None:
@@ -82,6 +85,8 @@ class VideoFrames(PictureBuilder, skip_registration=True):
             super().prepare()
 
     def pictures(self) -> Mapping[str, Iterable[Picture]]:
+        for place, why in self.problems:
+            self.broken(place, why)
         kept = [frame for label in range(len(self.classes)) for frame in self._kept(label)]
         if not kept:
             raise UserError(f"{self.path}: no frame is worth keeping: all of a single colour, or nothing decoded.")
@@ -123,8 +128,9 @@ class VideoFrames(PictureBuilder, skip_registration=True):
             yield Picture(frame.id, frame.label, frame.path)
 
 
-def find(path: str, videos: Sequence[str]) -> list[Found]:
-    """The file `path`, or the files with a video's suffix in that folder, of those the ones called `videos`.
+def find(path: str, videos: Sequence[str]) -> tuple[list[Found], tuple[tuple[Path, str], ...]]:
+    """(files, problems of the listing): the file `path`, or those with a video's suffix in that folder, of them the
+    ones called `videos`.
 
     Raises:
         UserError: nothing there, or not what was asked for.
@@ -134,17 +140,18 @@ def find(path: str, videos: Sequence[str]) -> list[Found]:
     place = Path(path).expanduser()
     if place.is_file():
         status = place.stat()
-        return [Found(place.name, place, status.st_size, status.st_mtime_ns)]
+        return [Found(place.name, place, status.st_size, status.st_mtime_ns)], ()
     if not place.is_dir():
         raise UserError(f"{path}: no such video, or folder of videos. Give one as --config.data.path=FILE.")
-    there = {file.name: file for file in listing.read(place, SUFFIXES).files}
+    listed = listing.read(place, SUFFIXES)
+    there = {file.name: file for file in listed.files}
     for name in videos:
         if name not in there:
             raise unknown(f"video (--config.data.video_frames.videos) in {path}", name, there)
     found = [there[name] for name in dict.fromkeys(videos)] or list(there.values())
     if not found:
         raise UserError(f"{path}: holds no video ({', '.join(suffix[1:] for suffix in SUFFIXES)}).")
-    return found
+    return found, listed.problems
 
 
 def titles(names: Sequence[str]) -> tuple[str, ...]:
