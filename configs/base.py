@@ -23,6 +23,7 @@ def get_config() -> ConfigDict:
             "train": {
                 "batch_size": 128,  # pictures, over all devices
                 "epochs": 20,
+                "sampling": "shuffled",  # every picture once a pass; balanced: drawn, every class equally often
                 "crop": 0,  # side in pixels of a square cut at random from every training picture; whole ones where 0
                 "steps_per_epoch": 0,  # batches that count as one epoch; one pass over the training split where 0
                 "valid_batches": 0,  # batches of the validation split looked at after an epoch; all where 0
@@ -31,6 +32,11 @@ def get_config() -> ConfigDict:
                 "patience": 0,  # epochs without a better validation score after which training stops early
                 "checkpoint_seconds": 30.0,  # at least so long between two checkpoints; 0: one after every epoch
                 "resident_megabytes": 2048,  # data sets up to this size stay on the device; others stream from disk
+            },
+            "loss": {  # of training; validation and results are of the plain loss
+                "weights": "",  # of classes of n training pictures: inverse (1/n) or inverse_sqrt (1/sqrt n), mean 1
+                "focal": 0.0,  # gamma of the focal loss: answers that are sure and right count less
+                "logit_adjustment": 0.0,  # tau: times log shares of the classes, added to logits in training only
             },
             "optimizer": {
                 "name": "adamw",  # adam, adamw or sgd

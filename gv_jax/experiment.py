@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 
 from configs import base
 from gv_jax.data import audit, dataset
-from gv_jax.data.batches import indices
+from gv_jax.data.batches import Order, indices
 from gv_jax.data.dataset import Dataset
 from gv_jax.errors import UserError
 from gv_jax.evaluation import ASSESSMENTS, audit_page, report
@@ -26,8 +26,10 @@ from gv_jax.settings import (
     check,
     make_augmentation,
     make_optimizer,
+    make_order,
     make_plan,
     make_task,
+    make_training_task,
     open_dataset,
     open_model,
     open_pictures,
@@ -57,9 +59,14 @@ class Learner:
 
 @dataclass(frozen=True)
 class Machine:
-    """What learners of one kind share: task, plan, the pictures on the devices, and compiled evaluation."""
+    """What learners of one kind share: task, plan, the pictures on the devices, and compiled evaluation.
+
+    trained: the task with the loss of training. order: which pictures a pass takes.
+    """
 
     task: Task
+    trained: Task
+    order: Order
     plan: Plan
     mesh: Mesh
     feeds: dict[str, Callable[[np.ndarray], Any]]
@@ -73,7 +80,7 @@ class Machine:
         """From a step to its batch; with several seeds to their batches, one after the other."""
 
         def batch_at(step: int) -> Any:
-            rows = [indices(seed, step, self.train_size, self.plan.batch_size) for seed in seeds]
+            rows = [indices(seed, step, self.train_size, self.plan.batch_size, self.order) for seed in seeds]
             return self.feeds["train"](np.concatenate(rows))
 
         return batch_at
@@ -98,7 +105,7 @@ def run(config: Config, workdir: Path) -> str:
         batch_at = machine.batches(config.seed)
         update = make_update(
             learner.network,
-            machine.task,
+            machine.trained,
             learner.transform,
             learner.augment,
             seed=config.seed,
@@ -218,6 +225,7 @@ def assemble(config: Config, pictures: Dataset) -> tuple[Learner, Machine]:
         )
         for name, split in pictures.splits.items()
     }
+    labels = np.asarray(pictures.splits["train"].labels)
     batch_size, dtype = config.train.batch_size, DTYPES[config.model.dtype]
     examine = make_examine(learner.network, task, dtype=dtype)
     examine = devices.compiled(examine, mesh, *learner.state.weights, feeds["train"](np.zeros(batch_size, np.int32)))
@@ -228,10 +236,12 @@ def assemble(config: Config, pictures: Dataset) -> tuple[Learner, Machine]:
 
     return learner, Machine(
         task=task,
+        trained=make_training_task(config, task, labels),
+        order=make_order(config, labels),
         plan=plan,
         mesh=mesh,
         feeds=feeds,
-        train_size=len(pictures.splits["train"].labels),
+        train_size=len(labels),
         examine=examine,
         validate=validate if "valid" in pictures.splits else None,
         answer=make_answer(learner.network, dtype=dtype),

@@ -5,17 +5,19 @@ This file, `experiment.py` and `together.py` are the only readers of a configura
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from gv_jax import models
 from gv_jax.data import augment as augmentation
 from gv_jax.data import dataset, degrade, pipeline
-from gv_jax.data.batches import steps_per_epoch
+from gv_jax.data.batches import Order, balanced, perm, steps_per_epoch
 from gv_jax.data.builders import PictureBuilder
 from gv_jax.data.crop import random_crop
 from gv_jax.data.dataset import Dataset
@@ -23,16 +25,24 @@ from gv_jax.errors import UserError, unknown
 from gv_jax.models import pretrained
 from gv_jax.serving.enlarger import enlarger, identity
 from gv_jax.training.fit import Plan
+from gv_jax.training.losses import POWERS, sigmoid_loss, softmax_loss_for
+from gv_jax.training.multi_label import MultiLabel
 from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES, optimizer
 from gv_jax.training.run_folder import flat
-from gv_jax.training.tasks import TASKS, Task
+from gv_jax.training.tasks import TASKS, Classification, Task
 
 Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 
-MODELS_FOR = {"classification": models.CLASSIFIERS, "super_resolution": models.ENLARGERS}
-LABELLED = ("classification",)  # tasks that have labels …
+MODELS_FOR = {
+    "classification": models.CLASSIFIERS,
+    "multi_label": models.CLASSIFIERS,
+    "super_resolution": models.ENLARGERS,
+}
+LABELLED = ("classification", "multi_label")  # tasks that have labels …
 OF_LABELS = ("mixup", "cutmix", "label_smoothing")  # … which these augmentations change
 GREY = ("colorization",)  # tasks whose pictures are made grey, and degraded
+EVENING = ("loss.weights", "loss.logit_adjustment", "train.sampling")  # what evens out classes of different sizes
+SAMPLINGS = ("shuffled", "balanced")
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 CHOICES = {
     "task": TASKS,
@@ -41,6 +51,8 @@ CHOICES = {
     "data.name": dataset.DATASETS,
     "data.channels": (1, 3, 4),
     "train.keep": ("best", "last"),
+    "train.sampling": SAMPLINGS,
+    "loss.weights": POWERS,
     "optimizer.name": OPTIMIZERS,
     "optimizer.schedule": SCHEDULES,
 }
@@ -55,6 +67,8 @@ RANGES = {
     "train.patience": (0, math.inf),
     "train.checkpoint_seconds": (0, math.inf),
     "model.dropout": (-1, 0.99),
+    "loss.focal": (0, 10),
+    "loss.logit_adjustment": (0, 10),
     "optimizer.learning_rate": (1e-12, math.inf),
     "optimizer.accumulate": (1, math.inf),
 }
@@ -94,6 +108,25 @@ def check_task(config: Config) -> None:
     for field, strength in config.degrade.items():
         if strength and task not in GREY:
             raise UserError(f"config.degrade.{field} is for the grey pictures of colorization: leave it at 0")
+    if task == "multi_label" and config.augment.label_smoothing:
+        raise UserError(
+            "config.augment.label_smoothing shares one answer among all classes, but multi_label asks of each label by "
+            "itself: leave it at 0"
+        )
+    check_loss(config)
+
+
+def check_loss(config: Config) -> None:
+    """UserError for a loss or a sampling that the task has no use for, or two that do the same twice."""
+    values = flat(config.to_dict())
+    evening = [name for name in EVENING if values[name] not in ("", 0, "shuffled")]
+    if evening and config.task != "classification":
+        raise UserError(f"config.{evening[0]} evens out classes, which is for task classification, not {config.task}")
+    if len(evening) > 1:
+        both = " and ".join(f"config.{name}" for name in evening)
+        raise UserError(f"{both} would each even out the classes: choose one")
+    if config.loss.focal and config.task not in LABELLED:
+        raise UserError(f"config.loss.focal is for tasks with labels, which {config.task} has none of: leave it at 0")
 
 
 def set_options(data: Config) -> dict[str, Any]:
@@ -157,11 +190,27 @@ def make_task(config: Config, classes: int) -> Task:
         raise UserError(
             f"{config.task} tells classes apart, and {config.data.name} has {classes} here: give it two or more"
         )
-    told = {
-        "classification": {"classes": classes, "mean": tuple(config.data.mean), "std": tuple(config.data.std)},
-        "super_resolution": {},
-    }
+    labelled = {"classes": classes, "mean": tuple(config.data.mean), "std": tuple(config.data.std)}
+    told = {"classification": labelled, "multi_label": labelled, "super_resolution": {}}
     return TASKS[config.task](**told[config.task])
+
+
+def make_training_task(config: Config, task: Task, labels: np.ndarray) -> Task:
+    """`task` as it is trained: with the loss of the configuration. labels: of the training split, [n] or [n k]."""
+    if not any(config.loss.values()):
+        return task
+    match task:
+        case MultiLabel():
+            return replace(task, loss=partial(sigmoid_loss, focal=config.loss.focal))
+        case Classification():
+            counts = np.bincount(labels, minlength=task.classes).tolist()
+            return replace(task, loss=softmax_loss_for(counts, **config.loss.to_dict()))
+    return task
+
+
+def make_order(config: Config, labels: np.ndarray) -> Order:
+    """Which training pictures a pass takes. labels: of the training split."""
+    return balanced(labels) if config.train.sampling == "balanced" else perm
 
 
 def make_augmentation(config: Config, but: Sequence[str] = ()) -> augmentation.Augmentation:

@@ -144,7 +144,7 @@ def make_update(config: Config, learner: Learner, machine: Machine) -> Callable[
 
     return make_population_update(
         learner.network,
-        machine.task,
+        machine.trained,
         optimizer,
         make_augmentation(config, but=["label_smoothing"]),
         ema_decay=config.train.ema,

@@ -1,10 +1,12 @@
 """What no run can have is refused before anything starts."""
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from configs import base, super_resolution
 from gv_jax.errors import UserError
-from gv_jax.settings import check, make_task
+from gv_jax.settings import check, make_task, make_training_task
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,36 @@ def test_classification_refuses(changes, said):
 def test_one_class_is_nothing_to_classify():
     with pytest.raises(UserError, match="classification tells classes apart, and atari_frames has 1 here"):
         make_task(base.get_config(), 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"loss.weights": "inverse_sqr"}, "did you mean 'inverse_sqrt'"),
+        (
+            {"loss.weights": "inverse", "train.sampling": "balanced"},
+            "config.loss.weights and config.train.sampling would",
+        ),
+        ({"task": "multi_label", "loss.weights": "inverse"}, "config.loss.weights evens out classes, which is for"),
+        ({"task": "multi_label", "train.sampling": "balanced"}, "config.train.sampling evens out classes"),
+        ({"task": "multi_label", "augment.label_smoothing": 0.1}, "config.augment.label_smoothing shares one answer"),
+        ({"loss.focal": -1.0}, "config.loss.focal is -1.0: it must be 0 or more"),
+        ({"model.name": "ninasr_b0", "task": "super_resolution", "loss.focal": 1.0}, "config.loss.focal is for tasks"),
+    ],
+)
+def test_what_evens_out_classes_is_refused_where_it_would_not_be_right(changes, said):
+    config = base.get_config()
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(UserError, match=said):
+        check(config)
+
+
+def test_training_has_the_loss_that_was_asked_for_and_validation_the_plain_one():
+    config = base.get_config()
+    task, labels = make_task(config, 2), np.array([0, 0, 0, 0, 1])
+    assert make_training_task(config, task, labels) is task
+    config.loss.weights = "inverse"
+    logits, targets = jnp.zeros((2, 2)), jnp.eye(2)
+    trained = make_training_task(config, task, labels).scores(logits, targets)["loss"]
+    np.testing.assert_allclose(trained, np.log(2) * np.array([0.625, 2.5]), rtol=1e-6)
+    np.testing.assert_allclose(task.scores(logits, targets)["loss"], np.log(2), rtol=1e-6)

@@ -1,9 +1,11 @@
 """Which samples make which batch: a function of (seed, epoch, step), so a resume needs nothing saved."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
+
+Order = Callable[[int, int, int], np.ndarray]  # (seed, epoch, n) -> which samples that pass takes: int32 [n]
 
 
 @lru_cache(maxsize=4)  # a pass asks for the same one at every step
@@ -19,12 +21,31 @@ def perm(seed: int, epoch: int, n: int) -> np.ndarray:
     return order
 
 
+def balanced(labels: np.ndarray) -> Order:
+    """Passes of draws with replacement in which every class of `labels` (integers [n]) is equally likely.
+
+    Within a class all samples are; it is PyTorch's WeightedRandomSampler with weights of 1/count. A pass is as long
+    as the set, but leaves some samples out and takes others more than once.
+    """
+    weights = 1 / np.bincount(labels)[labels]
+    ends = (weights.cumsum() / weights.sum())[:-1]
+
+    @lru_cache(maxsize=4)
+    def order(seed: int, epoch: int, n: int) -> np.ndarray:
+        raw = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(n)
+        drawn = np.searchsorted(ends, (raw >> np.uint64(11)) * 2.0**-53, side="right").astype(np.int32)
+        drawn.setflags(write=False)
+        return drawn
+
+    return order
+
+
 def steps_per_epoch(n: int, batch: int) -> int:
     """Full batches in one pass over `n` samples; 1 if a batch is larger than that."""
     return max(n // batch, 1)
 
 
-def indices(seed: int, step: int, n: int, batch: int) -> np.ndarray:
+def indices(seed: int, step: int, n: int, batch: int, order: Order = perm) -> np.ndarray:
     """The training batch of `step`, counted from 0 over all passes: int32 [batch].
 
     A pass leaves its last short batch out, other samples each time. Where a batch is larger than the set,
@@ -32,10 +53,10 @@ def indices(seed: int, step: int, n: int, batch: int) -> np.ndarray:
     """
     if batch <= n:
         epoch, within = divmod(step, n // batch)
-        return perm(seed, epoch, n)[within * batch : (within + 1) * batch]
+        return order(seed, epoch, n)[within * batch : (within + 1) * batch]
     first, start = divmod(step * batch, n)
     passes = -(-(start + batch) // n)
-    return np.concatenate([perm(seed, first + i, n) for i in range(passes)])[start : start + batch]
+    return np.concatenate([order(seed, first + i, n) for i in range(passes)])[start : start + batch]
 
 
 def padded(n: int, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -9,8 +9,11 @@ import jax.numpy as jnp
 import optax
 
 from gv_jax.data.fidelity import decibels, mse, ssim
+from gv_jax.data.normalisation import normalised
 from gv_jax.data.resample import doubled, halved, in_8_bits
 from gv_jax.errors import UserError
+from gv_jax.training.losses import Loss
+from gv_jax.training.multi_label import MultiLabel
 
 Batch = dict[str, jax.Array]
 
@@ -44,12 +47,14 @@ class Task(Protocol):
 class Classification:
     """One of `classes` for every picture; softmax cross-entropy.
 
-    `mean` and `std`: one number per channel, or one for all, in units of [0, 1] pictures.
+    `mean` and `std`: one number per channel, or one for all, in units of [0, 1] pictures. `loss`: what "loss" is in
+    the scores, logits and targets [n k] -> [n].
     """
 
     classes: int
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
+    loss: Loss = optax.softmax_cross_entropy
     monitor: tuple[str, str] = ("accuracy", "max")
 
     def unpack(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
@@ -57,13 +62,12 @@ class Classification:
         return images, jax.nn.one_hot(batch["label"], self.classes)  # [n k]
 
     def encode(self, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-        mean, std = (jnp.asarray(value, jnp.float32).reshape(1, 1, 1, -1) for value in (self.mean, self.std))
-        return (images - mean) / std, targets
+        return normalised(images, self.mean, self.std), targets
 
     def scores(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
         correct = outputs.argmax(-1) == targets.argmax(-1)
         return {
-            "loss": optax.softmax_cross_entropy(outputs, targets),
+            "loss": self.loss(outputs, targets),
             "accuracy": correct.astype(jnp.float32),
         }
 
@@ -113,4 +117,8 @@ class SuperResolution:
         return record
 
 
-TASKS: dict[str, Callable[..., Task]] = {"classification": Classification, "super_resolution": SuperResolution}
+TASKS: dict[str, Callable[..., Task]] = {
+    "classification": Classification,
+    "multi_label": MultiLabel,
+    "super_resolution": SuperResolution,
+}
