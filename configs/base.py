@@ -110,6 +110,7 @@ def data() -> dict:
         },
         "n64_textures": {},
         "dungeon_tiles": {},
+        "lego_minifigures": {},
         "simpsons": {
             "characters": (),  # folders of simpsons_dataset; of the published project's six those there where empty
         },

@@ -4,6 +4,7 @@ from gv_jax.data.builders.atari_frames import AtariFrames
 from gv_jax.data.builders.dungeon_tiles import DungeonTiles
 from gv_jax.data.builders.frames_folder import FramesFolder
 from gv_jax.data.builders.image_folder import ImageFolder
+from gv_jax.data.builders.lego_minifigures import LegoMinifigures
 from gv_jax.data.builders.n64_textures import N64Textures
 from gv_jax.data.builders.picture_builder import PictureBuilder
 from gv_jax.data.builders.simpsons import Simpsons
@@ -17,4 +18,5 @@ DATASETS: dict[str, type[PictureBuilder]] = {
     "simpsons": Simpsons,
     "video_frames": VideoFrames,
     "frames_folder": FramesFolder,
+    "lego_minifigures": LegoMinifigures,
 }
