@@ -111,6 +111,9 @@ def data() -> dict:
         "n64_textures": {},
         "dungeon_tiles": {},
         "lego_minifigures": {},
+        "game_covers": {
+            "genres": (),  # that are taken, in the order of their priority; all, in alphabetical order, where empty
+        },
         "simpsons": {
             "characters": (),  # folders of simpsons_dataset; of the published project's six those there where empty
         },

@@ -99,7 +99,7 @@ def run(config: Config, workdir: Path) -> str:
         return f"finished already, nothing to do: {headline(folder)}"
     clock = Clock()
     with advice_on_memory(config.train.batch_size):
-        pictures = open_dataset(config.data)
+        pictures = open_dataset(config)
         clock.lap("data_s")
         learner, machine = assemble(config, pictures)
         batch_at = machine.batches(config.seed)
@@ -133,7 +133,7 @@ def evaluate(config: Config, workdir: Path) -> str:
     before = folder.results or {}
     clock = Clock()
     with advice_on_memory(config.train.batch_size):
-        pictures = open_dataset(config.data)
+        pictures = open_dataset(config)
         learner, machine = assemble(config, pictures)
         with Checkpoints(folder.checkpoints) as checkpoints:
             _, best, _ = checkpoints.restore(learner.state)

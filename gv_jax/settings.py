@@ -135,8 +135,9 @@ def set_options(data: Config) -> dict[str, Any]:
     return {"root": Path(data.root), **{name: data[name] for name in shared}, **data[data.name].to_dict()}
 
 
-def open_dataset(data: Config) -> Dataset:
-    """The pictures, prepared and cached on the first call."""
+def open_dataset(config: Config) -> Dataset:
+    """The pictures, prepared and cached on the first call; with all of their labels where the task asks for them."""
+    data = config.data
     shape = ("size", "channels", "fit", "interpolation", "background", "preprocess", "drop_leaks")
     run = data.super_resolution if pipeline.ENLARGING in pipeline.parse(data.preprocess) else ""
     opened = cache(lambda: enlarger(run))  # the network is only opened when pictures are decoded
@@ -144,6 +145,7 @@ def open_dataset(data: Config) -> Dataset:
         data.name,
         enlarge=(lambda picture: opened()(picture)) if run else None,
         enlarge_key=identity(run) if run else "",
+        several=config.task == "multi_label",
         **{name: data[name] for name in shape},
         **set_options(data),
     )

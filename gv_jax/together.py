@@ -102,7 +102,7 @@ def train_group(group: Sequence[Member]) -> list[str]:
     first = group[0].config
     clock = Clock()
     with advice_on_memory(len(group) * first.train.batch_size):
-        pictures = open_dataset(first.data)
+        pictures = open_dataset(first)
         clock.lap("data_s")
         learner, machine = assemble(first, pictures)
         others = (begin(member.config, pictures, machine.plan, machine.mesh) for member in group[1:])

@@ -25,7 +25,9 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS
 
 @dataclass(frozen=True)
 class Split:
-    """images: uint8 [n h w c], memory-mapped, read-only; labels: int32 [n]; ids: n unique names."""
+    """images: uint8 [n h w c], memory-mapped, read-only; labels: int32 [n], or float32 [n k] of zeros and ones where a
+    picture may have several; ids: n unique names.
+    """
 
     images: np.ndarray
     labels: np.ndarray
@@ -60,6 +62,7 @@ def load(
     enlarge: Enlarge | None = None,
     enlarge_key: str = "",
     drop_leaks: bool = False,
+    several: bool = False,
     **options: Any,
 ) -> Dataset:
     """The data set `name` of DATASETS, every picture as uint8 [h w c].
@@ -76,6 +79,7 @@ def load(
         enlarge: what super_resolution does: uint8 [h w 3] -> uint8 [2h 2w 3].
         enlarge_key: tells this `enlarge` from every other; another key, another cache.
         drop_leaks: leave out of training what is in another split too, the same or nearly (`audit.Audit.leaked`).
+        several: labels are all that each picture has, as float32 [n k].
         options: of the builder of the set.
 
     Raises:
@@ -88,6 +92,9 @@ def load(
         raise UserError(f"--config.data.preprocess={preprocess} enlarges RGB only: --config.data.channels=3.")
     root = Path(root)
     builder = _builder(name, root, options)
+    if several and not builder.several:
+        known = ", ".join(key for key, kind in DATASETS.items() if kind.several)
+        raise UserError(f"{name} has one label for each picture; task multi_label is for {known}.")
     shape = {
         "size": tuple(size),
         "channels": channels,
@@ -98,6 +105,7 @@ def load(
     process = _pipeline(steps, shape, enlarge)
     made_by = {"shape": shape, "preprocess": steps, "enlarge": enlarge_key if pipeline.ENLARGING in steps else ""}
     made_by["without_leaks"] = audit.VERSION if drop_leaks else 0
+    made_by |= {"several": True} if several else {}
     cache = root / "cache" / f"{name}-{_key(builder, made_by)}"
     try:
         try:
@@ -106,7 +114,7 @@ def load(
             shutil.rmtree(cache, ignore_errors=True)
         builder.prepare()
         dropped = audit.of(builder).leaked if drop_leaks else frozenset()
-        _write(builder, process, made_by, dropped, cache)
+        _write(builder, process, made_by, dropped, several, cache)
         return _read(cache)
     except OSError as error:
         raise _unwritable(root, error) from error
@@ -176,13 +184,18 @@ def _read(cache: Path) -> Dataset:
 
 
 def _write(
-    builder: PictureBuilder, process: Pipeline, made_by: dict[str, Any], dropped: frozenset[str], cache: Path
+    builder: PictureBuilder,
+    process: Pipeline,
+    made_by: dict[str, Any],
+    dropped: frozenset[str],
+    several: bool,
+    cache: Path,
 ) -> None:
     """Decodes a prepared set without the pictures `dropped` into `cache`, which appears complete or not at all."""
     unfinished = cache.with_name(f".{cache.name}.{os.getpid()}")
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
-        ids = {split: _decode(builder, split, process, unfinished, dropped) for split in builder.info.splits}
+        ids = {split: _decode(builder, split, process, unfinished, dropped, several) for split in builder.info.splits}
         meta = {
             "name": builder.name,
             "classes": builder.classes,
@@ -202,7 +215,9 @@ def _write(
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _decode(builder: PictureBuilder, split: str, process: Pipeline, folder: Path, dropped: frozenset[str]) -> list[str]:
+def _decode(
+    builder: PictureBuilder, split: str, process: Pipeline, folder: Path, dropped: frozenset[str], several: bool
+) -> list[str]:
     """Writes folder/<split>.npy and its labels, a picture at a time; returns the ids."""
     total = builder.info.splits[split].num_examples
     count = total - (len(dropped) if split == "train" else 0)
@@ -229,11 +244,25 @@ def _decode(builder: PictureBuilder, split: str, process: Pipeline, folder: Path
             file.write(pixels.tobytes())
             ids.append(name)
             labels.append(label)
-    lost = sorted(without - set(labels)) if split == "train" else []
+    hidden = sorted({label for name in ids for label in builder.others.get(name, ())} - set(labels) - without)
+    if hidden and split == "train" and not several:
+        raise UserError(
+            f"{builder.classes[hidden[0]]!r}: every training picture of this class also has one that comes before it. "
+            "Train with --config.task=multi_label, or put the classes in another order."
+        )
+    lost = sorted(without - set(labels)) if split == "train" and not several else []
     if lost:
         raise UserError(
             f"{builder.classes[lost[0]]!r}: every training picture of this class is in another split too, so that none "
             "is left with --config.data.drop_leaks=True. Bring others, or divide the pictures anew."
         )
-    np.save(folder / f"{split}_labels.npy", np.asarray(labels, np.int32))
+    np.save(folder / f"{split}_labels.npy", hot(builder, ids, labels) if several else np.asarray(labels, np.int32))
     return ids
+
+
+def hot(builder: PictureBuilder, ids: Sequence[str], labels: Sequence[int]) -> np.ndarray:
+    """All labels of pictures whose first ones are `labels`: float32 [n k], 1 for each that a picture has."""
+    rows = np.zeros((len(ids), len(builder.classes)), np.float32)
+    for row, name, label in zip(rows, ids, labels, strict=True):
+        row[[label, *builder.others.get(name, ())]] = 1
+    return rows

@@ -20,6 +20,19 @@ def assign(
     seed: int,
     classes: Sequence[str],
 ) -> dict[str, list[int]]:
+    """Split -> indices of its pictures, ascending; every class is in every split. As `assign_several`, with one label
+    for each picture.
+    """
+    return assign_several([(label,) for label in labels], groups, share, seed, classes)
+
+
+def assign_several(
+    labels: Sequence[Sequence[int]],
+    groups: Sequence[str],
+    share: Mapping[str, float],
+    seed: int,
+    classes: Sequence[str],
+) -> dict[str, list[int]]:
     """Split -> indices of its pictures, ascending; every class is in every split.
 
     The largest groups come first, equal ones in an order drawn from the seed. Each goes where it lowers the
@@ -28,7 +41,7 @@ def assign(
     draw is a hash of seed and group: the same on every machine and with every version of NumPy.
 
     Args:
-        labels: of each picture, indices into `classes`.
+        labels: of each picture one or several, indices into `classes`.
         groups: of each picture; the pictures of one group stay together, also across classes.
         share: split -> share of the pictures of every class, each above 0.
 
@@ -38,9 +51,11 @@ def assign(
     members: defaultdict[str, list[int]] = defaultdict(list)
     for index, group in enumerate(groups):
         members[group].append(index)
-    contents = {group: Counter(labels[index] for index in indices) for group, indices in members.items()}
+    contents = {
+        group: Counter(label for index in indices for label in labels[index]) for group, indices in members.items()
+    }
     left = Counter(label for content in contents.values() for label in content)
-    total = Counter(labels)
+    total = Counter(label for mine in labels for label in mine)
     _check_enough(classes, left, total, share)
     want = {split: {label: max(part * n, 1.0) for label, n in total.items()} for split, part in share.items()}
     have: dict[str, Counter[int]] = {split: Counter() for split in share}

@@ -1,6 +1,5 @@
 """The Kaggle layout with made-up pictures: each says by its colour whom it shows."""
 
-import numpy as np
 import pytest
 from PIL import Image
 

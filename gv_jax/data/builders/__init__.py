@@ -3,6 +3,7 @@
 from gv_jax.data.builders.atari_frames import AtariFrames
 from gv_jax.data.builders.dungeon_tiles import DungeonTiles
 from gv_jax.data.builders.frames_folder import FramesFolder
+from gv_jax.data.builders.game_covers import GameCovers
 from gv_jax.data.builders.image_folder import ImageFolder
 from gv_jax.data.builders.lego_minifigures import LegoMinifigures
 from gv_jax.data.builders.n64_textures import N64Textures
@@ -19,4 +20,5 @@ DATASETS: dict[str, type[PictureBuilder]] = {
     "video_frames": VideoFrames,
     "frames_folder": FramesFolder,
     "lego_minifigures": LegoMinifigures,
+    "game_covers": GameCovers,
 }

@@ -29,6 +29,7 @@ FEATURES = tfds.features.FeaturesDict(
         "box": tfds.features.Tensor(shape=(4,), dtype=np.int32),
     }
 )
+REPORT = "report.json"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     A subclass gives `name`, `VERSION`, `classes` (in the order of their labels), `groups` (class ->
     super-class, {} for none) and `pictures()`, all set before it calls `super().__init__`. Making a builder
-    may list a folder, but opens no picture and writes nothing; `prepare()` does.
+    may list a folder, but opens no picture and writes nothing; `prepare()` does. A set whose pictures may have more
+    than one label says so with `several`, and `pictures()` notes in `others` those besides the first: id -> labels.
+    What is worth knowing of how the set was made may stand in `report`, which is written to report.json beside it.
 
     Args:
         root: folder of what the project makes of pictures; this writes below root/prepared only.
@@ -71,6 +74,7 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     classes: tuple[str, ...]
     groups: dict[str, str]
+    several = False
     native_size: tuple[int, int] = (0, 0)  # (height, width) in pixels of every picture, if they are all alike
     code_path = None  # or TFDS looks beside the code for checksums, with a package that it does not require
 
@@ -94,6 +98,8 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self.valid_share, self.test_share, self.split_seed = valid_share, test_share, split_seed
         self.skipped: list[str] = []
         self.remarks: list[str] = []  # "what: why" of what is used otherwise than it came, as without its box
+        self.others: dict[str, list[int]] = {}
+        self.report: dict[str, Any] = {}
         self.notes = tfds.core.MetadataDict()  # kept with the prepared set
         shape = {
             "version": str(self.VERSION),
@@ -143,6 +149,9 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             self.info.read_from_directory(self.data_dir)
         self.notes.load_metadata(self.data_dir)
         self.skipped, self.remarks = list(self.notes["skipped"]), list(self.notes["remarks"])
+        self.others, self.report = self.notes.get("others", {}), self.notes.get("report", {})
+        if self.report and not (self.data_path / REPORT).exists():
+            (self.data_path / REPORT).write_text(json.dumps(self.report, indent=2) + "\n", encoding="utf-8")
 
     def examples(self, split: str) -> Iterator[tuple[str, int, bytes, Box]]:
         """(id, label, encoded picture, box) of a prepared split, in order."""
@@ -182,6 +191,7 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         splits = self._split_generators(dl_manager)
         infos = [self._write(split, examples) for split, examples in splits.items()]
         self.notes.update(classes=self.classes, groups=self.groups, skipped=self.skipped, remarks=self.remarks)
+        self.notes.update(others=self.others, report=self.report)
         return infos
 
     def _write(self, split: str, examples: Iterable[tuple[int, dict[str, Any]]]) -> tfds.core.SplitInfo:
