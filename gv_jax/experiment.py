@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from configs import base
 from gv_jax.data import audit, dataset
 from gv_jax.data.batches import Order, indices
+from gv_jax.data.builders.picture_builder import REPORT
 from gv_jax.data.dataset import Dataset
 from gv_jax.errors import UserError
 from gv_jax.evaluation import ASSESSMENTS, audit_page, report
@@ -40,7 +41,7 @@ from gv_jax.training import devices
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
 from gv_jax.training.fit import Plan, Training, fit
-from gv_jax.training.run_folder import RunFolder
+from gv_jax.training.run_folder import RunFolder, write_json
 from gv_jax.training.step import Augmentation, Network, State, make_answer, make_examine, make_maps, make_update, start
 from gv_jax.training.tasks import Task
 
@@ -199,9 +200,12 @@ def conclude(
             "audit": {**checked.summary, "dropped": len(checked.leaked) if drop else 0},
             "seed": config.seed,
             "timing": clock.timing(),
+            **({"sources": builder.report["classes"]} if builder.report else {}),
             **assessment.results,
         }
     )
+    if builder.report:
+        write_json(folder.path / REPORT, builder.report)
     report.write(folder.path, exhibits, pictures.skipped, base.get_config().to_dict(), pictures.remarks, [audited])
 
 

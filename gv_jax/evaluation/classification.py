@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gv_jax.data.dataset import Dataset, Split
-from gv_jax.evaluation import explain, figures, metrics
+from gv_jax.evaluation import exhibits as shared
+from gv_jax.evaluation import figures, metrics
 from gv_jax.evaluation.figures import BLUE, INK, RED, Exhibit
 from gv_jax.evaluation.gallery import Line, sheet
 from gv_jax.evaluation.lettering import drawable
 
 PAIRS = 12  # rows of the table of what is taken for what
 SHOWN = 9  # pictures of a gallery
-AUGMENTED = 16  # training pictures after augmentation
 MATRIX = (
     "Pictures of the {split} split. Rows are true classes, columns what the network said; right answers lie on "
     "the diagonal. Colours grow with the square root, so that rare mistakes show."
@@ -33,8 +33,6 @@ RELIABILITY = (
     "Above: how often answers of a given confidence are right; bars below the dashed line mean that the network "
     "is surer than it should be. Below: how often each confidence occurs. Expected calibration error {ece:.1%}."
 )
-BALANCE = "Pictures of each class in each split, in the order of the first; each split has its own scale."
-TRAINING = "Training pictures as the network sees them, after augmentation, with their labels."
 GALLERIES = {  # right, sure: title, caption
     (False, True): (
         "Sure and wrong",
@@ -45,12 +43,6 @@ GALLERIES = {  # right, sure: title, caption
     (True, True): ("Sure and right", "The right answers of highest confidence, spread over the classes."),
     (True, False): ("Unsure and right", "The right answers of lowest confidence: nearly missed."),
 }
-
-EXPLAINED = 4  # pictures whose feature maps are shown
-MAPS = (
-    "What the first layers with convolutions answer to pictures that the network is sure and right about: of each "
-    "layer the eight feature maps that vary most, each scaled by itself, white where its value is highest."
-)
 
 
 @dataclass(frozen=True)
@@ -82,10 +74,16 @@ class Assessment:
         exhibits = [*self._matrices(folder), self._reliability(folder)]
         exhibits += [found for kind in GALLERIES if (found := self._gallery(folder, *kind))]
         if maps is not None:
-            exhibits += self._feature_maps(folder, maps)
-        exhibits.append(self._balance(folder))
+            split = self.dataset.splits[self.main]
+            chosen = pick(self.log_probabilities[self.main], split.labels, right=True, sure=True)
+            names = drawable(self.dataset.classes)
+            exhibits += shared.feature_maps(folder, split, chosen, [names[i] for i in split.labels[chosen]], maps)
+        splits, classes = self.dataset.splits.items(), self.dataset.classes
+        counts = {name: np.bincount(split.labels, minlength=len(classes)) for name, split in splits}
+        exhibits.append(shared.balance(folder, counts, classes))
         if augmented is not None:
-            exhibits.append(draw_augmented(folder, self.dataset.classes, *augmented))
+            images, targets = augmented
+            exhibits.append(shared.augmented(folder, images, mixtures(classes, targets)))
         return exhibits
 
     def _matrices(self, folder: Path) -> list[Exhibit]:
@@ -111,25 +109,6 @@ class Assessment:
         table, file = self.results["calibration"], folder / "reliability.png"
         figures.save(figures.reliability(table["bins"]), file)
         return Exhibit(file, "results", "Can its confidence be trusted?", RELIABILITY.format(**table))
-
-    def _balance(self, folder: Path) -> Exhibit:
-        classes, file = self.dataset.classes, folder / "class_balance.png"
-        splits = self.dataset.splits.items()
-        counts = {name: np.bincount(split.labels, minlength=len(classes)) for name, split in splits}
-        figures.save(figures.balance(counts, classes), file)
-        return Exhibit(file, "data", "Class balance", BALANCE)
-
-    def _feature_maps(self, folder: Path, maps: Callable[..., dict[str, np.ndarray]]) -> list[Exhibit]:
-        split, answers = self.dataset.splits[self.main], self.log_probabilities[self.main]
-        chosen = pick(answers, split.labels, right=True, sure=True)[:EXPLAINED]
-        if not len(chosen):
-            return []
-        labels = split.labels[chosen]
-        seen = maps({"image": np.asarray(split.images[chosen]), "label": np.asarray(labels)})
-        names = drawable(self.dataset.classes)
-        figure = explain.feature_maps(list(split.images[chosen]), seen, [names[label] for label in labels])
-        figures.save(figure, folder / "feature_maps.png")
-        return [Exhibit(folder / "feature_maps.png", "gallery", "Feature maps", MAPS, photos=True)] if seen else []
 
     def _gallery(self, folder: Path, right: bool, sure: bool) -> Exhibit | None:
         names, split = drawable(self.dataset.classes), self.dataset.splits[self.main]
@@ -271,17 +250,14 @@ def verdict(names: Sequence[str], label: int, answers: np.ndarray) -> list[Line]
     return [Line(names[label], INK), answer]
 
 
-def draw_augmented(folder: Path, classes: Sequence[str], images: np.ndarray, targets: np.ndarray) -> Exhibit:
-    """A grid of the first pictures; a picture mixed of two classes names both."""
+def mixtures(classes: Sequence[str], targets: np.ndarray) -> list[list[Line]]:
+    """The class of each training picture with the targets [n k]; one mixed of two classes names both."""
     names = drawable(classes)
     captions = []
-    for target in targets[:AUGMENTED]:
+    for target in targets:
         first, second = np.argsort(-target, kind="stable")[:2]
         if target[first] < 0.85 and target[second] > 0.1:
-            mixed = [Line(names[index], INK, f"{target[index]:.0%} ") for index in (first, second)]
-            captions.append(mixed)
+            captions.append([Line(names[index], INK, f"{target[index]:.0%} ") for index in (first, second)])
         else:
             captions.append([Line(names[first], INK)])
-    file = folder / "augmented.png"
-    figures.save(sheet(list(images[:AUGMENTED]), captions, columns=4), file)
-    return Exhibit(file, "data", "Training pictures", TRAINING, photos=True)
+    return captions

@@ -40,6 +40,7 @@ PER_CLASS = (
 TABLES = {  # lists of rows in results.json: section and caption
     "mistakes": ("mistakes", "What is taken for what most often; shares are of the true class."),
     "per_class": ("classes", PER_CLASS),
+    "sources": ("data", "Pictures of every class as they came, after copies were left out, and in each split."),
 }
 NOT_METRICS = {"step", "epoch", "images_per_second"}
 

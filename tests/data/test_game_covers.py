@@ -192,7 +192,7 @@ class TestTable:
 
 class TestRefused:
     def test_nothing_there(self, tmp_path):
-        with pytest.raises(UserError, match="game_covers needs --config.data.path=DIR"):
+        with pytest.raises(UserError, match=r"game_covers needs --config.data.path=DIR"):
             load(tmp_path / "in", path="")
         with pytest.raises(UserError, match="no such folder"):
             builder(tmp_path / "in")

@@ -119,12 +119,12 @@ def test_a_finished_run_enlarges_the_pictures_of_another(run, shapes, tmp_path):
         {"data.root": str(tmp_path), "data.size": (16, 16), "data.preprocess": "super_resolution"}
     )
     with pytest.raises(UserError, match=r"config\.data\.super_resolution=RUN_FOLDER"):
-        settings.open_dataset(config.data)
+        settings.open_dataset(config)
     config.data.super_resolution = str(tmp_path / "nowhere")
     with pytest.raises(UserError, match="no finished run"):
-        settings.open_dataset(config.data)
+        settings.open_dataset(config)
     config.data.super_resolution = str(run)
-    pictures = settings.open_dataset(config.data).splits["test"]
+    pictures = settings.open_dataset(config).splits["test"]
     assert pictures.images.shape[1:] == (32, 32, 3)
     with Image.open(shapes / pictures.ids[0]) as picture:
         np.testing.assert_array_equal(pictures.images[0], enlarger(run)(np.asarray(picture)))

@@ -20,8 +20,8 @@ from gv_jax.data.hashing import Signature
 from gv_jax.errors import UserError
 
 RULE = (
-    "Of copies the largest picture is kept, of equals the first by name. It has the genres of all its copies; where one "
-    "genre counts, it is the one that comes first in the order of the classes."
+    "Of copies the largest picture is kept, of equals the first by name. It has the genres of all its copies; where "
+    "one genre counts, it is the one that comes first in the order of the classes."
 )
 BATCH, THREADS = 256, 4  # pictures decoded at a time, outside of Python's lock
 

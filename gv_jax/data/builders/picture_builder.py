@@ -60,7 +60,8 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     super-class, {} for none) and `pictures()`, all set before it calls `super().__init__`. Making a builder
     may list a folder, but opens no picture and writes nothing; `prepare()` does. A set whose pictures may have more
     than one label says so with `several`, and `pictures()` notes in `others` those besides the first: id -> labels.
-    What is worth knowing of how the set was made may stand in `report`, which is written to report.json beside it.
+    What is worth knowing of how the set was made may stand in `report`, which is written to report.json beside it and
+    in run folders; its "classes" are rows of a table.
 
     Args:
         root: folder of what the project makes of pictures; this writes below root/prepared only.
