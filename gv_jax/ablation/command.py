@@ -25,8 +25,8 @@ def ablate(
     """Runs what is missing of an ablation and writes results/<script's name>/, as the command line says.
 
     script: `__file__`. question: `__doc__`. config: file under configs/. variants: name -> overrides of its fields,
-    without "config.". reference: the variant that the others are compared with. quick: overrides of --quick, a
-    rehearsal in which every run is a few steps long.
+    without "config.". reference: the variant that the others are compared with. metric: what they are compared by,
+    unless --metric says otherwise. quick: overrides of --quick, a rehearsal in which every run is a few steps long.
     """
     try:
         study, options = read(script, question, config, variants, reference, seeds, metric, quick)
@@ -58,6 +58,7 @@ def read(
     parser.add_argument("--seeds", type=int, default=seeds, help=f"runs of every variant ({seeds})")
     parser.add_argument("--quick", action="store_true", help="a rehearsal: a few steps a run, in results/NAME-quick")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where results/NAME is (results)")
+    parser.add_argument("--metric", default=metric, help=f"split.name in results.json to compare by ({metric})")
     parser.add_argument("--workers", type=int, default=0, help="runs at once; by default one a core, one on a GPU")
     parser.add_argument(
         "--population",
@@ -73,6 +74,8 @@ def read(
     options, rest = parser.parse_known_args()
     if options.seeds < 1 or options.workers < 0 or options.population < 1:
         parser.error("--seeds and --population must be 1 or more, --workers 0 or more")
+    if options.metric.partition(".")[0] not in ("train", "valid", "test") or not options.metric.partition(".")[2]:
+        parser.error(f"--metric={options.metric}: say a split and a name, as in valid.accuracy")
     common: dict[str, object] = dict(quick) if options.quick else {}
     for word in rest:
         field, equals, value = word.removeprefix("--config.").partition("=")
@@ -88,7 +91,7 @@ def read(
         seeds=options.seeds,
         folder=options.results / (f"{name}-quick" if options.quick else name),
         common=common,
-        metric=metric,
+        metric=options.metric,
     )
     return study, options
 

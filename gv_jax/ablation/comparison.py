@@ -49,7 +49,7 @@ def compare(study: Study) -> list[Variant]:
     for name, runs in finished.items():
         split, metric = study.metric.split(".")
         results = [run.folder.results or {} for run in runs]
-        values = tuple(result[split][metric] for result in results)
+        values = tuple(run.value for run in runs)
         variants.append(
             Variant(
                 name=name,
@@ -83,7 +83,7 @@ def pairs(study: Study, runs: Sequence[Run], reference: Sequence[Run]) -> tuple[
     common = [(run, theirs[run.seed]) for run in runs if run.seed in theirs]
     if not common:
         return None, None
-    values = [[(run.folder.results or {})[split][metric] for run in pair] for pair in common]
+    values = [[run.value for run in pair] for pair in common]
     seeds = over_seeds(*zip(*values, strict=True))
     ours, others = ([scores(run, split, metric) for run in side] for side in zip(*common, strict=True))
     shared = sorted(set.intersection(*(set(table) for table in (*ours, *others))))
@@ -94,10 +94,10 @@ def pairs(study: Study, runs: Sequence[Run], reference: Sequence[Run]) -> tuple[
 
 
 def scores(run: Run, split: str, metric: str) -> dict[str, float]:
-    """The score of each picture of a split: whether it was right, or its own value of `metric`."""
+    """The score of each picture of a split: its own value of `metric`, or whether its one label was right."""
     with (run.folder.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split]
-    if rows and "predicted" in rows[0]:
+    if rows and metric not in rows[0] and "confidence" in rows[0]:
         return {row["id"]: float(row["label"] == row["predicted"]) for row in rows}
     return {row["id"]: float(row[metric]) for row in rows if metric in row}
 

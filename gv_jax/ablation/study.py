@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gv_jax.ablation.claims import newest
+from gv_jax.errors import UserError, unknown
 from gv_jax.training.run_folder import RunFolder, flat, write_text
 
 Overrides = Mapping[str, Any]  # a field of the configuration without "config." -> its value
@@ -36,6 +37,25 @@ class Run:
     def log(self) -> Path:
         """What the run wrote to the terminal."""
         return self.study.folder / "logs" / f"{self.name}.log"
+
+    @property
+    def value(self) -> float:
+        """What a finished run reached, in the study's metric.
+
+        Raises:
+            UserError: there is no such split, or no such number.
+        """
+        results = self.folder.results or {}
+        split, name = self.study.metric.split(".", 1)
+        if split not in results:
+            there = [part for part in ("train", "valid", "test") if part in results]
+            raise UserError(
+                f"the runs have no split {split!r}, only {', '.join(there)}: compare by another one, as with "
+                f"--metric={there[-1]}.{name}"
+            )
+        if name not in results[split]:
+            raise unknown(f"metric of the {split} split", name, results[split])
+        return results[split][name]
 
     @property
     def failure(self) -> str:

@@ -14,8 +14,8 @@ DASH = "\N{EN DASH}"
 SCORES = "Mean ± standard deviation and [95% interval] (Student's t) over seeds."
 COMPARISONS = (
     "Paired differences with 95% intervals. Over seeds: Student's t-test, which asks whether other seeds would say so; "
-    "few seeds show only large differences. Over pictures: a bootstrap of the test pictures (10,000 resamples), which "
-    "asks whether other pictures would. p is corrected for {count} comparison{s} by Holm's procedure."
+    "few seeds show only large differences. Over pictures: a bootstrap of the {split} pictures (10,000 resamples), "
+    "which asks whether other pictures would. p is corrected for {count} comparison{s} by Holm's procedure."
 )
 
 
@@ -53,7 +53,7 @@ def comparisons(study: Study, variants: Sequence[Variant]) -> Table:
         ]
         for variant in others
     ]
-    caption = COMPARISONS.format(count=len(others), s="" if len(others) == 1 else "s")
+    caption = COMPARISONS.format(count=len(others), s="" if len(others) == 1 else "s", split=study.metric.split(".")[0])
     return Table((f"Against {study.reference}", "Over seeds", "p", "Over pictures", "p"), lines, caption)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from gv_jax.ablation.claims import BEAT, Claim, claimed
 from gv_jax.ablation.study import Run, Study
+from gv_jax.errors import UserError
 from gv_jax.together import SEPARATOR, VARIED
 
 GIGABYTES_PER_RUN = 3.0  # of memory, to decide how many runs go on at once
@@ -175,8 +176,10 @@ def outcome(run: Run) -> str:
     """What a run ended with, in words."""
     if not run.folder.finished:
         return "stopped; the same command goes on from there"
-    split, metric = run.study.metric.split(".")
-    return f"{run.study.metric} {(run.folder.results or {})[split][metric]:.4f}"
+    try:
+        return f"{run.study.metric} {run.value:.4f}"
+    except UserError as error:
+        return f"finished, but {error}"
 
 
 def tell(run: Run, what: str, began: float) -> None:

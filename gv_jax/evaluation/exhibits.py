@@ -13,6 +13,7 @@ from gv_jax.evaluation.gallery import Line, sheet
 AUGMENTED = 16  # training pictures after augmentation
 EXPLAINED = 4  # pictures whose feature maps are shown
 BALANCE = "Pictures of each class in each split, in the order of the first; each split has its own scale."
+SEVERAL = " A picture counts for each of its labels, also in the sum above."
 TRAINING = "Training pictures as the network sees them, after augmentation, with their labels."
 MAPS = (
     "What the first layers with convolutions answer to pictures that the network is sure and right about: of each "
@@ -20,11 +21,11 @@ MAPS = (
 )
 
 
-def balance(folder: Path, counts: Mapping[str, np.ndarray], classes: Sequence[str]) -> Exhibit:
-    """How many pictures every split has of each class: split -> [k]."""
+def balance(folder: Path, counts: Mapping[str, np.ndarray], classes: Sequence[str], several: bool = False) -> Exhibit:
+    """How many pictures every split has of each class: split -> [k]. One of several classes counts for each."""
     file = folder / "class_balance.png"
     figures.save(figures.balance(counts, classes), file)
-    return Exhibit(file, "data", "Class balance", BALANCE)
+    return Exhibit(file, "data", "Class balance", BALANCE + SEVERAL * several)
 
 
 def feature_maps(

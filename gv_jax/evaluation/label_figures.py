@@ -39,6 +39,9 @@ def panels(count: int, head: float) -> tuple[Figure, list[Axes]]:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, 0, symbol=""))
         axes.grid(axis="both")
         axes.tick_params(labelsize=6.5, labelleft=column == 0, labelbottom=place + COLUMNS >= count)
+        first, _, last = axes.get_xticklabels()
+        first.set_horizontalalignment("left")  # or it would touch that of the next panel
+        last.set_horizontalalignment("right")
         found.append(axes)
     return figure, found
 
@@ -88,7 +91,9 @@ def by_threshold(
             precision, recall, lowest = curve(found[:, label], truths[split][:, label])
             f1 = divided(2 * precision * recall, precision + recall)
             colour, dashes = SPLITS[split]
-            axes.step([*lowest[::-1], 1], [*f1[::-1], 0], where="pre", color=colour, ls=dashes, lw=1.2, label=split)
+            axes.step(
+                [0, *lowest[::-1], 1], [f1[-1], *f1[::-1], 0], where="pre", color=colour, ls=dashes, lw=1.2, label=split
+            )
         axes.axvline(thresholds[label], color=INK, lw=0.8)
         headed(axes, texts[label], f"{100 * thresholds[label]:.0f}")
     every[0].legend(loc="lower left", bbox_to_anchor=(-0.1, 1.16), ncols=3, handlelength=1.6, labelcolor=MUTED)

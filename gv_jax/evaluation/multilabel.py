@@ -77,7 +77,7 @@ class Assessment:
             names = [", ".join(having(drawable(classes), split.labels[i])) for i in order]
             drawn += exhibits.feature_maps(folder, split, order, names, maps)
         counts = {name: part.labels.sum(0).astype(int) for name, part in self.dataset.splits.items()}
-        drawn.append(exhibits.balance(folder, counts, classes))
+        drawn.append(exhibits.balance(folder, counts, classes, several=True))
         if augmented is not None:
             images, targets = augmented
             drawn.append(exhibits.augmented(folder, images, [shares(drawable(classes), row) for row in targets]))

@@ -92,7 +92,7 @@ def draw_curves(folder: RunFolder, results: Mapping[str, Any]) -> list[Exhibit]:
         compared = {row["split"] for row in rows if name in row}
         caption = "By epoch."
         if len(compared) > 1:
-            caption = "By epoch; training is measured on the go, with augmentation and dropout."
+            caption = "By epoch; training is measured on the go, with augmentation, dropout and a loss of its own."
         if floor is not None:
             caption += f" Dotted: the floor on valid, {shown(name, floor)}."
         exhibits.append(Exhibit(place / f"curve_{name}.png", "learning", title(name), caption))

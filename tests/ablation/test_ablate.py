@@ -104,6 +104,19 @@ def test_report_is_one_page_with_every_figure(place, done):
     assert "floor: majority class" in (place / "steps" / "table.md").read_text()
 
 
+def test_another_metric_needs_no_other_runs(place, done):
+    other = start(place, "--metric=valid.macro_f1")
+    assert "runs failed" in other.stdout
+    assert "bootstrap of the valid pictures" in other.stdout
+    found = json.loads((place / "steps" / "runs" / "fast" / "seed0" / "results.json").read_text())["valid"]["macro_f1"]
+    assert table(place)["fast"]["per_seed"].split()[0] == str(found)
+    for metric, said in (("valid.accurac", "did you mean 'accuracy'"), ("accuracy", "say a split and a name")):
+        refused = start(place, f"--metric={metric}")
+        assert refused.returncode == 2
+        assert said in refused.stderr
+    start(place)
+
+
 def test_started_again_it_only_runs_what_is_missing(place, done):
     kept = place / "steps" / "runs" / "fast" / "seed1"
     before = (kept / "results.json").stat().st_mtime_ns
