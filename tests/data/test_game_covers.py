@@ -118,6 +118,10 @@ class TestFolders:
         assert data.classes == ("sport", "puzzle")
         assert data.remarks == (f"{folder}: 11 covers are of none of the genres taken",)
 
+    def test_copies_are_remarked_on(self, folder):
+        said = "2 copies were left out, of 2 covers, of which 1 stood in more than one genre: report.json names them"
+        assert load(folder).remarks == (said,)
+
 
 def builder_again(folder):
     made = builder(folder)

@@ -100,9 +100,14 @@ class GameCovers(PictureBuilder, skip_registration=True):
         shares = splits.shares(self.valid_share, self.test_share)
         parts = splits.assign_several(numbers, families, shares, self.split_seed, self.classes)
         self.others = {raw[place].name: mine[1:] for place, mine in zip(kept, numbers, strict=True) if mine[1:]}
-        self.report = self._report(
-            raw, copies, labels, families, {s: [numbers[i] for i in p] for s, p in parts.items()}
-        )
+        divided = {split: [numbers[index] for index in indices] for split, indices in parts.items()}
+        self.report = self._report(raw, copies, labels, families, divided)
+        if copies:
+            found = self.report["duplicates"]
+            self.remarks.append(
+                f"{found['removed']:,} copies were left out, of {found['groups']:,} covers, of which "
+                f"{found['groups_across_genres']:,} stood in more than one genre: report.json names them"
+            )
         return {
             split: [Picture(raw[kept[index]].name, numbers[index][0], raw[kept[index]].path) for index in indices]
             for split, indices in parts.items()
