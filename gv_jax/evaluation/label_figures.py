@@ -38,10 +38,12 @@ def panels(count: int, head: float) -> tuple[Figure, list[Axes]]:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, 0, symbol=""))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, 0, symbol=""))
         axes.grid(axis="both")
-        axes.tick_params(labelsize=6.5, labelleft=column == 0, labelbottom=place + COLUMNS >= count)
-        first, _, last = axes.get_xticklabels()
-        first.set_horizontalalignment("left")  # or it would touch that of the next panel
-        last.set_horizontalalignment("right")
+        axes.tick_params(labelsize=6.5, labelleft=column == 0, labelbottom=False)
+        if place + COLUMNS >= count:
+            axes.tick_params(labelbottom=True)
+            first, *_, last = axes.get_xticklabels()
+            first.set_horizontalalignment("left")  # or it would touch that of the next panel
+            last.set_horizontalalignment("right")
         found.append(axes)
     return figure, found
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gv_jax.data.dataset import Dataset, Split
+from gv_jax.evaluation.label_figures import MOST, precision_recall
 from gv_jax.evaluation.multilabel import assess, shares, verdict
 
 CLASSES = ("action", "puzzle", "sport")
@@ -93,3 +94,10 @@ def test_captions():
     assert verdict(CLASSES, np.array([0, 0, 0]), np.zeros(3) > 0)[1].name == "nothing"
     assert shares(CLASSES, np.array([0.3, 0.7, 0.0]))[0].name == "action 30%, puzzle 70%"
     assert shares(CLASSES, np.array([1.0, 0.0, 1.0]))[0].name == "action, sport"
+
+
+def test_panels_of_more_labels_than_a_row_holds():
+    truth = np.random.default_rng(0).random((20, 30)) < 0.3
+    names = [f"label {number}" for number in range(30)]
+    figure = precision_recall(truth * 0.5 + 0.2, truth.astype(np.float32), np.full(30, 0.5), names)
+    assert len(figure.axes) == MOST
