@@ -20,6 +20,8 @@ from gv_jax.training.run_folder import flat
 
 EVERYTHING = {
     "train.ema": 0.9,
+    "train.sampling": "balanced",
+    "loss.focal": 2.0,
     "augment.flip": 0.5,
     "augment.pad_crop": 2.0,
     "augment.mixup": 0.4,

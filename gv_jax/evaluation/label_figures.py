@@ -96,7 +96,7 @@ def by_threshold(
             axes.step(
                 [0, *lowest[::-1], 1], [f1[-1], *f1[::-1], 0], where="pre", color=colour, ls=dashes, lw=1.2, label=split
             )
-        axes.axvline(thresholds[label], color=INK, lw=0.8)
+        axes.axvline(float(thresholds[label]), color=INK, lw=0.8)
         headed(axes, texts[label], f"{100 * thresholds[label]:.0f}")
     every[0].legend(loc="lower left", bbox_to_anchor=(-0.1, 1.16), ncols=3, handlelength=1.6, labelcolor=MUTED)
     named(figure, "threshold, %", "F1, %")

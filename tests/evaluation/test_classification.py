@@ -141,3 +141,14 @@ def test_captions_tell_right_from_wrong_without_colour():
     wrong, right = verdict(CLASSES, 0, answers), verdict(CLASSES, 1, answers)
     assert [line.before + line.name for line in wrong] == ["cat", "✗ 75.0% dog"]
     assert [line.before + line.name for line in right] == ["dog", "✓ 75.0%"]
+
+
+def test_without_a_test_split_the_valid_split_counts(pictures, tmp_path):
+    splits = {"train": pictures.splits["train"], "valid": pictures.splits["test"]}
+    listed = Dataset("made_up", CLASSES, GROUPS, splits, ())
+    logits = {name: 4.0 * np.eye(3)[part.labels] for name, part in splits.items()}
+    found = assess(logits, listed)
+    assert (found.main, found.results["main_split"]) == ("valid", "valid")
+    assert "of the valid split" in found.results["summary"]
+    assert found.results["groups"]["accuracy"] == 1
+    assert "confusion_groups" in {exhibit.file.stem for exhibit in found.draw(tmp_path / "figures")}

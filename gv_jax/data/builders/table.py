@@ -1,6 +1,7 @@
 """CSV files that tell what is in a person's pictures: columns found by name, every fault with its line."""
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from gv_jax.errors import UserError
 
 @dataclass(frozen=True)
 class Row:
-    """line: in the file, counted from 1. values: column -> text without spaces around it, "" where there is none."""
+    """line: its last in the file, counted from 1. values: column -> text without spaces around it, "" for none."""
 
     line: int
     values: dict[str, str]
@@ -29,7 +30,7 @@ def read(file: Path, needed: Iterable[str]) -> list[Row]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read as text in UTF-8 ({error}).") from error
     try:
-        lines = csv.reader(text.splitlines(), strict=True)
+        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
         head = [name.strip() for name in next(lines, [])]
         missing = [name for name in needed if name not in head]
         if missing:
