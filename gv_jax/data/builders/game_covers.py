@@ -23,6 +23,7 @@ RULE = (
     "Of copies the largest picture is kept, of equals the first by name. It has the genres of all its copies; where "
     "one genre counts, it is the one that comes first in the order of the classes."
 )
+ENOUGH = 3  # titles of a first genre for each split, or the split is not stratified by it
 BATCH, THREADS = 256, 4  # pictures decoded at a time, outside of Python's lock
 
 
@@ -97,8 +98,7 @@ class GameCovers(PictureBuilder, skip_registration=True):
         kept = [place for place in range(len(raw)) if place not in gone]
         numbers = [[label for label, genre in enumerate(self.classes) if genre in labels[place]] for place in kept]
         families = titles.families([raw[place].title for place in kept])
-        shares = splits.shares(self.valid_share, self.test_share)
-        parts = splits.assign_several(numbers, families, shares, self.split_seed, self.classes)
+        parts = self._divide(numbers, families)
         self.others = {raw[place].name: mine[1:] for place, mine in zip(kept, numbers, strict=True) if mine[1:]}
         divided = {split: [numbers[index] for index in indices] for split, indices in parts.items()}
         self.report = self._report(raw, copies, labels, families, divided)
@@ -112,6 +112,18 @@ class GameCovers(PictureBuilder, skip_registration=True):
             split: [Picture(raw[kept[index]].name, numbers[index][0], raw[kept[index]].path) for index in indices]
             for split, indices in parts.items()
         }
+
+    def _divide(self, numbers: Sequence[Sequence[int]], families: Sequence[str]) -> dict[str, list[int]]:
+        """Split -> places of its covers, stratified by genre and, where there are enough, by first genre too."""
+        shares = splits.shares(self.valid_share, self.test_share)
+        apart = Counter(
+            label for _, label in {(family, mine[0]) for family, mine in zip(families, numbers, strict=True)}
+        )
+        firsts = [label for label in range(len(self.classes)) if apart[label] >= ENOUGH * len(shares)]
+        strata = [*self.classes, *(f"{self.classes[label]} (first genre)" for label in firsts)]
+        number = {label: len(self.classes) + place for place, label in enumerate(firsts)}
+        labels = [(*mine, *(number[label] for label in mine[:1] if label in number)) for mine in numbers]
+        return splits.assign_several(labels, families, shares, self.split_seed, strata)
 
     def _signed(self, listed: Sequence[Cover]) -> Iterator[tuple[Cover, Signature]]:
         """Every cover that can be decoded, and what it looks like."""
