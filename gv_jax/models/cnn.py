@@ -9,10 +9,6 @@ from gv_jax.models.layers import Layer, conv, dense, flatten, global_pool, max_p
 from gv_jax.models.normalization import norm
 
 
-class Head(nnx.Module):
-    """features -> 128 -> 64 -> classes with ReLU and dropout between; shared by Baseline and Sequential."""
-
-
 class Baseline(nnx.Module):
     """Two unpadded 7x7 convolutions, each with max-pooling, then three linear layers with dropout.
 
@@ -33,13 +29,20 @@ class Baseline(nnx.Module):
         self.dropout2 = Dropout(dropout, rngs=rngs)
         self.head = dense(64, classes, rngs=rngs)
 
+    def features(self, x: Array) -> dict[str, Array]:
+        """What comes after every layer but the last."""
+        maps = {"conv1": self.pool(self.conv1(x))}
+        maps["conv2"] = self.pool(self.conv2(maps["conv1"]))
+        maps["dense1"] = self.dropout1(relu(self.dense1(self.flatten(maps["conv2"]))))
+        maps["dense2"] = self.dropout2(relu(self.dense2(maps["dense1"])))
+        return maps
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Which layers make each stage, from input to output."""
+        return {name: (name,) for name in ("conv1", "conv2", "dense1", "dense2", "head")}
+
     def __call__(self, x: Array) -> Array:
-        x = self.pool(self.conv1(x))
-        x = self.pool(self.conv2(x))
-        x = self.flatten(x)
-        x = self.dropout1(relu(self.dense1(x)))
-        x = self.dropout2(relu(self.dense2(x)))
-        return self.head(x)
+        return self.head(self.features(x)["dense2"])
 
 
 class Sequential(nnx.Module):
@@ -63,14 +66,21 @@ class Sequential(nnx.Module):
         self.dropout2 = Dropout(dropout, rngs=rngs)
         self.head = dense(64, classes, rngs=rngs)
 
+    def features(self, x: Array) -> dict[str, Array]:
+        """What comes after every layer but the last."""
+        maps = {"conv1": self.pool(self.conv1(x))}
+        maps["conv2"] = self.pool(self.conv2(maps["conv1"]))
+        maps["conv3"] = self.pool(self.conv3(maps["conv2"]))
+        maps["dense1"] = self.dropout1(relu(self.dense1(self.flatten(maps["conv3"]))))
+        maps["dense2"] = self.dropout2(relu(self.dense2(maps["dense1"])))
+        return maps
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Which layers make each stage, from input to output."""
+        return {name: (name,) for name in ("conv1", "conv2", "conv3", "dense1", "dense2", "head")}
+
     def __call__(self, x: Array) -> Array:
-        x = self.pool(self.conv1(x))
-        x = self.pool(self.conv2(x))
-        x = self.pool(self.conv3(x))
-        x = self.flatten(x)
-        x = self.dropout1(relu(self.dense1(x)))
-        x = self.dropout2(relu(self.dense2(x)))
-        return self.head(x)
+        return self.head(self.features(x)["dense2"])
 
 
 class TwoLayer(nnx.Module):
@@ -89,10 +99,18 @@ class TwoLayer(nnx.Module):
         self.head = dense(32 * h * w, classes, rngs=rngs)
         self.dropout = Dropout(dropout, rngs=rngs)
 
+    def features(self, x: Array) -> dict[str, Array]:
+        """The maps after each block."""
+        maps = {"block1": self.pool(self.norm1(self.conv1(x)))}
+        maps["block2"] = self.pool(self.norm2(self.conv2(maps["block1"])))
+        return maps
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Which layers make each stage, from input to output."""
+        return {"block1": ("conv1", "norm1"), "block2": ("conv2", "norm2"), "head": ("head",)}
+
     def __call__(self, x: Array) -> Array:
-        x = self.pool(self.norm1(self.conv1(x)))
-        x = self.pool(self.norm2(self.conv2(x)))
-        return self.dropout(self.head(self.flatten(x)))
+        return self.dropout(self.head(self.flatten(self.features(x)["block2"])))
 
 
 class SharedNet(nnx.Module):
@@ -110,17 +128,21 @@ class SharedNet(nnx.Module):
         self.dense1 = dense(64, 64, rngs=rngs)
         self.head = dense(64, classes, rngs=rngs)
 
+    def features(self, x: Array) -> dict[str, Array]:
+        """What comes after every layer but the last: of the shared one, after its last turn."""
+        maps = {"conv1": relu(self.conv1(x))}
+        x = self.pool(relu(self.conv2(maps["conv1"])))
+        x = self.pool(relu(self.conv2(relu(self.conv2(x)))))
+        maps["conv2"] = relu(self.conv2(relu(self.conv2(x))))
+        maps["dense1"] = relu(self.dense1(self.mean(maps["conv2"])))
+        return maps
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Which layers make each stage, from input to output."""
+        return {name: (name,) for name in ("conv1", "conv2", "dense1", "head")}
+
     def __call__(self, x: Array) -> Array:
-        x = relu(self.conv1(x))
-        x = relu(self.conv2(x))
-        x = self.pool(x)
-        x = relu(self.conv2(x))
-        x = relu(self.conv2(x))
-        x = self.pool(x)
-        x = relu(self.conv2(x))
-        x = relu(self.conv2(x))
-        x = relu(self.dense1(self.mean(x)))
-        return self.head(x)
+        return self.head(self.features(x)["dense1"])
 
 
 def after(side: int, size: int, padding: int) -> int:

@@ -79,10 +79,22 @@ class Inception(nnx.Module):
         self.dropout = Dropout(dropout, rngs=rngs)
         self.head = dense(width, classes, rngs=rngs)
 
-    def __call__(self, x: Array) -> Array:
+    def features(self, x: Array) -> dict[str, Array]:
+        """The maps after the stem and after every stage: "stem", "stage1" to "stage3"."""
         x = self.stem(x)
-        for pool, units in zip(self.pools, self.stages, strict=True):
+        maps = {"stem": x}
+        for stage, (pool, units) in enumerate(zip(self.pools, self.stages, strict=True), 1):
             x = pool(x)
             for unit in units:
                 x = unit(x)
-        return self.head(self.dropout(self.mean(x)))
+            maps[f"stage{stage}"] = x
+        return maps
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Which modules make each stage, from input to output."""
+        stages = {f"stage{stage}": (f"stages.{stage - 1}",) for stage in range(1, len(self.stages) + 1)}
+        return {"stem": ("stem",), **stages, "head": ("head",)}
+
+    def __call__(self, x: Array) -> Array:
+        last = self.features(x)[f"stage{len(self.stages)}"]
+        return self.head(self.dropout(self.mean(last)))

@@ -116,6 +116,11 @@ class ResNet(nnx.Module):
             maps[f"stage{stage}"] = x
         return maps
 
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Which modules make each stage, from input to output."""
+        stages = {f"stage{stage}": (f"stages.{stage - 1}",) for stage in range(1, len(self.stages) + 1)}
+        return {"stem": ("conv1", "norm1"), **stages, "head": ("head",)}
+
     def __call__(self, x: Array) -> Array:
         last = self.features(x)[f"stage{len(self.stages)}"]
         return self.head(self.mean(last))  # [n classes]

@@ -88,6 +88,23 @@ def test_trunk_gives_its_named_feature_maps():
     }
 
 
+@pytest.mark.parametrize("name", models.CLASSIFIERS)
+def test_every_weight_belongs_to_one_stage_and_stages_are_those_of_the_maps(name):
+    model = shapes(name, **SMALL)
+    parts = model.parts()
+    prefixes = [path for paths in parts.values() for path in paths]
+    for path, _ in nnx.to_flat_state(nnx.state(model, (nnx.Param, nnx.BatchStat))):
+        dotted = ".".join(map(str, path))
+        assert sum(f"{dotted}.".startswith(f"{prefix}.") for prefix in prefixes) == 1, dotted
+
+    def names_of(x):
+        names.extend(models.build(name, **SMALL, rngs=nnx.Rngs(0)).features(x))
+
+    names = []  # a dictionary that eval_shape gives back has lost its order
+    jax.eval_shape(names_of, jax.ShapeDtypeStruct((1, 32, 32, 4), jnp.float32))
+    assert [*names, "head"] == list(parts)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "answer"),
     [
