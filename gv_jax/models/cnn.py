@@ -5,8 +5,9 @@ from jax import Array
 
 from gv_jax.errors import UserError
 from gv_jax.models.dropout import Dropout
-from gv_jax.models.layers import Layer, conv, dense, flatten, global_pool, max_pool, relu
+from gv_jax.models.layers import Layer, conv, dense, flatten, relu
 from gv_jax.models.normalization import norm
+from gv_jax.models.pooling import global_pool, max_pool
 
 
 class Baseline(nnx.Module):

@@ -5,8 +5,8 @@ from jax import Array
 from jax import numpy as jnp
 
 from gv_jax.models.dropout import Dropout
-from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, relu
-from gv_jax.models.normalization import norm
+from gv_jax.models.layers import ConvUnit, Layer, dense
+from gv_jax.models.pooling import global_pool, max_pool
 
 # Table 1 of the paper, by stage: features of the 1x1 branch, of the 3x3 branch (reduced, result), of the 5x5
 # branch (reduced, result), and of the pooling branch.
@@ -21,17 +21,6 @@ STAGES = (
     ),
     ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
 )
-
-
-class ConvUnit(nnx.Module):
-    """relu(norm(conv(x))), the size kept."""
-
-    def __init__(self, inputs: int, features: int, size: int, *, rngs: nnx.Rngs):
-        self.conv = conv(inputs, features, size, rngs=rngs)
-        self.norm = norm(features, rngs=rngs)
-
-    def __call__(self, x: Array) -> Array:
-        return relu(self.norm(self.conv(x)))
 
 
 class InceptionUnit(nnx.Module):

@@ -53,7 +53,7 @@ class BatchNorm(nnx.Module):
         return self.momentum * old + (1 - self.momentum) * new
 
 
-def norm(features: int, *, rngs: nnx.Rngs | None = None) -> BatchNorm:
-    """Batch normalisation with PyTorch's momentum (0.1 there is 0.9 here) and epsilon."""
+def norm(features: int, epsilon: float = 1e-5, *, rngs: nnx.Rngs | None = None) -> BatchNorm:
+    """Batch normalisation with PyTorch's momentum (0.1 there is 0.9 here) and, by default, its epsilon."""
     del rngs  # ones and zeros; taken so that every layer is made the same way
-    return BatchNorm(features, momentum=0.9, epsilon=1e-5)
+    return BatchNorm(features, momentum=0.9, epsilon=epsilon)

@@ -6,8 +6,9 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.errors import unknown
-from gv_jax.models.layers import Layer, conv, dense, global_pool, max_pool, relu
+from gv_jax.models.layers import Layer, conv, dense, relu
 from gv_jax.models.normalization import norm
+from gv_jax.models.pooling import global_pool, max_pool
 
 
 class Projection(nnx.Module):

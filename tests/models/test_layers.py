@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 from jax import lax
 
-from gv_jax.models import layers
+from gv_jax.models import convolution, layers, pooling
 
 CONVOLUTIONS = [
     # height, width, inputs, features, kernel, strides, padding
@@ -42,7 +42,7 @@ def reference(x, kernel, bias, strides, padding):
 def test_convolution_and_its_gradients_are_those_of_xla(case):
     h, w, inputs, features, size, strides, padding = case
     x, kernel, bias = random(0, 2, h, w, inputs), random(1, size, size, inputs, features), random(2, features)
-    y, pull = jax.vjp(lambda *a: layers.convolve(*a, strides, padding), x, kernel, bias)
+    y, pull = jax.vjp(lambda *a: convolution.convolve(*a, strides, padding), x, kernel, bias)
     expected, expected_pull = jax.vjp(lambda *a: reference(*a, strides, padding), x, kernel, bias)
     scale = float(np.abs(expected).max())
     np.testing.assert_allclose(y, expected, atol=2e-5 * scale)
@@ -53,7 +53,7 @@ def test_convolution_and_its_gradients_are_those_of_xla(case):
 
 def test_convolution_without_bias_and_over_several_models_at_once():
     x, kernels = random(0, 3, 2, 6, 6, 4), random(1, 3, 3, 3, 4, 5)
-    found = jax.vmap(lambda x, kernel: layers.convolve(x, kernel, None, 1, 1))(x, kernels)
+    found = jax.vmap(lambda x, kernel: convolution.convolve(x, kernel, None, 1, 1))(x, kernels)
     for index in range(3):
         expected = reference(x[index], kernels[index], jnp.zeros(5), 1, 1)
         np.testing.assert_allclose(found[index], expected, atol=1e-4)
@@ -75,7 +75,7 @@ def test_max_pooling_is_that_of_xla_also_where_values_are_equal(size, strides, p
         edges = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
         return lax.reduce_window(x, -jnp.inf, lax.max, (1, size, size, 1), (1, strides, strides, 1), edges)
 
-    y, pull = jax.vjp(lambda x: layers.max_pool(x, size, strides, padding), x)
+    y, pull = jax.vjp(lambda x: pooling.max_pool(x, size, strides, padding), x)
     wanted, wanted_pull = jax.vjp(expected, x)
     np.testing.assert_array_equal(y, wanted)
     g = random(1, *y.shape)
@@ -84,5 +84,5 @@ def test_max_pooling_is_that_of_xla_also_where_values_are_equal(size, strides, p
 
 def test_average_pooling_by_hand():
     x = jnp.arange(16, dtype=jnp.float32).reshape(1, 4, 4, 1)
-    np.testing.assert_array_equal(layers.avg_pool(x, 2)[0, :, :, 0], [[2.5, 4.5], [10.5, 12.5]])
-    np.testing.assert_array_equal(layers.global_pool(x), [[7.5]])
+    np.testing.assert_array_equal(pooling.avg_pool(x, 2)[0, :, :, 0], [[2.5, 4.5], [10.5, 12.5]])
+    np.testing.assert_array_equal(pooling.global_pool(x), [[7.5]])
