@@ -9,9 +9,13 @@ from flax import nnx
 
 from gv_jax.errors import UserError, unknown
 from gv_jax.models.cnn import Baseline, Sequential, SharedNet, TwoLayer
+from gv_jax.models.efficientnet import SMALL, EfficientNetV2
 from gv_jax.models.inception import Inception
+from gv_jax.models.inception_v3 import InceptionV3
 from gv_jax.models.resnet import BottleneckUnit, ResidualUnit, ResNet
+from gv_jax.models.squeezenet import SqueezeNet
 from gv_jax.models.super_resolution import NinaSR
+from gv_jax.models.vgg import VGG, NormedUnit, PlainUnit
 
 CLASSIFIERS = {
     "baseline": Baseline,
@@ -22,6 +26,11 @@ CLASSIFIERS = {
     "resnet18": partial(ResNet, (2, 2, 2, 2), ResidualUnit),
     "resnet34": partial(ResNet, (3, 4, 6, 3), ResidualUnit),
     "resnet50": partial(ResNet, (3, 4, 6, 3), BottleneckUnit),
+    "vgg16": partial(VGG, PlainUnit),
+    "vgg16_bn": partial(VGG, NormedUnit),
+    "squeezenet1_1": SqueezeNet,
+    "inception_v3": InceptionV3,
+    "efficientnetv2_s": partial(EfficientNetV2, SMALL),
 }
 ENLARGERS = {"ninasr_b0": partial(NinaSR, 10, 16)}
 MODELS = CLASSIFIERS | ENLARGERS

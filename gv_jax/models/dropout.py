@@ -32,3 +32,26 @@ class Dropout(nnx.Module):
         kept = 1 - self.rate[...]
         mask = jax.random.bernoulli(self.rngs(), kept, x.shape)
         return jnp.where(mask, x / kept.astype(x.dtype), jnp.zeros((), x.dtype))
+
+
+class StochasticDepth(nnx.Module):
+    """Zeros for a share `rate` of the samples, the others divided by 1 - rate; Huang et al. 2016, arXiv:1603.09382.
+
+    `nnx.view(model, deterministic=True)` switches it off.
+    """
+
+    def __init__(self, rate: float, *, rngs: nnx.Rngs):
+        self.rate = rate
+        self.rngs = rngs.dropout.fork()
+        self.deterministic = False
+
+    def set_view(self, deterministic: bool | None = None) -> None:
+        """Called by `nnx.view`."""
+        if deterministic is not None:
+            self.deterministic = deterministic
+
+    def __call__(self, x: Array) -> Array:
+        if self.deterministic or not self.rate:
+            return x
+        kept = jax.random.bernoulli(self.rngs(), 1 - self.rate, (len(x), 1, 1, 1))
+        return x * (kept.astype(x.dtype) / (1 - self.rate))

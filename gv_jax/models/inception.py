@@ -4,6 +4,7 @@ from flax import nnx
 from jax import Array
 from jax import numpy as jnp
 
+from gv_jax.models import trunk
 from gv_jax.models.dropout import Dropout
 from gv_jax.models.layers import ConvUnit, Layer, dense
 from gv_jax.models.pooling import global_pool, max_pool
@@ -49,15 +50,19 @@ class Inception(nnx.Module):
     """The paper's nine inception units at half their width, with batch normalisation, behind a small stem.
 
     The paper's stem leaves 2x2 pixels of a 32x32 picture before the first unit; this one keeps 16x16, and the
-    three stages see 16x16, 8x8 and 4x4. About 1.5 million parameters.
+    three stages see 16x16, 8x8 and 4x4. About 1.5 million parameters. The head stands on `last_stage`, the last of
+    all where it is empty; later stages are left out.
     """
 
-    def __init__(self, *, inputs: int, classes: int, dropout: float = 0.4, rngs: nnx.Rngs):
+    smallest = 1
+
+    def __init__(self, *, inputs: int, classes: int, dropout: float = 0.4, last_stage: str = "", rngs: nnx.Rngs):
+        self.names = tuple(trunk.until(("stem", "stage1", "stage2", "stage3"), last_stage))
         self.stem = ConvUnit(inputs, 64, 3, rngs=rngs)
-        self.pools = nnx.List([Layer(max_pool, size=3, strides=2, padding=1) for _ in STAGES])
+        self.pools = nnx.List([Layer(max_pool, size=3, strides=2, padding=1) for _ in self.names[1:]])
         width = 64
         self.stages = nnx.List()
-        for stage in STAGES:
+        for stage in STAGES[: len(self.names) - 1]:
             units = nnx.List()
             for widths in stage:
                 one, reduced3, three, reduced5, five, pooled = (features // 2 for features in widths)
@@ -72,18 +77,18 @@ class Inception(nnx.Module):
         """The maps after the stem and after every stage: "stem", "stage1" to "stage3"."""
         x = self.stem(x)
         maps = {"stem": x}
-        for stage, (pool, units) in enumerate(zip(self.pools, self.stages, strict=True), 1):
+        for name, pool, units in zip(self.names[1:], self.pools, self.stages, strict=True):
             x = pool(x)
             for unit in units:
                 x = unit(x)
-            maps[f"stage{stage}"] = x
+            maps[name] = x
         return maps
 
     def parts(self) -> dict[str, tuple[str, ...]]:
         """Which modules make each stage, from input to output."""
-        stages = {f"stage{stage}": (f"stages.{stage - 1}",) for stage in range(1, len(self.stages) + 1)}
+        stages = {name: (f"stages.{index}",) for index, name in enumerate(self.names[1:])}
         return {"stem": ("stem",), **stages, "head": ("head",)}
 
     def __call__(self, x: Array) -> Array:
-        last = self.features(x)[f"stage{len(self.stages)}"]
+        last = self.features(x)[self.names[-1]]
         return self.head(self.dropout(self.mean(last)))

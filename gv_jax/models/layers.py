@@ -11,7 +11,8 @@ from gv_jax.models.cpu import once
 from gv_jax.models.normalization import norm
 from gv_jax.models.pooling import Pair
 
-he_normal = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
+he_outputs = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
+he_inputs = nnx.initializers.variance_scaling(2.0, "fan_in", "normal")
 
 
 def relu(x: Array) -> Array:
@@ -27,9 +28,18 @@ class Conv(nnx.Module):
     """A convolution with symmetric zero padding, in the precision of what comes in."""
 
     def __init__(
-        self, inputs: int, features: int, size: Pair, strides: int, padding: Pair, *, bias: bool, rngs: nnx.Rngs
+        self,
+        inputs: int,
+        features: int,
+        size: Pair,
+        strides: int,
+        padding: Pair,
+        *,
+        bias: bool,
+        init: nnx.Initializer,
+        rngs: nnx.Rngs,
     ):
-        self.kernel = nnx.Param(he_normal(rngs.params(), (*size, inputs, features)))
+        self.kernel = nnx.Param(init(rngs.params(), (*size, inputs, features)))
         self.bias = nnx.Param(jnp.zeros(features)) if bias else None
         self.strides = strides
         self.padding = padding
@@ -47,19 +57,20 @@ def conv(
     *,
     padding: int | None = None,
     bias: bool = False,
+    init: nnx.Initializer = he_outputs,
     rngs: nnx.Rngs,
 ) -> Conv:
     """A convolution; `padding` pixels on every side, by default those that keep the size at stride 1."""
     down, across = (size, size) if isinstance(size, int) else size
     zeros = (down // 2, across // 2) if padding is None else (padding, padding)
-    return Conv(inputs, features, (down, across), strides, zeros, bias=bias, rngs=rngs)
+    return Conv(inputs, features, (down, across), strides, zeros, bias=bias, init=init, rngs=rngs)
 
 
 class DepthwiseConv(nnx.Module):
     """A convolution of every channel by itself, padded so that stride 1 keeps the size."""
 
     def __init__(self, features: int, size: int, strides: int, *, rngs: nnx.Rngs):
-        self.kernel = nnx.Param(he_normal(rngs.params(), (size, size, 1, features)))
+        self.kernel = nnx.Param(he_outputs(rngs.params(), (size, size, 1, features)))
         self.strides = strides
 
     def __call__(self, x: Array) -> Array:
@@ -78,10 +89,11 @@ class ConvUnit(nnx.Module):
         strides: int = 1,
         *,
         padding: int | None = None,
+        bias: bool = False,
         epsilon: float = 1e-5,
         rngs: nnx.Rngs,
     ):
-        self.conv = conv(inputs, features, size, strides, padding=padding, rngs=rngs)
+        self.conv = conv(inputs, features, size, strides, padding=padding, bias=bias, rngs=rngs)
         self.norm = norm(features, epsilon, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:

@@ -1,13 +1,12 @@
-"""Weights from elsewhere: PyTorch's names and shapes, put into a model of ours by a table of renames.
+"""Weights from elsewhere: a file in PyTorch's names and shapes, put into a model of ours by a table of renames.
 
-A table says for every tensor of the file which of our variables it becomes: {"head.1.weight": "head.kernel"}.
 Kernels are turned from PyTorch's order (outputs first) into ours (outputs last).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,40 +14,37 @@ from flax import nnx
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from gv_jax.errors import UserError
+from gv_jax.errors import UserError, unknown
+from gv_jax.models.renames import NEVER_OURS, TABLES, Names, Table
 
 CONVERT = (
     'python -c "import sys, torch; from safetensors.torch import save_file; '
     'save_file(torch.load(sys.argv[1], weights_only=True), sys.argv[2])" '
 )
+Model = TypeVar("Model", bound=nnx.Module)
+NAMED = 5  # of a kind in an error; the others are counted
 
 
-def ninasr(units: int) -> dict[str, str]:
-    """torchSR's NinaSR."""
-    table = {"head.0.bias": "head_mean", "head.1.weight": "head.kernel"}
-    inside = {
-        "0.weight": "conv1.kernel",
-        "0.bias": "conv1.bias",
-        "2.body.1.weight": "attention.squeeze.kernel",
-        "2.body.1.bias": "attention.squeeze.bias",
-        "2.body.3.weight": "attention.excite.kernel",
-        "2.body.3.bias": "attention.excite.bias",
-        "3.weight": "conv2.kernel",
-    }
-    for unit in range(units):
-        table |= {f"body.{unit}.body.{theirs}": f"units.{unit}.{ours}" for theirs, ours in inside.items()}
-    return table | {"tail.0.weight": "tail.kernel", "tail.0.bias": "tail.bias", "tail.2.bias": "tail_mean"}
+def load(model: Model, file: Path | str, without: Sequence[str] = ()) -> Model:
+    """`model` with the weights in `file`, a .safetensors or .npz in torchvision's or timm's names.
+
+    It then takes RGB normalised as the weights' card says (`card.py`). Stages in `without`, names of
+    `model.parts()`, stay as they are, whatever the file holds of them; so does a trunk's stage that the model itself
+    leaves out. A stem of other channels than RGB is made of the RGB one, see `for_channels`.
+    Raises UserError that names what is missing, not known or of another shape; then `model` is as before.
+    """
+    file = Path(file)
+    check_file(file)
+    try:
+        tensors = READERS[file.suffix](file)
+    except (OSError, ValueError, KeyError, EOFError, SafetensorError) as error:
+        raise UserError(f"{file}: cannot be read as weights ({str(error).partition(chr(10))[0]})") from error
+    put(model, str(file), tensors, without)
+    return model
 
 
-TABLES = {"ninasr_b0": ninasr(10)}
-
-
-def check(name: str, file: Path) -> None:
-    """UserError unless the model `name` can take the weights of `file`, as far as can be told from the names."""
-    if name not in TABLES:
-        raise UserError(
-            f"config.model.pretrained: model {name!r} takes no weights from a file; models that do: {', '.join(TABLES)}"
-        )
+def check_file(file: Path) -> None:
+    """UserError unless there is such a file, and of a kind that can be read."""
     if not file.is_file():
         raise UserError(f"config.model.pretrained: there is no file {file}")
     if file.suffix not in READERS:
@@ -59,40 +55,64 @@ def check(name: str, file: Path) -> None:
         )
 
 
-def load(model: nnx.Module, name: str, file: Path) -> None:
-    """Gives `model`, one of `name`, the weights in `file`.
-
-    Raises UserError that names every tensor that is missing, not known or of another shape; then `model` is as before.
-    """
-    check(name, file)
-    try:
-        tensors = READERS[file.suffix](file)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise UserError(f"{file}: cannot be read as weights ({str(error).partition(chr(10))[0]})") from error
-    put(model, name, file, tensors)
-
-
-def put(model: nnx.Module, name: str, file: Path, tensors: Mapping[str, np.ndarray]) -> None:
-    table = TABLES[name]
+def put(model: nnx.Module, source: str, tensors: Mapping[str, np.ndarray], without: Sequence[str]) -> None:
     tensors = {theirs: tensor for theirs, tensor in tensors.items() if not theirs.endswith(".num_batches_tracked")}
-    variables = {theirs: variable(model, ours) for theirs, ours in table.items()}
-    values = {theirs: ours_first(tensors[theirs]) for theirs in table if theirs in tensors}
-    misshapen = [
-        f"{theirs} {list(tensors[theirs].shape)} for {list(variables[theirs].shape)}"
-        for theirs, value in values.items()
-        if squeezed(value.shape) != squeezed(variables[theirs].shape)
-    ]
-    problems = {
-        "missing": [theirs for theirs in table if theirs not in tensors],
-        "not known": [theirs for theirs in tensors if theirs not in table],
-        "of another shape": misshapen,
+    table = fitting(model, tensors)
+    own = list(parts(model, table))
+    for stage in without:
+        if stage not in own:
+            raise unknown("stage", stage, own)
+    wanted: Names = {}
+    for stage in own:
+        wanted |= {} if stage in without else table[stage]
+    known = {theirs for names in table.values() for theirs in names}
+    variables = {theirs: variable(model, ours) for theirs, ours in wanted.items()}
+    values = {
+        theirs: as_ours(tensors[theirs], variables[theirs].shape, ours == stem(table))
+        for theirs, ours in wanted.items()
+        if theirs in tensors
     }
-    found = [f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names]
+    problems = {
+        "missing": [theirs for theirs in wanted if theirs not in tensors],
+        "not known": [name for name in tensors if name not in known and not name.startswith(NEVER_OURS)],
+        "of another shape": [
+            f"{theirs} {list(tensors[theirs].shape)} for {list(variables[theirs].shape)}"
+            for theirs, value in values.items()
+            if squeezed(value.shape) != squeezed(variables[theirs].shape)
+        ],
+    }
+    found = [f"{kind}: {shortened(names)}" for kind, names in problems.items() if names]
     if found:
-        raise UserError(f"{file} holds no weights of {name} ({'; '.join(found)})")
+        raise UserError(f"{source} holds no weights of this {type(model).__name__} ({'; '.join(found)})")
     for theirs, value in values.items():
         mine = variables[theirs]
         mine[...] = jnp.asarray(value.reshape(mine.shape), mine.dtype)
+
+
+def fitting(model: nnx.Module, tensors: Mapping[str, np.ndarray]) -> Table:
+    """Of the tables of the model's family the one that knows most of the names."""
+    if type(model) not in TABLES:
+        families = ", ".join(family.__name__ for family in TABLES)
+        raise UserError(f"{type(model).__name__} takes no weights from a file; networks that do: {families}")
+    return max(
+        TABLES[type(model)](model), key=lambda table: sum(name in tensors for of in table.values() for name in of)
+    )
+
+
+def parts(model: Any, table: Table) -> Sequence[str]:
+    """The stages that the model has."""
+    return list(model.parts()) if hasattr(model, "parts") else list(table)
+
+
+def stem(table: Table) -> str:
+    """The variable that sees the picture: the first kernel of a trunk."""
+    return next(iter(table["stem" if "stem" in table else "stage1"].values())) if "head" in table else ""
+
+
+def shortened(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def variable(model: nnx.Module, path: str) -> Any:
@@ -103,11 +123,32 @@ def variable(model: nnx.Module, path: str) -> Any:
     return at
 
 
-def ours_first(tensor: np.ndarray) -> np.ndarray:
-    """A convolution's [o i k k] as [k k i o], a linear layer's [o i] as [i o]; anything else as it is."""
-    if tensor.ndim == 4:
-        return tensor.transpose(2, 3, 1, 0)
-    return tensor.T if tensor.ndim == 2 else tensor
+def as_ours(tensor: np.ndarray, shape: tuple[int, ...], sees_pictures: bool) -> np.ndarray:
+    """A tensor of PyTorch's in our order of axes, where it is to become a variable of `shape`.
+
+    A convolution's [o i a b] becomes [a b i o], a linear layer's [o i] becomes [i o], or, where ours is the
+    convolution that covers the map, [a b i o] too; anything else is as it is.
+    """
+    if tensor.ndim == 2 and len(shape) == 4 and tensor.size == math.prod(shape):
+        tensor = tensor.reshape(shape[3], shape[2], shape[0], shape[1])
+    if tensor.ndim == 4 and len(shape) == 2 and tensor.shape[2:] == (1, 1):
+        tensor = tensor[:, :, 0, 0]
+    if tensor.ndim == 2:
+        return tensor.T
+    if tensor.ndim != 4:
+        return tensor
+    kernel = tensor.transpose(2, 3, 1, 0)
+    return for_channels(kernel, shape[2]) if sees_pictures and len(shape) == 4 and kernel.shape[2] == 3 else kernel
+
+
+def for_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
+    """The kernel [a b 3 o] of an RGB stem for pictures of `channels`; the answer for what RGB can show is unchanged.
+
+    RGBA and more: nothing is made of the other channels yet. Grey: the sum over RGB, so that a picture v answers as
+    [v v v] does. Grey and alpha: that, and nothing of alpha.
+    """
+    seen = kernel if channels >= 3 else kernel.sum(2, keepdims=True)
+    return np.pad(seen, ((0, 0), (0, 0), (0, channels - seen.shape[2]), (0, 0)))
 
 
 def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -6,6 +6,8 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.errors import unknown
+from gv_jax.models import trunk
+from gv_jax.models.dropout import Dropout
 from gv_jax.models.layers import Layer, conv, dense, relu
 from gv_jax.models.normalization import norm
 from gv_jax.models.pooling import global_pool, max_pool
@@ -32,6 +34,7 @@ class ResidualUnit(nnx.Module):
     """relu(shortcut(x) + f(x)), f two 3x3 convolutions; fig. 5 left."""
 
     expansion = 1
+    convolutions = 2
 
     def __init__(self, inputs: int, features: int, strides: int = 1, *, rngs: nnx.Rngs):
         self.conv1 = conv(inputs, features, 3, strides, rngs=rngs)
@@ -53,6 +56,7 @@ class BottleneckUnit(nnx.Module):
     """
 
     expansion = 4
+    convolutions = 3
 
     def __init__(self, inputs: int, features: int, strides: int = 1, *, rngs: nnx.Rngs):
         outputs = self.expansion * features
@@ -78,7 +82,10 @@ class ResNet(nnx.Module):
     """Stem, four stages of units that halve the picture and double the features, mean, linear head.
 
     `stem` is "imagenet" (7x7/2 convolution, 3x3/2 max-pooling) or "small" (3x3, for pictures of 32 pixels or so).
+    The head stands on `last_stage`, the last of all where it is empty; later stages are left out.
     """
+
+    smallest = 1
 
     def __init__(
         self,
@@ -88,17 +95,23 @@ class ResNet(nnx.Module):
         inputs: int,
         classes: int,
         stem: str = "imagenet",
+        dropout: float = 0.0,
+        last_stage: str = "",
         rngs: nnx.Rngs,
     ):
         if stem not in STEMS:
             raise unknown("stem", stem, STEMS)
+        names = ["stem", *(f"stage{number}" for number in range(1, len(stage_sizes) + 1))]
+        self.names = tuple(trunk.until(names, last_stage))
+        self.stage_sizes = tuple(stage_sizes)
+        self.unit = unit
         features = 64
         self.conv1 = conv(inputs, features, *STEMS[stem], rngs=rngs)
         self.norm1 = norm(features, rngs=rngs)
         self.pool = Layer(max_pool, size=3, strides=2, padding=1) if stem == "imagenet" else nnx.identity
         self.stages = nnx.List()
         width = features
-        for stage, count in enumerate(stage_sizes):
+        for stage, count in enumerate(stage_sizes[: len(self.names) - 1]):
             features, units = 64 * 2**stage, nnx.List()
             for index in range(count):
                 units.append(unit(width, features, 2 if stage and not index else 1, rngs=rngs))
@@ -106,22 +119,18 @@ class ResNet(nnx.Module):
             self.stages.append(units)
         self.mean = Layer(global_pool)
         self.head = dense(width, classes, rngs=rngs)
+        self.dropout = Dropout(dropout, rngs=rngs)
 
     def features(self, x: Array) -> dict[str, Array]:
         """The maps after the stem and after every stage: "stem", "stage1" to "stage4"."""
         x = self.pool(relu(self.norm1(self.conv1(x))))
-        maps = {"stem": x}
-        for stage, units in enumerate(self.stages, 1):
-            for unit in units:
-                x = unit(x)
-            maps[f"stage{stage}"] = x
-        return maps
+        return {"stem": x, **trunk.maps(self.names[1:], self.stages, x)}
 
     def parts(self) -> dict[str, tuple[str, ...]]:
         """Which modules make each stage, from input to output."""
-        stages = {f"stage{stage}": (f"stages.{stage - 1}",) for stage in range(1, len(self.stages) + 1)}
+        stages = {name: (f"stages.{index}",) for index, name in enumerate(self.names[1:])}
         return {"stem": ("conv1", "norm1"), **stages, "head": ("head",)}
 
     def __call__(self, x: Array) -> Array:
-        last = self.features(x)[f"stage{len(self.stages)}"]
-        return self.head(self.mean(last))  # [n classes]
+        last = self.features(x)[self.names[-1]]
+        return self.head(self.dropout(self.mean(last)))  # [n classes]

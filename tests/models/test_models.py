@@ -12,6 +12,7 @@ from gv_jax.models.summary import counts
 
 SMALL = {"inputs": 4, "classes": 15, "size": (32, 32)}
 IMAGENET = {"inputs": 3, "classes": 1000}
+SMALLEST = {"inception_v3": 75}  # pixels; the others take less than is tried here
 
 
 def shapes(name, **options):
@@ -28,6 +29,11 @@ def shapes(name, **options):
         ("resnet18", IMAGENET, 11_689_512 + 9_600, 9_600),  # torchvision counts no statistics
         ("resnet34", IMAGENET, 21_797_672 + 17_024, 17_024),
         ("resnet50", IMAGENET, 25_557_032 + 53_120, 53_120),
+        ("vgg16", IMAGENET, 138_357_544, 0),
+        ("vgg16_bn", IMAGENET, 138_365_992 + 8_448, 8_448),
+        ("squeezenet1_1", IMAGENET, 1_235_496, 0),
+        ("inception_v3", IMAGENET, 23_834_568 + 34_432, 34_432),
+        ("efficientnetv2_s", IMAGENET, 21_458_488 + 153_872, 153_872),
         # the published 2-layer network: 3x3x3x16+16, 3x3x16x32+32, two norms, 63*85*32*6+6
         ("two_layer", {"inputs": 3, "classes": 6}, 448 + 4_640 + 96 + 1_028_166 + 96, 96),
         # the published Net: 1x9x64+64, 64x9x64+64 once, 64x64+64, 64x10+10
@@ -47,6 +53,8 @@ def test_small_stem_has_a_3x3_convolution_instead_of_7x7():
 @pytest.mark.parametrize("name", models.CLASSIFIERS)
 @pytest.mark.parametrize(("size", "channels"), [((32, 32), 4), ((42, 32), 3), ((37, 51), 1)])
 def test_pictures_of_many_sizes_become_logits(name, size, channels):
+    size = tuple(max(side, SMALLEST.get(name, 0)) for side in size)
+
     def outputs_for(x):
         return models.build(name, inputs=channels, classes=7, size=size, rngs=nnx.Rngs(0))(x)
 
@@ -88,6 +96,29 @@ def test_trunk_gives_its_named_feature_maps():
     }
 
 
+@pytest.mark.parametrize(("name", "side"), [("vgg16", 31), ("squeezenet1_1", 16), ("inception_v3", 74)])
+def test_pictures_that_are_too_small_are_told_the_smallest_size(name, side):
+    def outputs_for(side):
+        x = jax.ShapeDtypeStruct((1, side, side + 1, 3), jnp.float32)
+        return jax.eval_shape(lambda x: models.build(name, **IMAGENET, rngs=nnx.Rngs(0))(x), x)
+
+    assert outputs_for(side + 1).shape == (1, 1000)
+    with pytest.raises(UserError, match=f"{side}x{side + 1} are too small for .*: give it {side + 1}x{side + 1} or"):
+        outputs_for(side)
+
+
+@pytest.mark.parametrize("name", [name for name in models.CLASSIFIERS if "last_stage" in models.parameters(name)])
+def test_later_stages_are_left_out_and_the_head_stands_on_the_one_named(name):
+    whole = shapes(name, **IMAGENET).parts()
+    *stages, _ = whole
+    for last in (stages[0], stages[-2]):
+        model = shapes(name, inputs=3, classes=5, last_stage=last)
+        kept = stages[: stages.index(last) + 1]
+        assert model.parts() == {stage: whole[stage] for stage in [*kept, "head"]}
+    with pytest.raises(UserError, match="no stage is called 'stage9'"):
+        shapes(name, **IMAGENET, last_stage="stage9")
+
+
 @pytest.mark.parametrize("name", models.CLASSIFIERS)
 def test_every_weight_belongs_to_one_stage_and_stages_are_those_of_the_maps(name):
     model = shapes(name, **SMALL)
@@ -101,7 +132,8 @@ def test_every_weight_belongs_to_one_stage_and_stages_are_those_of_the_maps(name
         names.extend(models.build(name, **SMALL, rngs=nnx.Rngs(0)).features(x))
 
     names = []  # a dictionary that eval_shape gives back has lost its order
-    jax.eval_shape(names_of, jax.ShapeDtypeStruct((1, 32, 32, 4), jnp.float32))
+    side = SMALLEST.get(name, 32)
+    jax.eval_shape(names_of, jax.ShapeDtypeStruct((1, side, side, 4), jnp.float32))
     assert [*names, "head"] == list(parts)
 
 
