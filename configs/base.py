@@ -17,7 +17,9 @@ def get_config() -> ConfigDict:
                 "name": "baseline",  # a name in gv_jax.models.MODELS
                 "stem": "",  # of a ResNet: imagenet (7x7/2, pooling) or small (3x3); the model's own where empty
                 "dropout": -1.0,  # share of units dropped before the last layers; the model's own where negative
-                "pretrained": "",  # file of weights to start from, .safetensors or .npz, in PyTorch's names and shapes
+                "last_stage": "",  # of a trunk: the stage its head stands on, later ones left out; the last where empty
+                "pretrained": "",  # weights to start from: a .safetensors or .npz in PyTorch's names, or hub:OWNER/NAME
+                "pretrained_without": ("head",),  # of a classifier: stages that start anew, whatever the file holds
                 "dtype": "float32",  # what the network computes in: float32, or bfloat16 on a GPU or TPU
             },
             "train": {
@@ -76,20 +78,27 @@ def get_config() -> ConfigDict:
 
 
 def data() -> dict:
-    """Which pictures, and how they become arrays."""
+    """Which pictures, and how they become arrays.
+
+    A classifier that starts from model.pretrained is given pictures as its weights were: what is left empty of the
+    fields marked * comes from their card, and config.json of the run says what that was.
+    """
     return {
         "name": "atari_frames",  # a name in gv_jax.data.builders.DATASETS
         "path": "",  # folder of a data set that the user supplies
         "root": "data",  # folder where prepared data sets and caches are kept
-        "size": (64, 64),  # height, width in pixels that pictures are resized to; (0, 0): as they are
+        "size": (),  # height, width in pixels that pictures are resized to; (0, 0): as they are; (64, 64) where empty *
         "channels": 3,  # 1 grey, 3 RGB, 4 RGBA
         "preprocess": "vanilla",  # crop (to the box), denoise, super_resolution (twice the size), or as crop+denoise
         "super_resolution": "",  # folder of the run whose network enlarges, where preprocess says so
+        "centre": 0.0,  # share of both sides that is cut from the middle before the resize; 1.0, all of it, where 0 *
         "fit": "stretch",  # how a picture of another shape fits: stretch, crop or pad
-        "interpolation": "bilinear",  # nearest, bilinear, bicubic, lanczos or box
+        "interpolation": "",  # nearest, bilinear, bicubic, lanczos or box; bilinear where empty *
         "background": (0, 0, 0),  # RGB that transparent pixels get
-        "mean": (0.5,),  # of classification: subtracted from pictures in [0, 1]: one number, or one per channel
-        "std": (0.25,),  # then divided by: one number, or one per channel
+        # Of classification: subtracted from pictures in [0, 1], and then divided by: one number, or one per channel.
+        # With three for a grey picture it is given to the network three times, as RGB.
+        "mean": (),  # (0.5,) where empty *
+        "std": (),  # (0.25,) where empty *
         "skip_broken": False,  # leave out and list pictures that cannot be used, instead of stopping at the first
         "drop_leaks": False,  # leave out of training what is in valid or test too, the same or nearly the same
         "valid_share": 0.1,  # share of the pictures for validation where the data set has no split of its own

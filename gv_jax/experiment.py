@@ -25,6 +25,7 @@ from gv_jax.settings import (
     DTYPES,
     Config,
     check,
+    inputs,
     make_augmentation,
     make_optimizer,
     make_order,
@@ -35,6 +36,7 @@ from gv_jax.settings import (
     open_model,
     open_pictures,
     picture_size,
+    resolved,
     set_options,
 )
 from gv_jax.training import devices
@@ -93,9 +95,10 @@ def run(config: Config, workdir: Path) -> str:
     A run that was cut off goes on; a finished one is left as it is. UserError for what a person can mend,
     Interrupted when SIGTERM or Ctrl-C ended it.
     """
+    config = resolved(config)
     check(config)
     folder = RunFolder(workdir)
-    folder.check(config.to_dict(), base.get_config().to_dict())
+    folder.check(config.to_dict(), resolved(base.get_config()).to_dict())
     if folder.finished:
         return f"finished already, nothing to do: {headline(folder)}"
     clock = Clock()
@@ -126,11 +129,12 @@ def run(config: Config, workdir: Path) -> str:
 
 def evaluate(config: Config, workdir: Path) -> str:
     """Evaluates and reports a finished run of `config` in `workdir` again; a line on what came out."""
+    config = resolved(config)
     check(config)
     folder = RunFolder(workdir)
     if not folder.finished:
         raise UserError(f"{workdir} holds no finished run to evaluate: train it first, without --mode=evaluate")
-    folder.check(config.to_dict(), base.get_config().to_dict())
+    folder.check(config.to_dict(), resolved(base.get_config()).to_dict())
     before = folder.results or {}
     clock = Clock()
     with advice_on_memory(config.train.batch_size):
@@ -145,13 +149,14 @@ def evaluate(config: Config, workdir: Path) -> str:
 
 def summary(config: Config) -> str:
     """The model of `config` layer by layer; needs no pictures."""
+    config = resolved(config)
     check(config)
     classes = dataset.classes(config.data.name, **set_options(config.data))
     size = picture_size(config.data)
     if not all(size):
         raise UserError("pictures at their own size: say which for the summary with --config.data.size=(HEIGHT,WIDTH)")
     model = nnx.eval_shape(lambda: open_model(config, len(classes), size))  # shapes alone: no weight is drawn
-    return model_summary(model, size, config.data.channels)
+    return model_summary(model, size, inputs(config))
 
 
 def conclude(
@@ -206,7 +211,9 @@ def conclude(
     )
     if builder.report:
         write_json(folder.path / REPORT, builder.report)
-    report.write(folder.path, exhibits, pictures.skipped, base.get_config().to_dict(), pictures.remarks, [audited])
+    report.write(
+        folder.path, exhibits, pictures.skipped, resolved(base.get_config()).to_dict(), pictures.remarks, [audited]
+    )
 
 
 def headline(folder: RunFolder) -> str:

@@ -22,7 +22,8 @@ from gv_jax.data.builders import PictureBuilder
 from gv_jax.data.crop import random_crop
 from gv_jax.data.dataset import Dataset
 from gv_jax.errors import UserError, unknown
-from gv_jax.models import pretrained
+from gv_jax.models import hub, pretrained
+from gv_jax.models.card import Card, card
 from gv_jax.serving.enlarger import enlarger, identity
 from gv_jax.training.fit import Plan
 from gv_jax.training.losses import POWERS, sigmoid_loss, softmax_loss_for
@@ -56,6 +57,8 @@ CHOICES = {
     "optimizer.name": OPTIMIZERS,
     "optimizer.schedule": SCHEDULES,
 }
+WITHOUT_CARD = Card(mean=(0.5,), std=(0.25,), size=(64, 64), interpolation="bilinear", centre=1.0)
+ALPHA = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no card knows
 RANGES = {
     "seed": (0, 4_294_967_295),
     "train.batch_size": (1, math.inf),
@@ -69,13 +72,41 @@ RANGES = {
     "model.dropout": (-1, 0.99),
     "loss.focal": (0, 10),
     "loss.logit_adjustment": (0, 10),
+    "data.centre": (0, 1),
     "optimizer.learning_rate": (1e-12, math.inf),
     "optimizer.accumulate": (1, math.inf),
 }
 
 
+def resolved(config: Config) -> Config:
+    """A copy of `config` in which no field of a card is left empty: what a run is made of, and records.
+
+    UserError where there is no such model, or no card to be had of its weights.
+    """
+    config = config.copy_and_resolve_references()
+    told = WITHOUT_CARD
+    if config.model.pretrained and config.task in LABELLED:
+        family = models.family(config.model.name)
+        told = card(family, weights_file(config.model))
+    values = told._asdict()
+    if config.data.channels == 4 and len(told.mean) == 3:
+        values |= {name: values[name] + alpha for name, alpha in ALPHA.items()}
+    for name, value in values.items():
+        config.data[name] = config.data[name] or value
+    return config
+
+
+def weights_file(model: Config) -> Path:
+    """Where the weights to start from are, fetched from the hub if need be."""
+    pretrained.check_takes(model.name)
+    source = model.pretrained
+    file = hub.fetch(source) if source.startswith(hub.PREFIX) else Path(source)
+    pretrained.check_file(file)
+    return file
+
+
 def check(config: Config) -> None:
-    """UserError for a value that no run can have."""
+    """UserError for a value that no run can have. `config` is `resolved`."""
     values = flat(config.to_dict())
     for field, valid in CHOICES.items():
         if values[field] not in valid:
@@ -84,7 +115,7 @@ def check(config: Config) -> None:
         if not low <= values[field] <= high:
             raise UserError(f"config.{field} is {values[field]}: it must be {low:g} or more, {high:g} or less")
     for field in ("data.mean", "data.std"):
-        if len(values[field]) not in (1, config.data.channels):
+        if len(values[field]) not in (1, config.data.channels) and (len(values[field]), config.data.channels) != (3, 1):
             raise UserError(f"config.{field} has {len(values[field])} numbers: give one, or one per channel")
     pipeline.parse(config.data.preprocess)
     models.check_options(config.model.name, model_options(config.model))
@@ -99,7 +130,7 @@ def check_task(config: Config) -> None:
     if name not in MODELS_FOR[task]:
         raise UserError(f"model {name!r} is not made for {task}; models that are: {', '.join(MODELS_FOR[task])}")
     if config.model.pretrained:
-        pretrained.check(name, Path(config.model.pretrained))
+        weights_file(config.model)
     if config.train.crop and "size" in models.parameters(name):
         raise UserError(f"model {name!r} takes pictures of one size: config.train.crop must be 0")
     for augment in OF_LABELS:
@@ -138,7 +169,7 @@ def set_options(data: Config) -> dict[str, Any]:
 def open_dataset(config: Config) -> Dataset:
     """The pictures, prepared and cached on the first call; with all of their labels where the task asks for them."""
     data = config.data
-    shape = ("size", "channels", "fit", "interpolation", "background", "preprocess", "drop_leaks")
+    shape = ("size", "centre", "channels", "fit", "interpolation", "background", "preprocess", "drop_leaks")
     run = data.super_resolution if pipeline.ENLARGING in pipeline.parse(data.preprocess) else ""
     opened = cache(lambda: enlarger(run))  # the network is only opened when pictures are decoded
     return dataset.load(
@@ -163,23 +194,30 @@ def picture_size(data: Config) -> tuple[int, int]:
 
 def model_options(model: Config) -> dict[str, Any]:
     """What is asked of the model besides its name."""
-    stem = {"stem": model.stem} if model.stem else {}
-    return stem | ({"dropout": model.dropout} if model.dropout >= 0 else {})
+    named = {name: model[name] for name in ("stem", "last_stage") if model[name]}
+    return named | ({"dropout": model.dropout} if model.dropout >= 0 else {})
 
 
 def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Module:
     """The network with its first weights, drawn or read."""
     model = models.build(
         config.model.name,
-        inputs=config.data.channels,
+        inputs=inputs(config),
         classes=classes,
         size=size,
         rngs=nnx.Rngs(config.seed),
         **model_options(config.model),
     )
     if config.model.pretrained:
-        pretrained.load(model, config.model.name, Path(config.model.pretrained))
+        without = config.model.pretrained_without if config.task in LABELLED else ()
+        model = pretrained.load(model, weights_file(config.model), without)
     return model
+
+
+def inputs(config: Config) -> int:
+    """Channels of what the network is given."""
+    data = config.data
+    return max(data.channels, len(data.mean), len(data.std)) if config.task in LABELLED else data.channels
 
 
 def make_task(config: Config, classes: int) -> Task:

@@ -9,7 +9,7 @@ run folder that it would have left by itself, and goes on where it was cut off, 
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from gv_jax import experiment
 from gv_jax.command_line import fail, say
 from gv_jax.errors import UserError
 from gv_jax.experiment import Learner, Machine, assemble, begin, conclude, headline
-from gv_jax.settings import DTYPES, Config, check, make_augmentation, make_optimizer, open_dataset
+from gv_jax.settings import DTYPES, Config, check, make_augmentation, make_optimizer, open_dataset, resolved
 from gv_jax.training import devices
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
@@ -82,10 +82,11 @@ def run(members: Sequence[Member]) -> list[str]:
 
     UserError for what a person can mend, Interrupted when SIGTERM or Ctrl-C ended it.
     """
+    members = [replace(member, config=resolved(member.config)) for member in members]
     said, kinds = {}, {}
     for number, member in enumerate(members):
         check(member.config)
-        member.folder.check(member.config.to_dict(), base.get_config().to_dict())
+        member.folder.check(member.config.to_dict(), resolved(base.get_config()).to_dict())
         if member.folder.finished:
             said[number] = f"finished already, nothing to do: {headline(member.folder)}"
         else:

@@ -6,7 +6,7 @@ import pytest
 
 from configs import base, super_resolution
 from gv_jax.errors import UserError
-from gv_jax.settings import check, make_task, make_training_task
+from gv_jax.settings import check, make_task, make_training_task, resolved
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from gv_jax.settings import check, make_task, make_training_task
     ],
 )
 def test_super_resolution_refuses(changes, said):
-    config = super_resolution.get_config("pictures")
+    config = resolved(super_resolution.get_config("pictures"))
     check(config)
     config.update_from_flattened_dict(changes)
     with pytest.raises(UserError, match=said):
@@ -34,11 +34,11 @@ def test_super_resolution_refuses(changes, said):
         ({"train.crop": 16}, "model 'baseline' takes pictures of one size: config.train.crop must be 0"),
         ({"degrade.grey_levels": 4}, "config.degrade.grey_levels is for the grey pictures of colorization"),
         ({"degrade.jpeg": 101}, "config.degrade.jpeg is 101: it must be a quality"),
-        ({"model.pretrained": "w.npz"}, "model 'baseline' takes no weights from a file; models that do: ninasr_b0"),
+        ({"model.pretrained": "w.npz"}, "model 'baseline' takes no weights from a file; models that do: resnet18,"),
     ],
 )
 def test_classification_refuses(changes, said):
-    config = base.get_config()
+    config = resolved(base.get_config())
     config.update_from_flattened_dict(changes)
     with pytest.raises(UserError, match=said):
         check(config)

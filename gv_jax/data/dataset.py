@@ -59,6 +59,7 @@ def load(
     interpolation: str,
     background: tuple[int, int, int],
     preprocess: str = "vanilla",
+    centre: float = 1.0,
     enlarge: Enlarge | None = None,
     enlarge_key: str = "",
     drop_leaks: bool = False,
@@ -76,6 +77,7 @@ def load(
         channels: 1 grey, 3 RGB, 4 RGBA.
         fit, interpolation, background: as in `preprocess.to_array`.
         preprocess: names in `pipeline.PREPROCESSINGS` with + between them, in the order they are applied in.
+        centre: the share of both sides of a picture that is cut from its middle before it is resized.
         enlarge: what super_resolution does: uint8 [h w 3] -> uint8 [2h 2w 3].
         enlarge_key: tells this `enlarge` from every other; another key, another cache.
         drop_leaks: leave out of training what is in another split too, the same or nearly (`audit.Audit.leaked`).
@@ -102,6 +104,8 @@ def load(
         "interpolation": interpolation,
         "background": tuple(background),
     }
+    if centre < 1:
+        shape["centre"] = centre
     process = _pipeline(steps, shape, enlarge)
     made_by = {"shape": shape, "preprocess": steps, "enlarge": enlarge_key if pipeline.ENLARGING in steps else ""}
     made_by["without_leaks"] = audit.VERSION if drop_leaks else 0

@@ -110,9 +110,17 @@ def to_array(
     fit: str,
     interpolation: str,
     background: tuple[int, int, int],
+    centre: float = 1.0,
 ) -> np.ndarray:
-    """uint8 [h w c]: `resize`, then `to_channels`, so that padding gets the background as clear parts do."""
-    return to_channels(resize(image, size, fit, interpolation), channels, background)
+    """uint8 [h w c]: `middle`, `resize`, `to_channels`, so that padding gets the background as clear parts do."""
+    return to_channels(resize(middle(image, centre), size, fit, interpolation), channels, background)
+
+
+def middle(image: Image.Image, share: float) -> Image.Image:
+    """That share of both sides of the picture, from its middle, in whole pixels."""
+    width, height = (max(1, round(share * side)) for side in image.size)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image if share == 1 else image.crop((left, top, left + width, top + height))
 
 
 def resize(image: Image.Image, size: tuple[int, int], fit: str, interpolation: str) -> Image.Image:

@@ -66,5 +66,14 @@ def check_options(name: str, options: Iterable[str]) -> None:
 def parameters(name: str) -> set[str]:
     """What can be told to a model when it is built."""
     model = MODELS[name]
-    family, given = (model.func, len(model.args)) if isinstance(model, partial) else (model, 0)
-    return set(list(inspect.signature(family.__init__).parameters)[1 + given :])  # nnx hides the class's own signature
+    given = len(model.args) if isinstance(model, partial) else 0
+    signature = inspect.signature(family(name).__init__)  # nnx hides the class's own
+    return set(list(signature.parameters)[1 + given :])
+
+
+def family(name: str) -> type[nnx.Module]:
+    """The class of the model. UserError for a name that is not known."""
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    model = MODELS[name]
+    return model.func if isinstance(model, partial) else model

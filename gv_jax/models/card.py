@@ -1,7 +1,7 @@
 """How pictures were prepared for a file of weights: its card.
 
-timm writes one, `pretrained_cfg`, in a config.json beside the weights; a JSON of the file's own name and the metadata of
-a .safetensors may hold one too. Files without any are taken to be torchvision's.
+timm writes one, `pretrained_cfg`, in a config.json beside the weights; a JSON of the file's own name and the metadata
+of a .safetensors may hold one too. Files without any are taken to be torchvision's.
 """
 
 import json

@@ -28,7 +28,7 @@ def fetch(source: str, cache: Path | None = None) -> Path:
 
 
 def one_file(name: str, part: str, cache: Path | None) -> Path:
-    from huggingface_hub import hf_hub_download  # an extra, and slow to import
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache  # an extra, and slow to import
     from huggingface_hub.errors import (
         EntryNotFoundError,
         HfHubHTTPError,
@@ -37,14 +37,12 @@ def one_file(name: str, part: str, cache: Path | None) -> Path:
         RepositoryNotFoundError,
     )
 
+    # The download's own local_files_only connects all the same, to report what it runs under.
     try:
-        return Path(hf_hub_download(name, part, cache_dir=cache, local_files_only=True))
-    except LocalEntryNotFoundError:
-        pass
+        kept = try_to_load_from_cache(name, part, cache_dir=cache)
+        return Path(kept if isinstance(kept, str) else hf_hub_download(name, part, cache_dir=cache))
     except HFValidationError as error:
         raise UserError(f"config.model.pretrained: {name} is no name of a model on the hub") from error
-    try:
-        return Path(hf_hub_download(name, part, cache_dir=cache))
     except RepositoryNotFoundError as error:
         raise UserError(f"config.model.pretrained: the hub has no public model {name}") from error
     except LocalEntryNotFoundError as error:
@@ -67,4 +65,6 @@ def check_sum(file: Path) -> None:
         with kept.open("rb") as content:
             found = hashlib.file_digest(content, "sha256").hexdigest()
         if found != named:
-            raise UserError(f"config.model.pretrained: {kept} is damaged (its SHA-256 is {found}): remove it, start again")
+            raise UserError(
+                f"config.model.pretrained: {kept} is damaged (its SHA-256 is {found}): remove it, start again"
+            )

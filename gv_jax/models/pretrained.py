@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from gv_jax.errors import UserError, unknown
+from gv_jax.models import MODELS, family
 from gv_jax.models.renames import NEVER_OURS, TABLES, Names, Table
 
 CONVERT = (
@@ -37,10 +39,19 @@ def load(model: Model, file: Path | str, without: Sequence[str] = ()) -> Model:
     check_file(file)
     try:
         tensors = READERS[file.suffix](file)
-    except (OSError, ValueError, KeyError, EOFError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, SafetensorError) as error:
         raise UserError(f"{file}: cannot be read as weights ({str(error).partition(chr(10))[0]})") from error
     put(model, str(file), tensors, without)
     return model
+
+
+def check_takes(name: str) -> None:
+    """UserError unless the model of that name can take weights from a file."""
+    if family(name) not in TABLES:
+        takers = ", ".join(other for other in MODELS if family(other) in TABLES)
+        raise UserError(
+            f"config.model.pretrained: model {name!r} takes no weights from a file; models that do: {takers}"
+        )
 
 
 def check_file(file: Path) -> None:
@@ -157,7 +168,10 @@ def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def from_npz(file: Path) -> dict[str, np.ndarray]:
-    with np.load(file, allow_pickle=False) as arrays:
+    with file.open("rb") as content:  # which np.load leaves open where it fails
+        arrays = np.load(content, allow_pickle=False)
+        if isinstance(arrays, np.ndarray):
+            raise ValueError("one array without a name")
         return dict(arrays)
 
 

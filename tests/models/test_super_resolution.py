@@ -10,7 +10,7 @@ from flax import nnx
 
 from gv_jax import models
 from gv_jax.errors import UserError
-from gv_jax.models import pretrained
+from gv_jax.models import pretrained, renames
 from gv_jax.models.layers import pixel_shuffle
 from gv_jax.models.summary import counts
 
@@ -85,7 +85,7 @@ def test_forward_pass_agrees_with_pytorch_to_1e_4(size, tmp_path):
     weights = tensors()
     np.savez(tmp_path / "weights.npz", **weights)
     model = build()
-    pretrained.load(model, "ninasr_b0", tmp_path / "weights.npz")
+    pretrained.load(model, tmp_path / "weights.npz")
     x = np.random.default_rng(1).random((2, *size, 3)).astype(np.float32)
     with torch.no_grad():
         named = {name: torch.from_numpy(value) for name, value in weights.items()}
@@ -95,7 +95,7 @@ def test_forward_pass_agrees_with_pytorch_to_1e_4(size, tmp_path):
 
 def test_every_variable_of_the_model_has_a_row_in_its_table():
     model = build()
-    named = sum(pretrained.variable(model, path).size for path in pretrained.TABLES["ninasr_b0"].values())
+    named = sum(pretrained.variable(model, path).size for path in renames.ninasr(model)[0]["network"].values())
     assert named == counts(model)[0]
 
 
@@ -103,4 +103,4 @@ def test_grey_weights_fit_no_colour_model(tmp_path):
     weights = tensors() | {"head.0.bias": np.zeros((1, 1, 1, 1), np.float32)}
     np.savez(tmp_path / "weights.npz", **weights)
     with pytest.raises(UserError, match=r"of another shape: head\.0\.bias \[1, 1, 1, 1\] for \[3\]"):
-        pretrained.load(build(), "ninasr_b0", tmp_path / "weights.npz")
+        pretrained.load(build(), tmp_path / "weights.npz")

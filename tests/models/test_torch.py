@@ -1,6 +1,7 @@
 """Every trunk agrees with PyTorch on the same random weights, loaded from a file in torchvision's names."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -9,6 +10,8 @@ from gv_jax import models
 from gv_jax.models import pretrained, vgg
 from tests.models.torch_trunks import VGG, EfficientNetV2, InceptionV3, ResNet, SqueezeNet, torch
 
+# With random weights PyTorch in single precision is 2e-4 from itself in double. In double we are at 2e-7 from it.
+ILL_CONDITIONED = ("inception_v3",)
 QUICKLY = {"xla_backend_optimization_level": 0}  # to compile: each network runs once
 
 
@@ -51,9 +54,12 @@ def test_forward_pass_agrees_to_1e_4(name, build, size, channels, tmp_path, monk
     ours = models.build(name, inputs=channels, classes=10, rngs=nnx.Rngs(0))
     ours = pretrained.load(ours, tmp_path / "weights.npz")
     evaluation = nnx.view(ours, deterministic=True, use_running_average=True, raise_if_not_found=False)
+    if name in ILL_CONDITIONED:
+        x, their_x, theirs = x.astype(np.float64), their_x.double(), theirs.double()
     with torch.no_grad():
         expected = theirs(their_x).numpy()
-    found = jax.jit(lambda x: evaluation(x), compiler_options=QUICKLY)(x)
+    with jax.enable_x64(name in ILL_CONDITIONED), jax.numpy_dtype_promotion("standard"):
+        found = jax.jit(lambda x: evaluation(x), compiler_options=QUICKLY)(jnp.asarray(x))
     largest = np.abs(expected).max()
     assert largest > 0.1
     assert np.abs(expected[0] - expected[1]).max() > 1e-2 * largest  # the picture matters

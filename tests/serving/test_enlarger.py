@@ -118,6 +118,7 @@ def test_a_finished_run_enlarges_the_pictures_of_another(run, shapes, tmp_path):
     config.update_from_flattened_dict(
         {"data.root": str(tmp_path), "data.size": (16, 16), "data.preprocess": "super_resolution"}
     )
+    config = settings.resolved(config)
     with pytest.raises(UserError, match=r"config\.data\.super_resolution=RUN_FOLDER"):
         settings.open_dataset(config)
     config.data.super_resolution = str(tmp_path / "nowhere")
