@@ -75,5 +75,6 @@ def family(name: str) -> type[nnx.Module]:
     """The class of the model. UserError for a name that is not known."""
     if name not in MODELS:
         raise unknown("model", name, MODELS)
-    model = MODELS[name]
-    return model.func if isinstance(model, partial) else model
+    model: Any = MODELS[name]
+    constructor: Any = model.func if isinstance(model, partial) else model
+    return constructor

@@ -43,10 +43,12 @@ class SqueezeNet(nnx.Module):
     def __init__(self, *, inputs: int, classes: int, dropout: float = 0.5, last_stage: str = "", rngs: nnx.Rngs):
         self.names = tuple(trunk.until(NAMES, last_stage))
         stem = conv(inputs, FIRST, 3, 2, padding=0, bias=True, init=he_inputs, rngs=rngs)
-        self.stages = nnx.List([nnx.List([stem, Layer(relu)])])
+        self.stages = nnx.List()
+        self.stages.append(nnx.List([stem, Layer(relu)]))
         width = FIRST
         for widths in STAGES[: len(self.names) - 1]:
-            layers = nnx.List([Layer(max_pool, size=3, strides=2, ceil=True)])
+            layers = nnx.List()
+            layers.append(Layer(max_pool, size=3, strides=2, ceil=True))
             for squeezed, features in widths:
                 layers.append(FireUnit(width, squeezed, features, rngs=rngs))
                 width = 2 * features

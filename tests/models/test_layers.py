@@ -86,3 +86,78 @@ def test_average_pooling_by_hand():
     x = jnp.arange(16, dtype=jnp.float32).reshape(1, 4, 4, 1)
     np.testing.assert_array_equal(pooling.avg_pool(x, 2)[0, :, :, 0], [[2.5, 4.5], [10.5, 12.5]])
     np.testing.assert_array_equal(pooling.global_pool(x), [[7.5]])
+
+
+torch = pytest.importorskip("torch")
+
+
+def pulled(theirs, *arguments):
+    """PyTorch's answer and gradients of its sum of squares, [n h w c] and [a b i o] in ours' order."""
+    told = [torch.from_numpy(np.asarray(a, np.float64)).requires_grad_() for a in arguments]
+    y = theirs(*told)
+    (y * y).sum().backward()
+    return y.detach().numpy(), [a.grad.numpy() for a in told]
+
+
+def agree(ours, theirs, *arguments):
+    y, pull = jax.vjp(ours, *arguments)
+    expected, gradients = pulled(theirs, *arguments)
+    np.testing.assert_allclose(y, expected, atol=1e-4)
+    for found, wanted in zip(pull(2 * y), gradients, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-4 * np.abs(wanted).max())
+
+
+def nchw(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def nhwc(x):
+    return x.permute(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize(("h", "w", "strides", "size"), [(9, 8, 1, 3), (9, 8, 2, 3), (2, 3, 2, 3), (7, 6, 1, 5)])
+def test_depthwise_convolution_and_its_gradients_are_those_of_pytorch(h, w, strides, size):
+    def theirs(x, kernel):
+        k = kernel.permute(3, 2, 0, 1)
+        return nhwc(torch.nn.functional.conv2d(nchw(x), k, None, strides, size // 2, groups=6))
+
+    x, kernel = random(0, 2, h, w, 6), random(1, size, size, 1, 6)
+    agree(lambda x, k: convolution.depthwise(x, k, strides, size // 2), theirs, x, kernel)
+    plain = convolution.lax_convolve(x, kernel, strides, (size // 2, size // 2))  # what other backends compute
+    np.testing.assert_allclose(plain, convolution.depthwise(x, kernel, strides, size // 2), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("h", "w", "size", "strides", "padding"),
+    [
+        (9, 8, (1, 7), 1, (0, 3)),
+        (8, 9, (7, 1), 1, (3, 0)),
+        (1, 2, (1, 3), 1, (0, 1)),
+        (7, 7, (7, 7), 1, (0, 0)),
+        (6, 5, (1, 1), 1, (0, 0)),
+    ],
+)
+def test_oblong_kernels_and_kernels_that_cover_all_are_those_of_pytorch(h, w, size, strides, padding):
+    def theirs(x, kernel, bias):
+        return nhwc(torch.nn.functional.conv2d(nchw(x), kernel.permute(3, 2, 0, 1), bias, strides, padding))
+
+    arguments = random(0, 2, h, w, 4), random(1, *size, 4, 5), random(2, 5)
+    agree(lambda *a: convolution.convolve(*a, strides, padding), theirs, *arguments)
+
+
+@pytest.mark.parametrize(("h", "w"), [(9, 8), (6, 7), (3, 3), (2, 5)])
+def test_max_pooling_that_rounds_up_is_pytorchs(h, w):
+    def theirs(x):
+        return nhwc(torch.nn.functional.max_pool2d(nchw(x), 3, 2, ceil_mode=True))
+
+    agree(lambda x: pooling.max_pool(x, 3, 2, ceil=True), theirs, random(0, 2, h, w, 3))
+
+
+def test_means_over_windows_count_padding_and_means_over_a_grid_fit_any_size():
+    x = random(0, 2, 9, 5, 3)
+    agree(
+        lambda x: pooling.avg_pool(x, 3, 1, padding=1),
+        lambda x: nhwc(torch.nn.functional.avg_pool2d(nchw(x), 3, 1, 1)),
+        x,
+    )
+    agree(lambda x: pooling.adaptive_pool(x, 7), lambda x: nhwc(torch.nn.functional.adaptive_avg_pool2d(nchw(x), 7)), x)
