@@ -65,14 +65,14 @@ def test_one_class_is_nothing_to_classify():
     ],
 )
 def test_what_evens_out_classes_is_refused_where_it_would_not_be_right(changes, said):
-    config = base.get_config()
+    config = resolved(base.get_config())
     config.update_from_flattened_dict(changes)
     with pytest.raises(UserError, match=said):
         check(config)
 
 
 def test_training_has_the_loss_that_was_asked_for_and_validation_the_plain_one():
-    config = base.get_config()
+    config = resolved(base.get_config())
     task, labels = make_task(config, 2), np.array([0, 0, 0, 0, 1])
     assert make_training_task(config, task, labels) is task
     config.loss.weights = "inverse"
