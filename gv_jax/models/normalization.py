@@ -11,7 +11,8 @@ class BatchNorm(nnx.Module):
     """Statistics in float32, the result in the precision of what comes in.
 
     `momentum` is the share of the running statistics that is kept. `nnx.view(model, use_running_average=True)`
-    switches to them.
+    switches to them, and leaves them as they are. A bool array [] may be given there too, inside of a compiled step
+    that decides it.
     """
 
     def __init__(self, features: int, *, momentum: float, epsilon: float):
@@ -21,9 +22,9 @@ class BatchNorm(nnx.Module):
         self.var = nnx.BatchStat(jnp.ones(features))
         self.momentum = momentum
         self.epsilon = epsilon
-        self.use_running_average = False
+        self.use_running_average: bool | Array = False
 
-    def set_view(self, use_running_average: bool | None = None) -> None:
+    def set_view(self, use_running_average: bool | Array | None = None) -> None:
         """Called by `nnx.view`."""
         if use_running_average is not None:
             self.use_running_average = use_running_average
@@ -31,22 +32,28 @@ class BatchNorm(nnx.Module):
     def __call__(self, x: Array) -> Array:
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         scale, bias = self.scale[...].astype(wide.dtype), self.bias[...].astype(wide.dtype)
-        if self.use_running_average:
+        if self.use_running_average is True:
             gain = scale * lax.rsqrt(self.var[...].astype(wide.dtype) + self.epsilon)
             shift = bias - self.mean[...].astype(wide.dtype) * gain
             return (wide * gain.reshape(1, 1, 1, -1) + shift.reshape(1, 1, 1, -1)).astype(x.dtype)
         # The mean of the centred values is zero, so that no gradient passes through the mean that is subtracted
         # for the variance; for the result it passes through the bias. That saves a sum over all pixels.
         pixels = wide.size // wide.shape[-1]
-        mean = pixel_sum(wide) / pixels
+        mean = self.chosen(self.mean, pixel_sum(wide) / pixels)
         fixed = lax.stop_gradient(mean)
         centred = wide - fixed.reshape(1, 1, 1, -1)
-        var = pixel_sum(centred * centred) / pixels
+        var = self.chosen(self.var, pixel_sum(centred * centred) / pixels)
         gain = scale * lax.rsqrt(var + self.epsilon)
-        self.mean[...] = self.running(self.mean[...], mean)
-        self.var[...] = self.running(self.var[...], var)
+        self.mean[...] = self.chosen(self.mean, self.running(self.mean[...], mean))
+        self.var[...] = self.chosen(self.var, self.running(self.var[...], var))
         y = centred * spread(gain, wide) + spread(bias + (fixed - mean) * gain, wide)
         return y.astype(x.dtype)
+
+    def chosen(self, stored: nnx.BatchStat, new: Array) -> Array:
+        """What is stored, where the step decides so, else `new`."""
+        if self.use_running_average is False:
+            return new
+        return jnp.where(self.use_running_average, stored[...].astype(new.dtype), new)
 
     def running(self, old: Array, new: Array) -> Array:
         new = lax.stop_gradient(new).astype(old.dtype)

@@ -9,13 +9,14 @@ def ema(old, new, decay: float, step):
 
     The smaller rate at the start forgets the initial weights; it is that of TensorFlow's
     `tf.train.ExponentialMovingAverage(num_updates)`. A decay of 0 gives `new`. `old` and `new` are trees of
-    float arrays alike in shapes and types; each leaf is averaged in its own type.
+    float arrays alike in shapes and types; each leaf is averaged in its own type. Where both are equal, so is the
+    average, to the bit: what is frozen is not moved by rounding.
     """
     step = jnp.asarray(step, jnp.float32)
     rate = jnp.minimum(decay, (1 + step) / (10 + step))
 
     def average(before, after):
         share = rate.astype(after.dtype)
-        return share * before + (1 - share) * after
+        return jnp.where(before == after, after, share * before + (1 - share) * after)
 
     return jax.tree.map(average, old, new)

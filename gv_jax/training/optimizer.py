@@ -9,8 +9,7 @@ import optax
 from optax import GradientTransformation
 
 from gv_jax.errors import UserError, unknown
-
-Schedule = Callable[[Any], Any]  # from a count, an int or an array, to the learning rate there
+from gv_jax.training.tiers import Schedule, Tuning, tiered
 
 
 def adam(rate: Schedule, decay: GradientTransformation, momentum: float) -> GradientTransformation:
@@ -103,6 +102,7 @@ def optimizer(
     weight_decay: float | jax.Array,
     clip_norm: float,
     accumulate: int,
+    tuning: Tuning | None = None,
 ) -> tuple[GradientTransformation, Schedule]:
     """The transformation of gradients into updates of the weights, and the learning rate at each step.
 
@@ -118,6 +118,8 @@ def optimizer(
         weight_decay: per unit of learning rate; not on norms and biases (leaves of one axis). 0 is off; an array []
             is not looked into.
         clip_norm: largest global norm of the gradient. 0 is off.
+        tuning: what each stage is allowed, where that differs. The step gives gradients of 0 for stages that do not
+            learn, or not yet, so that they do not count in the norm.
 
     Raises:
         UserError: a name in no table, or a number out of its range.
@@ -137,7 +139,12 @@ def optimizer(
     rate = warmed(schedule, learning_rate, updates, warmup, decay_at, decay_rate)
     decay = optax.identity() if fixed and not weight_decay else optax.add_decayed_weights(weight_decay, kernels)
     clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
-    transformation = optax.chain(clip, OPTIMIZERS[name](rate, decay, momentum))
+
+    def base(rate: Schedule) -> GradientTransformation:
+        return OPTIMIZERS[name](rate, decay, momentum)
+
+    moves = tiered(base, rate, tuning, accumulate) if tuning and tuning.tiers else base(rate)
+    transformation = optax.chain(clip, moves)
     if accumulate > 1:
         transformation = optax.MultiSteps(transformation, accumulate).gradient_transformation()
     return transformation, lambda step: rate(step // accumulate)

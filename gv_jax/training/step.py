@@ -4,7 +4,7 @@ The only file that splits, merges and views `nnx` modules. Randomness is `fold_i
 resumed at any step goes on with the stream that it would have had.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from flax import nnx
 
 from gv_jax.models.layers import Conv
 from gv_jax.models.summary import observe
+from gv_jax.models.transfer import inside
 from gv_jax.training.ema import ema
 from gv_jax.training.tasks import Task
 
@@ -40,11 +41,20 @@ class State(NamedTuple):
         return self.params, self.stats
 
 
+class Held(NamedTuple):
+    """Modules, by dotted path, that training passes through as evaluation does, with no gradient for their weights:
+    stored statistics, which stay, and no dropout. until: the step, from 0, that ends this; None for the last."""
+
+    modules: tuple[str, ...]
+    until: int | None
+
+
 @dataclass(frozen=True)
 class Network:
     """A module taken apart into what it is in training, what it is in evaluation, and its arrays.
 
-    noise: random streams and the rates of dropout.
+    noise: random streams and the rates of dropout. held: parts that do not learn, or not yet. fixed_statistics: batch
+    normalisation keeps and uses the stored ones everywhere.
     """
 
     training: nnx.GraphDef
@@ -52,20 +62,37 @@ class Network:
     params: Tree
     stats: Tree
     noise: Tree
+    held: tuple[Held, ...] = ()
+    fixed_statistics: bool = False
 
     @staticmethod
-    def of(model: nnx.Module) -> "Network":
+    def of(model: nnx.Module, held: Sequence[Held] = (), fixed_statistics: bool = False) -> "Network":
         """Takes `model` apart; its weights become `params` and `stats`."""
         switch = {"raise_if_not_found": False}
-        training = nnx.view(model, deterministic=False, use_running_average=False, **switch)
+        training = nnx.view(model, deterministic=False, use_running_average=fixed_statistics, **switch)
+        for part in held:
+            if part.until is None:
+                chosen = within(part.modules)
+                training = nnx.view(training, only=chosen, deterministic=True, use_running_average=True, **switch)
         evaluation = nnx.view(model, deterministic=True, use_running_average=True, **switch)
         graph, *parts = nnx.split(training, nnx.Param, nnx.BatchStat, ...)
         params, stats, noise = (nnx.to_pure_dict(part) for part in parts)
-        return Network(graph, nnx.graphdef(evaluation), params, stats, noise)
+        return Network(graph, nnx.graphdef(evaluation), params, stats, noise, tuple(held), fixed_statistics)
 
-    def train(self, params: Tree, stats: Tree, key: jax.Array, inputs: jax.Array) -> tuple[jax.Array, Tree]:
+    def train(
+        self, params: Tree, stats: Tree, key: jax.Array, inputs: jax.Array, step: jax.Array
+    ) -> tuple[jax.Array, Tree]:
         """(outputs, new batch statistics) of the network in training; dropout draws from `key`."""
-        model = nnx.merge(self.training, params, stats, reseeded(self.noise, key), copy=True)
+        noise = reseeded(self.noise, key)
+        asleep = {part.modules: step < part.until for part in self.held if part.until is not None}
+        for modules, _ in self.held:
+            params = unmoved(params, modules, asleep.get(modules, True))
+        for modules, yet in asleep.items():
+            noise = silent(noise, modules, yet)
+        model = nnx.merge(self.training, params, stats, noise, copy=True)
+        for modules, yet in asleep.items():
+            stored = self.fixed_statistics or yet
+            model = nnx.view(model, only=within(modules), use_running_average=stored, raise_if_not_found=False)
         outputs = model(inputs)
         return outputs, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
 
@@ -84,6 +111,33 @@ def reseeded(noise: Tree, key: jax.Array) -> Tree:
 
     leaves, structure = jax.tree.flatten(noise)
     return jax.tree.unflatten(structure, [fresh(number, leaf) for number, leaf in enumerate(leaves)])
+
+
+def within(modules: Sequence[str]) -> Callable[[Sequence[Any], Any], bool]:
+    """A filter of what is in `modules`, for nnx."""
+    return lambda path, value: inside(path, modules)
+
+
+def unmoved(params: Tree, modules: Sequence[str], asleep: bool | jax.Array) -> Tree:
+    """`params` with no gradient for those in `modules` where `asleep`, and none computed where that is always so."""
+
+    def hold(path: Sequence[Any], leaf: jax.Array) -> jax.Array:
+        if not inside([key.key for key in path], modules):
+            return leaf
+        constant = jax.lax.stop_gradient(leaf)
+        return constant if asleep is True else jnp.where(asleep, constant, leaf)
+
+    return jax.tree.map_with_path(hold, params)
+
+
+def silent(noise: Tree, modules: Sequence[str], asleep: bool | jax.Array) -> Tree:
+    """`noise` with nothing dropped in `modules` where `asleep`."""
+
+    def hush(path: Sequence[Any], leaf: jax.Array) -> jax.Array:
+        rate = jnp.issubdtype(leaf.dtype, jnp.floating) and inside([key.key for key in path], modules)
+        return jnp.where(asleep, jnp.zeros_like(leaf), leaf) if rate else leaf
+
+    return jax.tree.map_with_path(hush, noise)
 
 
 def start(network: Network, optimizer: optax.GradientTransformation, average: bool) -> State:
@@ -119,7 +173,9 @@ def make_update(
         inputs, targets = task.encode(images, targets)
 
         def loss(params: Tree) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
-            outputs, stats = network.train(cast(params, dtype), state.stats, noise_key, inputs.astype(dtype))
+            outputs, stats = network.train(
+                cast(params, dtype), state.stats, noise_key, inputs.astype(dtype), state.step
+            )
             scores = task.scores(outputs.astype(jnp.float32), targets)
             return scores["loss"].mean(), (scores, stats)
 
