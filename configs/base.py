@@ -58,6 +58,24 @@ def get_config() -> ConfigDict:
                 "noise": 0.0,  # standard deviation of Gaussian noise, as a share of white
                 "jpeg": 0,  # quality of JPEG compression, 1 to 100
             },
+            "finetune": {  # stages: as `parts` of the model names them, from stem to head
+                "freeze": (),  # names of stages that never learn and keep their statistics, as in ("stem", "stage1")
+                "trained": 0,  # so many of the last stages learn, the head among them, and no others; all where 0
+                "rates": (),  # learning rates of the last stages, the head's first; the last number for those before
+                "layer_decay": 1.0,  # in their place: each stage learns so many times as fast as the next one
+                "thaw": (),  # epochs from which on the last stages learn, the head's first; the last number likewise
+                "fixed_statistics": False,  # batch normalisation uses and keeps the stored statistics everywhere
+            },
+            "probe": {  # --mode=probe: no training by steps; only a new last layer, on features that stay as they are
+                "method": "",  # ridge (closed form) or logistic; --mode=probe takes ridge where empty
+                "penalties": (0.1, 1.0, 10.0, 100.0, 1e3, 1e4),  # of which the best is found by cross-validation …
+                "folds": 5,  # … in so many parts of the training split
+                "flip": True,  # learns from the mirror image of every picture too
+            },
+            "evaluate": {  # test-time augmentation of results; epochs are validated, and the best chosen, without it
+                "flip": False,  # answers (logits) are means over the picture and its mirror image
+                "shift": 0,  # pixels: and over the picture moved so far up, down, left and right
+            },
             "augment": {
                 "flip": 0.0,  # probability of a left-right mirror image
                 "pad_crop": 0.0,  # pixels of shift at most, in both directions
@@ -104,6 +122,8 @@ def data() -> dict:
         "valid_share": 0.1,  # share of the pictures for validation where the data set has no split of its own
         "test_share": 0.1,  # share of the pictures for the test, likewise
         "split_seed": 0,
+        "folds": 0,  # the training split in so many parts, of which one is "valid" and nothing else is held out …
+        "fold": 0,  # … namely this one, from 0: to choose settings without a look at the validation and test splits
         # What only one data set takes:
         "atari_frames": {
             "games": (),  # names of games; every game of the table where empty

@@ -1,6 +1,6 @@
 """Wires pictures, network, task, training and evaluation into one run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from gv_jax.data import audit, dataset
 from gv_jax.data.batches import Order, indices
 from gv_jax.data.builders.picture_builder import REPORT
 from gv_jax.data.dataset import Dataset
+from gv_jax.data.views import View
 from gv_jax.errors import UserError
 from gv_jax.evaluation import ASSESSMENTS, audit_page, report
 from gv_jax.evaluation.evaluate import all_records, mean_scores
 from gv_jax.models.summary import counts
 from gv_jax.models.summary import summary as model_summary
+from gv_jax.models.transfer import last_layer, size
 from gv_jax.settings import (
     DTYPES,
     Config,
@@ -30,8 +32,11 @@ from gv_jax.settings import (
     make_optimizer,
     make_order,
     make_plan,
+    make_probe,
     make_task,
     make_training_task,
+    make_tuning,
+    make_views,
     open_dataset,
     open_model,
     open_pictures,
@@ -42,10 +47,12 @@ from gv_jax.settings import (
 from gv_jax.training import devices
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory
-from gv_jax.training.fit import Plan, Training, fit
+from gv_jax.training.fit import Plan, Progress, Training, fit
+from gv_jax.training.probe import fit_probe
 from gv_jax.training.run_folder import RunFolder, write_json
 from gv_jax.training.step import Augmentation, Network, State, make_answer, make_examine, make_maps, make_update, start
 from gv_jax.training.tasks import Task
+from gv_jax.training.tiers import Tuning
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Learner:
     schedule: Callable[[int], Any]
     augment: Augmentation
     parameters: dict[str, int]
+    tuning: Tuning
+    head: str  # of a probe: the path of the last layer
 
 
 @dataclass(frozen=True)
@@ -106,25 +115,44 @@ def run(config: Config, workdir: Path) -> str:
         pictures = open_dataset(config)
         clock.lap("data_s")
         learner, machine = assemble(config, pictures)
-        batch_at = machine.batches(config.seed)
-        update = make_update(
-            learner.network,
-            machine.trained,
-            learner.transform,
-            learner.augment,
-            seed=config.seed,
-            ema_decay=config.train.ema,
-            dtype=DTYPES[config.model.dtype],
-        )
-        update = devices.compiled(update, machine.mesh, learner.state, batch_at(0), donate=True)
-        clock.lap("compile_s")
-        folder.open(config.to_dict())
-        training = Training(machine.plan, folder, machine.validate, learner.schedule)
-        best, progress = fit(learner.state, update, batch_at, training)
+        teach = find_head if config.probe.method else take_steps
+        best, progress, choice = teach(config, pictures, learner, machine, folder, clock)
         clock.lap("train_s")
         clock.laps["train_s"] = progress.seconds
-        conclude(config, pictures, learner, machine, best, progress.steps, folder, clock)
+        conclude(config, pictures, learner, machine, best, {**progress.steps, **choice}, folder, clock)
     return headline(folder)
+
+
+def take_steps(
+    config: Config, pictures: Dataset, learner: Learner, machine: Machine, folder: RunFolder, clock: Clock
+) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
+    """Training by steps: (weights to keep, progress, nothing else to tell)."""
+    batch_at = machine.batches(config.seed)
+    update = make_update(
+        learner.network,
+        machine.trained,
+        learner.transform,
+        learner.augment,
+        seed=config.seed,
+        ema_decay=config.train.ema,
+        dtype=DTYPES[config.model.dtype],
+    )
+    update = devices.compiled(update, machine.mesh, learner.state, batch_at(0), donate=True)
+    clock.lap("compile_s")
+    folder.open(config.to_dict())
+    return *fit(learner.state, update, batch_at, Training(machine.plan, folder, machine.validate, learner.schedule)), {}
+
+
+def find_head(
+    config: Config, pictures: Dataset, learner: Learner, machine: Machine, folder: RunFolder, clock: Clock
+) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
+    """The linear probe: the weights with another last layer, as a training of one step, and how it was chosen."""
+    clock.lap("compile_s")
+    folder.open(config.to_dict())
+    feed, told = machine.feeds["train"], make_probe(config, pictures)
+    return fit_probe(
+        learner.network, learner.state, machine.task, feed, machine.validate, folder, layer=learner.head, **told
+    )
 
 
 def evaluate(config: Config, workdir: Path) -> str:
@@ -165,7 +193,7 @@ def conclude(
     learner: Learner,
     machine: Machine,
     best: dict[str, Any],
-    training: dict[str, int],
+    training: dict[str, Any],
     folder: RunFolder,
     clock: Clock,
 ) -> None:
@@ -238,13 +266,18 @@ def assemble(config: Config, pictures: Dataset) -> tuple[Learner, Machine]:
     }
     labels = np.asarray(pictures.splits["train"].labels)
     batch_size, dtype = config.train.batch_size, DTYPES[config.model.dtype]
-    examine = make_examine(learner.network, task, dtype=dtype)
-    examine = devices.compiled(examine, mesh, *learner.state.weights, feeds["train"](np.zeros(batch_size, np.int32)))
+
+    def examining(views: Sequence[View]) -> Callable[..., Any]:
+        examine, first = make_examine(learner.network, task, views=views, dtype=dtype), np.zeros(batch_size, np.int32)
+        return devices.compiled(examine, mesh, *learner.state.weights, feeds["train"](first))
+
+    plain = examining(())
 
     def validate(state: State) -> dict[str, float]:
         size, batches = len(pictures.splits["valid"].labels), config.train.valid_batches
-        return mean_scores(examine, state.weights, feeds["valid"], size, batch_size, batches)
+        return mean_scores(plain, state.weights, feeds["valid"], size, batch_size, batches)
 
+    seen = make_views(config)
     return learner, Machine(
         task=task,
         trained=make_training_task(config, task, labels),
@@ -253,7 +286,7 @@ def assemble(config: Config, pictures: Dataset) -> tuple[Learner, Machine]:
         mesh=mesh,
         feeds=feeds,
         train_size=len(labels),
-        examine=examine,
+        examine=examining(seen) if len(seen) > 1 else plain,
         validate=validate if "valid" in pictures.splits else None,
         answer=make_answer(learner.network, dtype=dtype),
         maps=make_maps(learner.network, task),
@@ -263,14 +296,17 @@ def assemble(config: Config, pictures: Dataset) -> tuple[Learner, Machine]:
 def begin(config: Config, pictures: Dataset, plan: Plan, mesh: Mesh) -> Learner:
     """The network of `config` before its first step, on the devices."""
     model = open_model(config, len(pictures.classes), pictures.splits["train"].images.shape[1:3])
+    tuning = make_tuning(config, model, plan)
+    network = Network.of(model, tuning.held, config.finetune.fixed_statistics)
     total, trainable = counts(model)
-    network = Network.of(model)
-    transform, schedule = make_optimizer(config.optimizer, plan)
+    transform, schedule = make_optimizer(config.optimizer, plan, tuning=tuning)
     return Learner(
         network=network,
         state=devices.replicate(start(network, transform, average=config.train.ema > 0), mesh),
         transform=transform,
         schedule=schedule,
         augment=make_augmentation(config),
-        parameters={"total": total, "trainable": trainable},
+        parameters={"total": total, "trainable": trainable - size(network.params, tuning.frozen)},
+        tuning=tuning,
+        head=last_layer(model, config.model.name) if config.probe.method else "",
     )

@@ -17,25 +17,28 @@ WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run; runs/<config> u
 MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "evaluate", "summary"],
-    "Train and report; evaluate a finished run again; or print the model, layer by layer.",
+    ["train", "probe", "evaluate", "summary"],
+    "Train and report; the same, but only a new last layer, without steps; evaluate a finished run again; or print the "
+    "model, layer by layer.",
 )
 
 
 def act(config: ConfigDict) -> None:
     """Runs, evaluates or prints what `config` describes, and says on standard output what came out."""
     from gv_jax import experiment
+    from gv_jax.settings import as_probe
     from gv_jax.training.fit import Interrupted
 
     logging.set_verbosity(logging.WARNING)  # JAX tells at INFO which accelerators it did not find
-    workdir = Path(WORKDIR.value) if WORKDIR.value else Path("runs", run_name(sys.argv))
+    name = run_name(sys.argv) + ("-probe" if MODE.value == "probe" else "")
+    workdir = Path(WORKDIR.value or Path("runs", name))
     if MODE.value == "summary":
         say(experiment.summary(config))
     elif MODE.value == "evaluate":
         say(experiment.evaluate(config, workdir))
     else:
         try:
-            say(experiment.run(config, workdir))
+            say(experiment.run(as_probe(config) if MODE.value == "probe" else config, workdir))
         except Interrupted as stop:
             say(f"{stop}; everything is saved: the same command goes on from there")
 

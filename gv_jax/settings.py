@@ -16,21 +16,27 @@ from flax import nnx
 
 from gv_jax import models
 from gv_jax.data import augment as augmentation
-from gv_jax.data import dataset, degrade, pipeline
+from gv_jax.data import dataset, degrade, folds, pipeline
 from gv_jax.data.batches import Order, balanced, perm, steps_per_epoch
 from gv_jax.data.builders import PictureBuilder
 from gv_jax.data.crop import random_crop
 from gv_jax.data.dataset import Dataset
+from gv_jax.data.folds import classes_of, divided, folded
+from gv_jax.data.views import View, views
 from gv_jax.errors import UserError, unknown
 from gv_jax.models import hub, pretrained
 from gv_jax.models.card import Card, card
+from gv_jax.models.transfer import Parts, last_layer, parts_of
 from gv_jax.serving.enlarger import enlarger, identity
+from gv_jax.training import linear
 from gv_jax.training.fit import Plan
+from gv_jax.training.linear import SOLVERS
 from gv_jax.training.losses import POWERS, sigmoid_loss, softmax_loss_for
 from gv_jax.training.multi_label import MultiLabel
 from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES, optimizer
 from gv_jax.training.run_folder import flat
 from gv_jax.training.tasks import TASKS, Classification, Task
+from gv_jax.training.tiers import Tier, Tuning, tiers
 
 Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 
@@ -54,6 +60,7 @@ CHOICES = {
     "train.keep": ("best", "last"),
     "train.sampling": SAMPLINGS,
     "loss.weights": POWERS,
+    "probe.method": ("", *SOLVERS),
     "optimizer.name": OPTIMIZERS,
     "optimizer.schedule": SCHEDULES,
 }
@@ -75,6 +82,7 @@ RANGES = {
     "data.centre": (0, 1),
     "optimizer.learning_rate": (1e-12, math.inf),
     "optimizer.accumulate": (1, math.inf),
+    "probe.folds": (2, math.inf),
 }
 
 
@@ -122,6 +130,7 @@ def check(config: Config) -> None:
     augmentation.build(config.augment.to_dict())
     make_degradation(config)
     check_task(config)
+    check_transfer(config)
 
 
 def check_task(config: Config) -> None:
@@ -160,6 +169,34 @@ def check_loss(config: Config) -> None:
         raise UserError(f"config.loss.focal is for tasks with labels, which {config.task} has none of: leave it at 0")
 
 
+def check_transfer(config: Config) -> None:
+    """UserError for stages that the model does not have, a probe or folds that cannot be, or views of pictures whose
+    answers cannot be averaged."""
+    if config.data.folds:
+        folds.check(config.data.folds, config.data.fold)
+    if len(make_views(config)) > 1 and config.task not in LABELLED:
+        raise UserError(f"config.evaluate averages what is said of a picture's class: {config.task} says none")
+    if config.probe.method:
+        linear.check(config.probe.penalties)
+        if config.task != "classification":
+            raise UserError(f"config.probe is for task classification, not {config.task}")
+        if fine_tuned(config):
+            raise UserError("config.probe finds the head alone: leave config.finetune as it is")
+    if config.probe.method or fine_tuned(config):
+        size = picture_size(config.data)
+        size = size if all(size) else (256, 256)  # pictures of their own size: which, does not matter to the stages
+        model = nnx.eval_shape(lambda: models.build(**asked(config, 2, size)))  # no weight is drawn
+        if config.probe.method:
+            last_layer(model, config.model.name)
+        make_tiers(config, parts_of(model, config.model.name), 1000 * config.train.epochs, 1000)
+
+
+def fine_tuned(config: Config) -> bool:
+    """Whether some stages learn in another way than others."""
+    options = config.finetune
+    return options.layer_decay != 1 or any(options[name] for name in ("freeze", "trained", "rates", "thaw"))
+
+
 def set_options(data: Config) -> dict[str, Any]:
     """What the named data set's builder is told."""
     shared = ("path", "skip_broken", "valid_share", "test_share", "split_seed")
@@ -172,7 +209,7 @@ def open_dataset(config: Config) -> Dataset:
     shape = ("size", "centre", "channels", "fit", "interpolation", "background", "preprocess", "drop_leaks")
     run = data.super_resolution if pipeline.ENLARGING in pipeline.parse(data.preprocess) else ""
     opened = cache(lambda: enlarger(run))  # the network is only opened when pictures are decoded
-    return dataset.load(
+    pictures = dataset.load(
         data.name,
         enlarge=(lambda picture: opened()(picture)) if run else None,
         enlarge_key=identity(run) if run else "",
@@ -180,6 +217,9 @@ def open_dataset(config: Config) -> Dataset:
         **{name: data[name] for name in shape},
         **set_options(data),
     )
+    if not data.folds:
+        return pictures
+    return folded(pictures, open_pictures(data).group, data.folds, data.fold, data.split_seed)
 
 
 def open_pictures(data: Config) -> PictureBuilder:
@@ -198,16 +238,21 @@ def model_options(model: Config) -> dict[str, Any]:
     return named | ({"dropout": model.dropout} if model.dropout >= 0 else {})
 
 
+def asked(config: Config, classes: int, size: tuple[int, int]) -> dict[str, Any]:
+    """What `models.build` is told."""
+    return {
+        "name": config.model.name,
+        "inputs": inputs(config),
+        "classes": classes,
+        "size": size,
+        "rngs": nnx.Rngs(config.seed),
+        **model_options(config.model),
+    }
+
+
 def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Module:
     """The network with its first weights, drawn or read."""
-    model = models.build(
-        config.model.name,
-        inputs=inputs(config),
-        classes=classes,
-        size=size,
-        rngs=nnx.Rngs(config.seed),
-        **model_options(config.model),
-    )
+    model = models.build(**asked(config, classes, size))
     if config.model.pretrained:
         without = config.model.pretrained_without if config.task in LABELLED else ()
         model = pretrained.load(model, weights_file(config.model), without)
@@ -264,6 +309,34 @@ def make_degradation(config: Config) -> degrade.Degradation:
     return degrade.build(config.degrade.to_dict())
 
 
+def as_probe(config: Config) -> Config:
+    """`config` as a linear probe: by ridge regression where it names no method."""
+    changed = config.copy_and_resolve_references()
+    changed.probe.method = config.probe.method or "ridge"
+    return changed
+
+
+def make_probe(config: Config, pictures: Dataset) -> dict[str, Any]:
+    """What is told to the probe of the training split; "folds" is the part of each picture in its cross-validation."""
+    split, group = pictures.splits["train"], open_pictures(config.data).group
+    parts = divided(classes_of(split.labels), list(map(group, split.ids)), config.probe.folds, config.seed)
+    return {
+        "method": config.probe.method,
+        "views": views(config.probe.flip, 0),
+        "batch_size": config.train.batch_size,
+        "dtype": DTYPES[config.model.dtype],
+        "labels": np.asarray(split.labels),
+        "classes": len(pictures.classes),
+        "penalties": tuple(config.probe.penalties),
+        "folds": parts,
+    }
+
+
+def make_views(config: Config) -> tuple[View, ...]:
+    """What the finished network is asked about for every picture."""
+    return views(config.evaluate.flip, config.evaluate.shift)
+
+
 def make_plan(config: Config, size: int, task: Task, validated: bool) -> Plan:
     """How long to train `size` pictures."""
     per_epoch = config.train.steps_per_epoch or steps_per_epoch(size, config.train.batch_size)
@@ -278,8 +351,33 @@ def make_plan(config: Config, size: int, task: Task, validated: bool) -> Plan:
     )
 
 
+def make_tuning(config: Config, model: nnx.Module, plan: Plan) -> Tuning:
+    """What each stage of the model is allowed; epochs become steps here."""
+    if config.probe.method:
+        parts = parts_of(model, config.model.name)
+        return Tuning(parts, {stage: Tier(1.0, 0 if stage == "head" else None) for stage in parts})
+    if not fine_tuned(config):
+        return Tuning({}, {})
+    parts = parts_of(model, config.model.name)
+    return Tuning(parts, make_tiers(config, parts, plan.steps, plan.steps_per_epoch))
+
+
+def make_tiers(config: Config, parts: Parts, steps: int, steps_per_epoch: int) -> dict[str, Tier]:
+    """stage -> what it is allowed, in a training of so many steps."""
+    options = config.finetune.to_dict()
+    del options["fixed_statistics"]
+    return tiers(
+        tuple(parts),
+        learning_rate=config.optimizer.learning_rate,
+        total_steps=steps,
+        steps_per_epoch=steps_per_epoch,
+        accumulate=config.optimizer.accumulate,
+        **options,
+    )
+
+
 def make_optimizer(config: Config, plan: Plan, **changed: Any) -> tuple[Any, Callable[[int], Any]]:
-    """The optimizer and its learning rate by step, with fields `changed`; epochs become steps here."""
+    """The optimizer and its learning rate by step, with arguments `changed`; epochs become steps here."""
     options = {**config.to_dict(), **changed}
     options["warmup_steps"] = round(options.pop("warmup_epochs") * plan.steps_per_epoch)
     return optimizer(total_steps=plan.steps, **options)

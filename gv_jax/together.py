@@ -59,12 +59,14 @@ class Member:
         """The same for runs that can be trained together: all but the numbers, and where they are to go on.
 
         Weight decay must be on in all or off in all, which shapes the optimizer's state. A run that may stop early
-        has a kind of its own.
+        has a kind of its own, as has a probe, which takes no steps.
         """
         fields = {name: value for name, value in flat(self.config.to_dict()).items() if name not in VARIED}
         fields["decays"] = self.config.optimizer.weight_decay > 0
         fields["at"] = reached(self.folder)
-        if self.config.train.patience:
+        if self.config.finetune.rates:  # of stages, which do not follow the optimizer's
+            fields["rate"] = self.config.optimizer.learning_rate
+        if self.config.train.patience or self.config.probe.method:
             fields["alone"] = str(self.workdir)
         return repr(sorted(fields.items()))
 
@@ -141,7 +143,9 @@ def make_update(config: Config, learner: Learner, machine: Machine) -> Callable[
     decays = config.optimizer.weight_decay > 0
 
     def optimizer(weight_decay: Any) -> optax.GradientTransformation:
-        return make_optimizer(config.optimizer, machine.plan, weight_decay=weight_decay if decays else 0.0)[0]
+        return make_optimizer(
+            config.optimizer, machine.plan, weight_decay=weight_decay if decays else 0.0, tuning=learner.tuning
+        )[0]
 
     return make_population_update(
         learner.network,

@@ -60,7 +60,7 @@ def assign_several(
     want = {split: {label: max(part * n, 1.0) for label, n in total.items()} for split, part in share.items()}
     have: dict[str, Counter[int]] = {split: Counter() for split in share}
     chosen: dict[str, list[int]] = {split: [] for split in share}
-    for group in sorted(members, key=lambda group: (-len(members[group]), _draw(seed, group))):
+    for group in sorted(members, key=lambda group: (-len(members[group]), draw(seed, group))):
         content = contents[group]
         split = min(_takers(content, have, left), key=lambda name: _change(content, have[name], want[name]))
         have[split].update(content)
@@ -71,7 +71,8 @@ def assign_several(
     return {split: sorted(indices) for split, indices in chosen.items()}
 
 
-def _draw(seed: int, group: str) -> bytes:
+def draw(seed: int, group: str) -> bytes:
+    """What orders groups: drawn from the seed, the same everywhere."""
     return hashlib.sha256(f"{seed}:{group}".encode("utf-8", "backslashreplace")).digest()
 
 

@@ -6,18 +6,24 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
+from jax import Array
 
 from gv_jax.errors import UserError
+from gv_jax.models.layers import Conv
 
-Parts = Mapping[str, tuple[str, ...]]  # stage -> dotted paths of its modules; the first sees pictures, the last is "head"
+Parts = Mapping[
+    str, tuple[str, ...]
+]  # stage -> dotted paths of its modules; the first sees pictures, the last is "head"
 
 
 def parts_of(model: nnx.Module, name: str) -> Parts:
     """The stages of `model`, which is one of `name`. UserError for a model that is not divided into stages."""
+    stages: Any = model  # trunks have `parts`, modules at large do not
     if not hasattr(model, "parts"):
-        raise UserError(f"config.finetune: model {name!r} has no stages to treat each in its own way; residual networks do")
-    parts: Any = model.parts  # of trunks only, so that the class of all modules has no such name
-    return parts()
+        raise UserError(
+            f"config.finetune: model {name!r} has no stages to treat each in its own way; residual networks do"
+        )
+    return stages.parts()
 
 
 def inside(path: Sequence[Any], modules: Sequence[str]) -> bool:
@@ -42,3 +48,44 @@ def size(tree: Any, modules: Sequence[str]) -> int:
     """Numbers in the arrays of nested dicts that are inside of `modules`."""
     leaves = jax.tree.leaves_with_path(tree)
     return sum(int(np.prod(leaf.shape)) for path, leaf in leaves if inside([key.key for key in path], modules))
+
+
+def last_layer(model: nnx.Module, name: str) -> str:
+    """The dotted path of the linear layer, or 1x1 convolution, that `model`, one of `name`, ends with."""
+    path = parts_of(model, name)["head"][-1]
+    layer = at(model, path)
+    linear = isinstance(layer, nnx.Linear) or (isinstance(layer, Conv) and layer.kernel.shape[:2] == (1, 1))
+    if not linear or layer.bias is None:
+        raise UserError(f"config.probe: model {name!r} does not end with one linear layer: fine-tune its head instead")
+    return path
+
+
+def at(model: Any, path: str) -> Any:
+    """What is at a dotted path, as in "stages.3.conv1"."""
+    for part in path.split(".") if path else ():
+        model = model[int(part)] if part.isdigit() else getattr(model, part)
+    return model
+
+
+class Watched:
+    """Stands in for a layer: calls it, and notes what it is given."""
+
+    def __init__(self, layer: nnx.Module, seen: list[Array]):
+        self.layer, self.seen = layer, seen
+
+    def __call__(self, x: Array) -> Array:
+        self.seen.append(x)
+        return self.layer(x)
+
+
+def given(model: nnx.Module, path: str, x: Array) -> Array:
+    """What the layer at `path` is given for the pictures `x`; the model is of no use after it."""
+    above, _, name = path.rpartition(".")
+    owner, seen = at(model, above), []
+    watched = Watched(at(model, path), seen)
+    if name.isdigit():
+        owner[int(name)] = watched
+    else:
+        setattr(owner, name, watched)
+    model(x)
+    return seen[0]

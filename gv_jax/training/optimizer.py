@@ -1,8 +1,5 @@
 """Optimizers and learning rate schedules: from names and numbers to Optax."""
 
-from collections.abc import Callable
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax

@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from gv_jax.data.views import View
 from gv_jax.models.layers import Conv
 from gv_jax.models.summary import observe
-from gv_jax.models.transfer import inside
+from gv_jax.models.transfer import given, inside
 from gv_jax.training.ema import ema
 from gv_jax.training.tasks import Task
 
@@ -201,6 +202,23 @@ def make_answer(network: Network, *, dtype: Any = jnp.float32) -> Callable[[Tree
     return answer
 
 
+def make_features(
+    network: Network, task: Task, layer: str, views: Sequence[View], *, dtype: Any = jnp.float32
+) -> Callable[[Tree, Tree, Batch], tuple[jax.Array, jax.Array]]:
+    """What the layer at a dotted path is given: (params, stats, batch) -> its mean over pixels, for v `views` of every
+    picture, float32 [n v f], and the length of the longest vector of a pixel [n]."""
+
+    def features(params: Tree, stats: Tree, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        images, labels = task.unpack(batch)
+        inputs = jnp.concatenate([task.encode(view(images), labels)[0] for view in views]).astype(dtype)
+        model = nnx.merge(network.evaluation, cast(params, dtype), stats, network.noise, copy=True)
+        vectors = given(model, layer, inputs).astype(jnp.float32)
+        vectors = vectors.reshape(len(views), len(images), -1, vectors.shape[-1])  # [v n pixels f]
+        return vectors.mean(2).swapaxes(0, 1), jnp.sqrt((vectors**2).sum(-1)).max((0, 2))
+
+    return features
+
+
 def make_maps(network: Network, task: Task, count: int = 2) -> Callable[[Tree, Tree, Batch], dict[str, jax.Array]]:
     """What the first layers with convolutions see: (params, stats, batch) -> their names and outputs [n h w c]."""
 
@@ -219,14 +237,22 @@ def convolves(layer: nnx.Module) -> bool:
 
 
 def make_examine(
-    network: Network, task: Task, *, dtype: Any = jnp.float32
+    network: Network, task: Task, *, views: Sequence[View] = (), dtype: Any = jnp.float32
 ) -> Callable[[Tree, Tree, Batch], tuple[Tree, dict[str, jax.Array]]]:
-    """The evaluation step: (params, stats, batch) -> (what the task keeps of every sample, scores by name [n])."""
+    """The evaluation step: (params, stats, batch) -> (what the task keeps of every sample, scores by name [n]).
+
+    views: of every picture; what is kept and scored is the mean of the outputs for them (of classifiers: of logits).
+    """
     answer = make_answer(network, dtype=dtype)
 
     def examine(params: Tree, stats: Tree, batch: Batch) -> tuple[Tree, dict[str, jax.Array]]:
-        inputs, targets = task.encode(*task.unpack(batch))
+        images, labels = task.unpack(batch)
+        inputs, targets = task.encode(images, labels)
+        if len(views) > 1:
+            inputs = jnp.concatenate([task.encode(view(images), labels)[0] for view in views])
         outputs = answer(params, stats, inputs)
+        if len(views) > 1:
+            outputs = outputs.reshape(len(views), -1, *outputs.shape[1:]).mean(0)
         return task.record(outputs, targets), task.scores(outputs, targets)
 
     return examine

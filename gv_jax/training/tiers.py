@@ -57,7 +57,7 @@ def tiers(
     check("trained", trained, 0 <= trained <= len(stages), f"0 to {len(stages)}, the stages that there are")
     check("rates", rates, all(0 < rate < float("inf") for rate in rates), "numbers above 0")
     check("layer_decay", layer_decay, 0 < layer_decay <= 1, "above 0, at most 1; 1 is off")
-    check("thaw", thaw, all(0 <= epoch for epoch in thaw) and list(thaw) == sorted(thaw), "epochs that do not fall")
+    check("thaw", thaw, all(epoch >= 0 for epoch in thaw) and list(thaw) == sorted(thaw), "epochs that do not fall")
     for field, numbers in (("rates", rates), ("thaw", thaw)):
         check(field, numbers, len(numbers) <= len(stages), f"at most {len(stages)} numbers, one for each stage")
     if rates and layer_decay != 1:
@@ -115,9 +115,10 @@ def tiered(
 ) -> GradientTransformation:
     """An optimizer of its own for every stage, all on the schedule `rate` of the whole training.
 
-    base: from a schedule to a transformation that begins to count at 0. `accumulate` steps make an update. What never learns has no state and gets updates of exactly 0. What learns from
-    a later step on gets them until then, and begins there as at the start of a training: with moments of 0 and the
-    bias correction of a first step. Gradients from before count for nothing.
+    base: from a schedule to a transformation that begins to count at 0. `accumulate` steps make an update. What never
+    learns has no state and gets updates of exactly 0. What learns from a later step on gets them until then, and
+    begins there as at the start of a training: with moments of 0 and the bias correction of a first step. Gradients
+    from before count for nothing.
     """
 
     def of(tier: Tier) -> GradientTransformation:
@@ -133,19 +134,19 @@ def tiered(
 class Waiting(NamedTuple):
     """count: int32 [], updates asked for. inner: the state of what is waited with."""
 
-    count: jax.Array
+    count: Any
     inner: Any
 
 
-def waiting(inner: GradientTransformation, updates: int) -> GradientTransformation:
+def waiting(inner: GradientTransformation, turns: int) -> GradientTransformation:
     """Nothing but zeros so many times, then `inner` from its start."""
 
     def init(params: Any) -> Waiting:
         return Waiting(jnp.zeros((), jnp.int32), inner.init(params))
 
-    def update(gradients: Any, state: Waiting, params: Any = None) -> tuple[Any, Waiting]:
-        awake = state.count >= updates
-        moved, after = inner.update(gradients, state.inner, params)
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        awake = state.count >= turns
+        moved, after = inner.update(updates, state.inner, params)
         moved = jax.tree.map(lambda leaf: jnp.where(awake, leaf, jnp.zeros_like(leaf)), moved)
         kept = jax.tree.map(lambda new, old: jnp.where(awake, new, old), after, state.inner)
         return moved, Waiting(optax.safe_increment(state.count), kept)

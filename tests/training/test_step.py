@@ -7,6 +7,7 @@ import optax
 import pytest
 from flax import nnx
 
+from gv_jax.data.views import views
 from gv_jax.models import build
 from gv_jax.training import step
 from gv_jax.training.tasks import Classification
@@ -137,3 +138,14 @@ def test_maps_are_what_the_first_convolutions_answer():
     assert {name: maps.shape for name, maps in found.items()} == {"conv1": (2, 8, 8, 16), "conv2": (2, 4, 4, 32)}
     expected = model.conv1(jnp.full((2, 8, 8, 3), (0.2 - 0.5) / 0.25))
     np.testing.assert_allclose(found["conv1"], expected, atol=1e-5)
+
+
+def test_views_are_answered_together_and_their_logits_averaged(batch):
+    network, task = step.Network.of(Small(0.0, rngs=nnx.Rngs(0))), Classification(3)
+    weights = network.params, network.stats
+    one, _ = step.make_examine(network, task)(*weights, batch)
+    mirrored, _ = step.make_examine(network, task)(*weights, {**batch, "image": batch["image"][:, :, ::-1]})
+    both, scores = step.make_examine(network, task, views=views(flip=True, shift=0))(*weights, batch)
+    np.testing.assert_allclose(both, (one + mirrored) / 2, atol=1e-5)
+    expected = -jax.nn.log_softmax((one + mirrored) / 2)[np.arange(8), batch["label"]]
+    np.testing.assert_allclose(scores["loss"], expected, rtol=1e-4)

@@ -113,6 +113,10 @@ class AtariFrames(PictureBuilder, skip_registration=True):
         if self.unseen == frozenset(self.games):
             raise UserError("--config.data.atari_frames.unseen names every game: none is left to train on.")
 
+    def group(self, name: str) -> str:
+        """The episode that a frame is of; the game, where whole games are held out."""
+        return name.rpartition("/")[0] if self.label == "game" else name.partition("/")[0]
+
     def pictures(self) -> dict[str, Iterator[Picture]]:
         frames: dict[str, list[Frame]] = {split: [] for split in self.share}
         for game in tqdm(self.games, "playing", unit=" games"):

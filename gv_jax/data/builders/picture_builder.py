@@ -123,6 +123,10 @@ class PictureBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def pictures(self) -> Mapping[str, Iterable[Picture]]:
         """Split ("train", "valid", "test") -> its pictures in order; may be lazy."""
 
+    def group(self, name: str) -> str:
+        """What the picture of this id belongs to: pictures of one group are never divided."""
+        return name
+
     def broken(self, what: str | Path, why: str) -> None:
         """Lists a file or folder that is left out, if the config says so.
 

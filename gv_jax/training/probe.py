@@ -1,0 +1,110 @@
+"""The linear probe: every picture goes through the network once, and only a new last layer is found for it."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gv_jax.data.batches import padded
+from gv_jax.data.views import View
+from gv_jax.training.checkpoint import Checkpoints, snapshot
+from gv_jax.training.devices import compiler_options
+from gv_jax.training.fit import Progress
+from gv_jax.training.linear import choose
+from gv_jax.training.run_folder import RunFolder
+from gv_jax.training.step import Network, State, make_features
+from gv_jax.training.tasks import Task
+
+MARGIN = 2.0  # times the longest vector of a pixel that was met
+
+
+def fit_probe(
+    network: Network,
+    state: State,
+    task: Task,
+    feed: Callable[[np.ndarray], Any],
+    validate: Callable[[State], dict[str, float]] | None,
+    folder: RunFolder,
+    *,
+    layer: str,
+    views: Sequence[View],
+    batch_size: int,
+    dtype: Any,
+    method: str,
+    labels: np.ndarray,
+    classes: int,
+    penalties: tuple[float, ...],
+    folds: np.ndarray,
+) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
+    """Finds the last layer and saves everything as a training of one step; (weights, progress, the penalty and why).
+
+    layer: its dotted path. views: the picture alone, or with its mirror image, from which it learns too. feed: from
+    indices to a batch of the training split, whose labels [n] are given. The rest is as for `choose`.
+    """
+    began = time.monotonic()
+    features = make_features(network, task, layer, views, dtype=dtype)
+    features = jax.jit(features, compiler_options=compiler_options())
+    found, longest = over(features, state, feed, len(labels), batch_size)
+    mirrored = found[:, 1] if found.shape[1] > 1 else None
+    chosen = choose(method, found[:, 0], labels, classes, penalties, folds, mirrored)
+    state = with_layer(state, layer, chosen.kernel, chosen.bias, longest)
+    progress = Progress(step=1, best_step=1, seconds=time.monotonic() - began)
+    answers = found[:, 0] @ chosen.kernel + chosen.bias
+    shown = {"step": 1, "epoch": 1, "images_per_second": found.shape[1] * len(labels) / progress.seconds}
+    folder.rewind(0)
+    folder.log({**shown, "split": "train", "accuracy": float((answers.argmax(1) == labels).mean())})
+    if validate is not None:
+        folder.log({"step": 1, "epoch": 1, "split": "valid", **validate(state)})
+    best = snapshot(state)
+    with Checkpoints(folder.checkpoints) as checkpoints:
+        checkpoints.save(1, state, best, vars(progress))
+    return best, progress, {"penalty": chosen.penalty, "held_out_accuracies": chosen.accuracies}
+
+
+def over(
+    features: Callable[..., Any], state: State, feed: Callable[[np.ndarray], Any], size: int, batch_size: int
+) -> tuple[np.ndarray, float]:
+    """The features of all pictures of a split [n v f], and the longest vector of all."""
+    rows, longest = [], 0.0
+    for indices, mask in padded(size, batch_size):
+        means, lengths = features(*state.weights, feed(indices))
+        rows.append(np.asarray(means)[mask])
+        longest = max(longest, float(np.asarray(lengths).max()))
+    return np.concatenate(rows), longest
+
+
+def with_layer(state: State, layer: str, kernel: np.ndarray, bias: np.ndarray, longest: float) -> State:
+    """`state` with a linear layer, or a 1x1 convolution, of these weights, in the average too.
+
+    A convolution may stand before a ReLU, so all of its answers are raised by one number, which changes no
+    probability, until they are above 0 for vectors of up to MARGIN times the length of the `longest` one met.
+    """
+    if get(state.params, layer)["kernel"].ndim == 4:
+        bias = bias + MARGIN * longest * float(np.linalg.norm(kernel, axis=0).max()) + float(np.abs(bias).max())
+
+    def changed(params: Any) -> Any:
+        mine = get(params, layer)
+        new = {"kernel": kernel, "bias": bias}
+        new = {name: jnp.asarray(value.reshape(mine[name].shape), jnp.float32) for name, value in new.items()}
+        return put(params, layer.split("."), {**mine, **new})
+
+    average = {**state.average, "params": changed(state.average["params"])} if state.average else {}
+    return state._replace(step=state.step + 1, params=changed(state.params), average=average)
+
+
+def get(params: Any, path: str) -> Any:
+    """What is at the dotted path of nested dicts, whose keys are names or numbers."""
+    for part in path.split("."):
+        params = params[int(part) if part.isdigit() else part]
+    return params
+
+
+def put(params: Any, path: list[str], value: Any) -> Any:
+    """`params` with `value` at `path`."""
+    if not path:
+        return value
+    key = int(path[0]) if path[0].isdigit() else path[0]
+    return {**params, key: put(params[key], path[1:], value)}
