@@ -23,7 +23,6 @@ def get_config() -> ConfigDict:
     config.data.size = (224, 224)
     config.data.test_share = 0.2
     config.model.name = "resnet18"
-    config.model.stem = "imagenet"
     config.train.batch_size = 32
     config.train.epochs = 15
     config.optimizer.weight_decay = 3e-3

@@ -1,10 +1,12 @@
-"""LEGO minifigures, which you supply: Kaggle's ihelon/lego-minifigures-classification, by a small residual network.
+"""LEGO minifigures, which you supply: Kaggle's ihelon/lego-minifigures-classification, by a fine-tuned SqueezeNet.
 
-python -m gv_jax.main --config=configs/lego_minifigures.py --config.data.path=DIR
+python -m gv_jax.main --config=configs/lego_minifigures.py --config.data.path=DIR --config.model.pretrained=FILE
 
-DIR holds index.csv, metadata.csv and the folders of pictures. Training and validation pictures are those listed, and
-there is a test split only if there is a test.csv: without one, results are of the validation split, by which the epoch
-would be chosen too, so the last weights are kept.
+DIR holds index.csv, metadata.csv and the folders of pictures; FILE is a SqueezeNet 1.1 in torchvision's names. Another
+trunk: --config.model.name=resnet18 --config.model.pretrained=hub:timm/resnet18.a1_in1k. With --mode=probe only a new
+head is found, in a minute. Training and validation pictures are those listed, and there is a test split only if there
+is a test.csv: without one, results are of the validation split, by which the epoch would be chosen too, so the last
+weights are kept.
 """
 
 from ml_collections import ConfigDict
@@ -16,14 +18,19 @@ def get_config() -> ConfigDict:
     config = base.get_config()
     config.data.name = "lego_minifigures"
     config.data.size = (224, 224)
-    config.model.name = "resnet18"
-    config.model.stem = "imagenet"
-    config.train.batch_size = 32
-    config.train.epochs = 40
+    config.model.name = "squeezenet1_1"
+    config.train.batch_size = 16
+    config.train.epochs = 60
     config.train.keep = "last"
-    config.optimizer.weight_decay = 0.05
+    config.optimizer.learning_rate = 3e-3
+    config.optimizer.weight_decay = 0.01
+    config.finetune.rates = (3e-3, 3e-4)  # of the head, and of all before it
     config.augment.flip = 0.5
-    config.augment.rotate = 10.0
+    config.augment.rotate = 15.0
     config.augment.resized_crop = 0.6
+    config.augment.pad_crop = 16.0
+    config.augment.brightness = config.augment.contrast = config.augment.saturation = 0.2
+    config.augment.hue = 0.02
     config.augment.label_smoothing = 0.1
+    config.evaluate.flip = True
     return config

@@ -1,0 +1,20 @@
+"""Every variant of every study is a configuration that a run would take."""
+
+import importlib
+import runpy
+
+import pytest
+
+from gv_jax.settings import check, resolved
+
+STUDIES = ("textures", "simpsons_preprocessing", "minifigures", "game_covers")
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_variants_are_configurations(study):
+    script = importlib.import_module(f"experiments.{study}")
+    for overrides in script.VARIANTS.values():
+        config = runpy.run_path(script.CONFIG)["get_config"]()
+        config.update_from_flattened_dict(overrides)
+        config.model.pretrained = ""  # which need not be here
+        check(resolved(config))
