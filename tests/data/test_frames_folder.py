@@ -71,6 +71,7 @@ def test_numbered_frames_of_games_are_held_out_by_scene(tmp_path, play):
     where = {}
     for split, those in examples.items():
         assert {label for _, label in those} == {0, 1}
+        assert all(built.group(name) == built.classes[label] for name, label in those)
         places = [clips.place(name) for name, _ in those]
         assert places == sorted(places)  # 2 comes before 10
         where |= dict.fromkeys(places, split)

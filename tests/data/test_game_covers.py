@@ -61,6 +61,9 @@ class TestFolders:
         variants = [split for name, split in ids.items() if "sport game a" in name.lower()]
         assert len(variants) == 3
         assert len(set(variants)) == 1
+        made = builder(folder)
+        alike = [name for name in ids if made.group(name) == made.group("sport/Sport Game A (Japan).png")]
+        assert sorted(alike) == sorted(name for name in ids if "sport game a" in name.lower())
         for split, count in (("valid", 2), ("test", 2)):
             assert all(abs(value - count) <= 1 for value in Counter(data.splits[split].labels.tolist()).values())
 

@@ -56,7 +56,7 @@ def test_every_video_is_a_game_and_in_every_split(made):
     assert list(examples) == ["train", "valid", "test"]
     for split in examples.values():
         assert {label for _, label, _, _ in split} == {0, 1}
-        assert all(name.startswith(built.classes[label]) for name, label, _, _ in split)
+        assert all(built.group(name) == built.classes[label] for name, label, _, _ in split)
 
 
 def test_ids_say_frame_and_time_and_give_neighbours(made):

@@ -5,6 +5,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import tensorflow_datasets as tfds
@@ -84,6 +85,15 @@ class FramesFolder(PictureBuilder, skip_registration=True):
         }
         super().__init__(root=root, path=path, **common, shaped_by=shaped_by)
         self.share = splits.shares(self.valid_share, self.test_share)
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """Of the name of every picture its title."""
+        return {file.name: title for title, files in self.members.items() for file in files}
+
+    def group(self, name: str) -> str:
+        """The title of a picture: scenes of one title are too alike to be told apart."""
+        return self.titles[name]
 
     def pictures(self) -> Mapping[str, Iterable[Picture]]:
         for place, why in self.listing.problems:

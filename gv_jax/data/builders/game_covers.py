@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,17 @@ class GameCovers(PictureBuilder, skip_registration=True):
             },
             **options,
         )
+
+    @cached_property
+    def families(self) -> dict[str, str]:
+        """Of the name of every cover what it belongs to."""
+        listed = self.shelf.covers
+        found = titles.families([cover.title for cover in listed])
+        return {cover.name: family for cover, family in zip(listed, found, strict=True)}
+
+    def group(self, name: str) -> str:
+        """The title of a cover."""
+        return self.families[name]
 
     def pictures(self) -> Mapping[str, Sequence[Picture]]:
         for place, why in self.shelf.faults:

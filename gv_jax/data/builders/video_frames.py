@@ -103,6 +103,10 @@ class VideoFrames(PictureBuilder, skip_registration=True):
             self.remarks.append(f"{self.path}: {lost:,} frames so near to held-out scenes that they are left out")
         return {split: self._pictures([kept[index] for index in members]) for split, members in divided.items()}
 
+    def group(self, name: str) -> str:
+        """The video that a frame is of."""
+        return name.rpartition("/")[0]
+
     def _kept(self, label: int) -> Iterator[Kept]:
         """The frames of a video that are worth keeping, stored in `scratch`; remarks on the others."""
         title, file = self.classes[label], self.found[label]
