@@ -18,6 +18,7 @@ def get_config() -> ConfigDict:
                 "stem": "",  # of a ResNet: imagenet (7x7/2, pooling) or small (3x3); the model's own where empty
                 "dropout": -1.0,  # share of units dropped before the last layers; the model's own where negative
                 "last_stage": "",  # of a trunk: the stage its head stands on, later ones left out; the last where empty
+                "classifier": "",  # of fusion: whose weights `pretrained` are, and stay; resnet18 where empty
                 "pretrained": "",  # weights to start from: a .safetensors or .npz in PyTorch's names, or hub:OWNER/NAME
                 "pretrained_without": ("head",),  # of a classifier: stages that start anew, whatever the file holds
                 "dtype": "float32",  # what the network computes in: float32, or bfloat16 on a GPU or TPU
@@ -31,6 +32,7 @@ def get_config() -> ConfigDict:
                 "valid_batches": 0,  # batches of the validation split looked at after an epoch; all where 0
                 "ema": 0.0,  # decay per step of a moving average of the weights, which is then what is evaluated
                 "keep": "best",  # weights reported: best (epoch on the validation split, the last of equals) or last
+                "milestones": (),  # epochs, from 1, whose scores results.json and the report list by themselves
                 "patience": 0,  # epochs without a better validation score after which training stops early
                 "checkpoint_seconds": 30.0,  # at least so long between two checkpoints; 0: one after every epoch
                 "resident_megabytes": 2048,  # data sets up to this size stay on the device; others stream from disk
@@ -51,6 +53,13 @@ def get_config() -> ConfigDict:
                 "weight_decay": 0.0,  # not on norms and biases; decoupled in adamw, L2 in adam and sgd
                 "clip_norm": 0.0,  # largest global norm of a gradient
                 "accumulate": 1,  # batches whose gradients are averaged for one update
+            },
+            "colour": {  # of colorization: how the colour of a pixel is answered
+                "head": "mse",  # mse (a and b of CIELAB), bins (of these) or palette (colours of the training pictures)
+                "lightness": "kept",  # kept, as told, or answered with the colour: for few shades of grey; not by bins
+                "palette": 128,  # colours at most: all that there are, or else those that stand for them
+                "temperature": 0.38,  # of bins and palette: their mean (1), a sharper one, or the likeliest one (0)
+                "uniform": 0.5,  # of bins: share of the uniform distribution in what rare ones are weighed by
             },
             "degrade": {  # what the grey pictures of colorization go through, in this order
                 "grey_levels": 0,  # shades that are left, evenly spaced: 4 on a Game Boy

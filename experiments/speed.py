@@ -48,7 +48,7 @@ class AsGiven(Classification):
     def unpack(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
         return batch["image"], jax.nn.one_hot(batch["label"], self.classes)
 
-    def encode(self, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def encode(self, key: jax.Array, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
         return images, targets
 
 

@@ -31,6 +31,7 @@ from gv_jax.settings import (
     make_augmentation,
     make_optimizer,
     make_order,
+    make_outputs,
     make_plan,
     make_probe,
     make_task,
@@ -183,7 +184,8 @@ def summary(config: Config) -> str:
     size = picture_size(config.data)
     if not all(size):
         raise UserError("pictures at their own size: say which for the summary with --config.data.size=(HEIGHT,WIDTH)")
-    model = nnx.eval_shape(lambda: open_model(config, len(classes), size))  # shapes alone: no weight is drawn
+    outputs = make_outputs(config, len(classes))
+    model = nnx.eval_shape(lambda: open_model(config, outputs, size))  # shapes alone: no weight is drawn
     return model_summary(model, size, inputs(config))
 
 
@@ -203,7 +205,7 @@ def conclude(
         name: all_records(machine.examine, weights, machine.feeds[name], len(split.labels), config.train.batch_size)
         for name, split in pictures.splits.items()
     }
-    assessment = ASSESSMENTS[config.task](records, pictures)
+    assessment = ASSESSMENTS[config.task](records, pictures, machine.task)
     images, targets = learner.augment(
         jax.random.key(config.seed), *machine.task.unpack(machine.batches(config.seed)(0))
     )
@@ -228,6 +230,7 @@ def conclude(
             "model": config.model.name,
             "parameters": learner.parameters,
             "training": training,
+            "epochs": folder.at_epochs(config.train.milestones),
             "skipped": list(pictures.skipped),
             "remarks": list(pictures.remarks),
             "audit": {**checked.summary, "dropped": len(checked.leaked) if drop else 0},
@@ -255,9 +258,9 @@ def assemble(config: Config, pictures: Dataset) -> tuple[Learner, Machine]:
     devices.keep_compiled(Path(config.data.root) / "compiled")
     mesh = devices.data_mesh()
     devices.check_batch(config.train.batch_size, mesh)
-    task = make_task(config, len(pictures.classes))
+    task = make_task(config, len(pictures.classes), pictures.splits["train"].images)
     plan = make_plan(config, len(pictures.splits["train"].labels), task, "valid" in pictures.splits)
-    learner = begin(config, pictures, plan, mesh)
+    learner = begin(config, pictures, task, plan, mesh)
     feeds = {
         name: devices.feed(
             {"image": split.images, "label": split.labels}, mesh, config.train.resident_megabytes * 2**20
@@ -293,9 +296,10 @@ def assemble(config: Config, pictures: Dataset) -> tuple[Learner, Machine]:
     )
 
 
-def begin(config: Config, pictures: Dataset, plan: Plan, mesh: Mesh) -> Learner:
+def begin(config: Config, pictures: Dataset, task: Task, plan: Plan, mesh: Mesh) -> Learner:
     """The network of `config` before its first step, on the devices."""
-    model = open_model(config, len(pictures.classes), pictures.splits["train"].images.shape[1:3])
+    outputs = make_outputs(config, len(pictures.classes), task)
+    model = open_model(config, outputs, pictures.splits["train"].images.shape[1:3])
     tuning = make_tuning(config, model, plan)
     network = Network.of(model, tuning.held, config.finetune.fixed_statistics)
     total, trainable = counts(model)

@@ -15,13 +15,14 @@ import numpy as np
 from flax import nnx
 
 from gv_jax import models
+from gv_jax.data import ab_bins, dataset, degrade, folds, pipeline
 from gv_jax.data import augment as augmentation
-from gv_jax.data import dataset, degrade, folds, pipeline
 from gv_jax.data.batches import Order, balanced, perm, steps_per_epoch
 from gv_jax.data.builders import PictureBuilder
 from gv_jax.data.crop import random_crop
 from gv_jax.data.dataset import Dataset
 from gv_jax.data.folds import classes_of, divided, folded
+from gv_jax.data.palette import Census
 from gv_jax.data.views import View, views
 from gv_jax.errors import UserError, unknown
 from gv_jax.models import hub, pretrained
@@ -29,6 +30,8 @@ from gv_jax.models.card import Card, card
 from gv_jax.models.transfer import Parts, last_layer, parts_of
 from gv_jax.serving.enlarger import enlarger, identity
 from gv_jax.training import linear
+from gv_jax.training.colorization import Colorization, learned
+from gv_jax.training.colour_heads import HEADS, WITHOUT_LIGHTNESS, Head, Told
 from gv_jax.training.fit import Plan
 from gv_jax.training.linear import SOLVERS
 from gv_jax.training.losses import POWERS, sigmoid_loss, softmax_loss_for
@@ -44,12 +47,14 @@ MODELS_FOR = {
     "classification": models.CLASSIFIERS,
     "multi_label": models.CLASSIFIERS,
     "super_resolution": models.ENLARGERS,
+    "colorization": models.COLORIZERS,
 }
 LABELLED = ("classification", "multi_label")  # tasks that have labels …
 OF_LABELS = ("mixup", "cutmix", "label_smoothing")  # … which these augmentations change
 GREY = ("colorization",)  # tasks whose pictures are made grey, and degraded
 EVENING = ("loss.weights", "loss.logit_adjustment", "train.sampling")  # what evens out classes of different sizes
 SAMPLINGS = ("shuffled", "balanced")
+LIGHTNESS = {"kept": 2, "answered": 3}  # channels of a colour that is answered
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 CHOICES = {
     "task": TASKS,
@@ -61,6 +66,8 @@ CHOICES = {
     "train.sampling": SAMPLINGS,
     "loss.weights": POWERS,
     "probe.method": ("", *SOLVERS),
+    "colour.head": HEADS,
+    "colour.lightness": LIGHTNESS,
     "optimizer.name": OPTIMIZERS,
     "optimizer.schedule": SCHEDULES,
 }
@@ -80,6 +87,9 @@ RANGES = {
     "loss.focal": (0, 10),
     "loss.logit_adjustment": (0, 10),
     "data.centre": (0, 1),
+    "colour.palette": (2, 256),
+    "colour.temperature": (0, 100),
+    "colour.uniform": (0.001, 1),
     "optimizer.learning_rate": (1e-12, math.inf),
     "optimizer.accumulate": (1, math.inf),
     "probe.folds": (2, math.inf),
@@ -140,8 +150,14 @@ def check_task(config: Config) -> None:
         raise UserError(f"model {name!r} is not made for {task}; models that are: {', '.join(MODELS_FOR[task])}")
     if config.model.pretrained:
         weights_file(config.model)
+    if "classifier" in models.parameters(name) and not config.model.pretrained:
+        raise UserError(f"model {name!r} needs a classifier that has learned: its weights as config.model.pretrained")
     if config.train.crop and "size" in models.parameters(name):
         raise UserError(f"model {name!r} takes pictures of one size: config.train.crop must be 0")
+    if task in GREY and config.data.channels != 3:
+        raise UserError(f"{task} needs pictures in colour: config.data.channels must be 3")
+    if config.colour.head in WITHOUT_LIGHTNESS and config.colour.lightness != "kept":
+        raise UserError(f"config.colour.head={config.colour.head} answers no lightness: config.colour.lightness=kept")
     for augment in OF_LABELS:
         if config.augment[augment] and task not in LABELLED:
             raise UserError(f"config.augment.{augment} mixes labels, which {task} has none of: leave it at 0")
@@ -234,8 +250,16 @@ def picture_size(data: Config) -> tuple[int, int]:
 
 def model_options(model: Config) -> dict[str, Any]:
     """What is asked of the model besides its name."""
-    named = {name: model[name] for name in ("stem", "last_stage") if model[name]}
+    named = {name: model[name] for name in ("stem", "last_stage", "classifier") if model[name]}
     return named | ({"dropout": model.dropout} if model.dropout >= 0 else {})
+
+
+def make_outputs(config: Config, classes: int, task: Task | None = None) -> int:
+    """Numbers that the network answers, of a picture or of each pixel; without a task the most that there can be."""
+    if isinstance(task, Colorization):
+        return task.head.outputs
+    most = {"mse": LIGHTNESS[config.colour.lightness], "bins": len(ab_bins.centres()), "palette": config.colour.palette}
+    return most[config.colour.head] if config.task == "colorization" else classes
 
 
 def asked(config: Config, classes: int, size: tuple[int, int]) -> dict[str, Any]:
@@ -251,7 +275,7 @@ def asked(config: Config, classes: int, size: tuple[int, int]) -> dict[str, Any]
 
 
 def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Module:
-    """The network with its first weights, drawn or read."""
+    """The network with its first weights, drawn or read. classes: or other outputs, as of `make_outputs`."""
     model = models.build(**asked(config, classes, size))
     if config.model.pretrained:
         without = config.model.pretrained_without if config.task in LABELLED else ()
@@ -262,11 +286,13 @@ def open_model(config: Config, classes: int, size: tuple[int, int]) -> nnx.Modul
 def inputs(config: Config) -> int:
     """Channels of what the network is given."""
     data = config.data
+    if config.task in GREY:
+        return 1
     return max(data.channels, len(data.mean), len(data.std)) if config.task in LABELLED else data.channels
 
 
-def make_task(config: Config, classes: int) -> Task:
-    """What is trained for.
+def make_task(config: Config, classes: int, images: np.ndarray) -> Task:
+    """What is trained for. images: those of the training split.
 
     Raises:
         UserError: there is nothing to tell apart.
@@ -275,6 +301,14 @@ def make_task(config: Config, classes: int) -> Task:
         raise UserError(
             f"{config.task} tells classes apart, and {config.data.name} has {classes} here: give it two or more"
         )
+    if config.task == "colorization":
+        colour = config.colour
+        options = {"most": colour.palette, "temperature": colour.temperature, "uniform": colour.uniform}
+
+        def make_head(census: Census, doubt: float) -> Head:
+            return HEADS[colour.head](Told(census, doubt, channels=LIGHTNESS[colour.lightness], **options))
+
+        return learned(images, make_degradation(config), make_head)
     labelled = {"classes": classes, "mean": tuple(config.data.mean), "std": tuple(config.data.std)}
     told = {"classification": labelled, "multi_label": labelled, "super_resolution": {}}
     return TASKS[config.task](**told[config.task])

@@ -108,7 +108,7 @@ def train_group(group: Sequence[Member]) -> list[str]:
         pictures = open_dataset(first)
         clock.lap("data_s")
         learner, machine = assemble(first, pictures)
-        others = (begin(member.config, pictures, machine.plan, machine.mesh) for member in group[1:])
+        others = (begin(member.config, pictures, machine.task, machine.plan, machine.mesh) for member in group[1:])
         learners = [learner, *others]
         batch_at = machine.batches(*(member.config.seed for member in group))
         states = [learner.state for learner in learners]

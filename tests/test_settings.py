@@ -46,7 +46,7 @@ def test_classification_refuses(changes, said):
 
 def test_one_class_is_nothing_to_classify():
     with pytest.raises(UserError, match="classification tells classes apart, and atari_frames has 1 here"):
-        make_task(base.get_config(), 1)
+        make_task(base.get_config(), 1, np.zeros(0))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_evens_out_classes_is_refused_where_it_would_not_be_right(changes, 
 
 def test_training_has_the_loss_that_was_asked_for_and_validation_the_plain_one():
     config = resolved(base.get_config())
-    task, labels = make_task(config, 2), np.array([0, 0, 0, 0, 1])
+    task, labels = make_task(config, 2, np.zeros(0)), np.array([0, 0, 0, 0, 1])
     assert make_training_task(config, task, labels) is task
     config.loss.weights = "inverse"
     logits, targets = jnp.zeros((2, 2)), jnp.eye(2)

@@ -37,10 +37,18 @@ PER_CLASS = (
     "Worst first. Precision: how many of the pictures that were given this name bear it. Recall: how many "
     "pictures of the class were found. F1: the harmonic mean of both. Support: pictures of the class."
 )
+FLOORS = (
+    "Without learning: no colour at all, the mean colour of training, the mean colour of each grey in training. MSE "
+    "and MAE are of a and b in units of 128, CIEDE2000 the difference as it is seen, within 5 the share of pixels for "
+    "which that is at most 5. Flicker: the change of a and b, from one frame to the next, of a pixel whose grey stays."
+)
 TABLES = {  # lists of rows in results.json: section and caption
     "mistakes": ("mistakes", "What is taken for what most often; shares are of the true class."),
     "per_class": ("classes", PER_CLASS),
     "sources": ("data", "Pictures of every class as they came, after copies were left out, and in each split."),
+    "epochs": ("learning", "Epochs that the configuration asks for (config.train.milestones)."),
+    "floors": ("results", FLOORS),
+    "per_game": ("classes", "Worst first, by CIEDE2000; beside each measure that of the mean colour of each grey."),
 }
 NOT_METRICS = {"step", "epoch", "images_per_second"}
 

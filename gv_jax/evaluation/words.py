@@ -11,7 +11,16 @@ SHARES = {
     "ece",
     "confidence",
 }  # last words of names of shares of 1
-SPECIAL = {"top5": "top-5", "f1": "F1", "ece": "ECE", "psnr": "PSNR", "ssim": "SSIM", "mse": "MSE"}
+SPECIAL = {
+    "top5": "top-5",
+    "f1": "F1",
+    "ece": "ECE",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "mse": "MSE",
+    "mae": "MAE",
+    "ciede2000": "CIEDE2000",
+}
 UNITS = {"s", "mb", "db"}  # last words of names that `shown` turns into a unit behind the number
 
 

@@ -1,7 +1,7 @@
 """Models by name: `build("resnet18", inputs=3, classes=10, rngs=nnx.Rngs(0))`."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -9,6 +9,8 @@ from flax import nnx
 
 from gv_jax.errors import UserError, unknown
 from gv_jax.models.cnn import Baseline, Sequential, SharedNet, TwoLayer
+from gv_jax.models.colorizers import Alpha, UNet
+from gv_jax.models.colour_encoders import Fusion, TrunkEncoder
 from gv_jax.models.efficientnet import SMALL, EfficientNetV2
 from gv_jax.models.inception import Inception
 from gv_jax.models.inception_v3 import InceptionV3
@@ -33,7 +35,14 @@ CLASSIFIERS = {
     "efficientnetv2_s": partial(EfficientNetV2, SMALL),
 }
 ENLARGERS = {"ninasr_b0": partial(NinaSR, 10, 16)}
-MODELS = CLASSIFIERS | ENLARGERS
+COLORIZERS = {
+    "alpha": Alpha,
+    "resnet18_encoder": partial(TrunkEncoder, CLASSIFIERS["resnet18"], "stage2", 128, 8),
+    "vgg16_encoder": partial(TrunkEncoder, CLASSIFIERS["vgg16"], "stage3", 256, 32),
+    "fusion": Fusion,
+    "unet": UNet,
+}
+MODELS = CLASSIFIERS | ENLARGERS | COLORIZERS
 
 
 def build(
@@ -41,7 +50,8 @@ def build(
 ) -> nnx.Module:
     """The model of that name for pictures of `inputs` channels, [n h w inputs] float.
 
-    Of CLASSIFIERS it gives logits [n classes], of ENLARGERS, which need no classes, pictures [n 2h 2w inputs].
+    Of CLASSIFIERS it gives logits [n classes], of ENLARGERS, which need no classes, pictures [n 2h 2w inputs], of
+    COLORIZERS `classes` numbers for every pixel [n h w classes].
     `size` (height, width) matters to networks that flatten; without it they take their published size.
     Raises UserError for a name or an option that is not known.
     """
@@ -50,14 +60,26 @@ def build(
         options["size"] = size
     if name in CLASSIFIERS:
         options["classes"] = classes
+    if name in COLORIZERS:
+        options["outputs"] = classes
+    if "classifier" in parameters(name):
+        options["classifier"] = trunk(options.get("classifier", "resnet18"))
     return MODELS[name](inputs=inputs, rngs=rngs, **options)
+
+
+def trunk(name: str) -> Callable[..., nnx.Module]:
+    """The classifier of that name, whose maps other networks can use. UserError where there is none."""
+    trunks = {name: CLASSIFIERS[name] for name in CLASSIFIERS if "last_stage" in parameters(name)}
+    if name not in trunks:
+        raise unknown("classifier (config.model.classifier)", name, trunks)
+    return trunks[name]
 
 
 def check_options(name: str, options: Iterable[str]) -> None:
     """UserError unless there is such a model and it takes all of `options`."""
     if name not in MODELS:
         raise unknown("model", name, MODELS)
-    taken = sorted(parameters(name) - {"self", "inputs", "classes", "size", "rngs"})
+    taken = sorted(parameters(name) - {"self", "inputs", "classes", "outputs", "size", "rngs"})
     for option in options:
         if option not in taken:
             raise UserError(f"model {name!r} has no option {option!r}; its options: {', '.join(taken) or 'none'}")

@@ -17,12 +17,14 @@ from safetensors.numpy import load_file
 
 from gv_jax.errors import UserError, unknown
 from gv_jax.models import MODELS, family
+from gv_jax.models.colour_encoders import Fusion, TrunkEncoder
 from gv_jax.models.renames import NEVER_OURS, TABLES, Names, Table
 
 CONVERT = (
     'python -c "import sys, torch; from safetensors.torch import save_file; '
     'save_file(torch.load(sys.argv[1], weights_only=True), sys.argv[2])" '
 )
+CLASSIFYING = {TrunkEncoder: "trunk", Fusion: "classifier"}  # the part that takes the weights of a classifier
 Model = TypeVar("Model", bound=nnx.Module)
 NAMED = 5  # of a kind in an error; the others are counted
 
@@ -33,8 +35,13 @@ def load(model: Model, file: Path | str, without: Sequence[str] = ()) -> Model:
     It then takes RGB normalised as the weights' card says (`card.py`). Stages in `without`, names of
     `model.parts()`, stay as they are, whatever the file holds of them; so does a trunk's stage that the model itself
     leaves out. A stem of other channels than RGB is made of the RGB one, see `for_channels`.
+    Of a network that colours with a classifier's eyes it is this classifier that takes them, but for its head.
     Raises UserError that names what is missing, not known or of another shape; then `model` is as before.
     """
+    part = CLASSIFYING.get(type(model))
+    if part is not None:
+        load(getattr(model, part), file, ("head",))
+        return model
     file = Path(file)
     check_file(file)
     try:
@@ -47,10 +54,10 @@ def load(model: Model, file: Path | str, without: Sequence[str] = ()) -> Model:
 
 def check_takes(name: str) -> None:
     """UserError unless the model of that name can take weights from a file."""
-    if family(name) not in TABLES:
-        takers = ", ".join(other for other in MODELS if family(other) in TABLES)
+    takers = [other for other in MODELS if family(other) in TABLES or family(other) in CLASSIFYING]
+    if name not in takers:
         raise UserError(
-            f"config.model.pretrained: model {name!r} takes no weights from a file; models that do: {takers}"
+            f"config.model.pretrained: model {name!r} takes no weights from a file; models that do: {', '.join(takers)}"
         )
 
 

@@ -28,7 +28,7 @@ class MultiLabel:
     def unpack(self, batch: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
         return batch["image"].astype(jnp.float32) / 255.0, batch["label"]  # [n h w c], [n k]
 
-    def encode(self, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def encode(self, key: jax.Array, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
         return normalised(images, self.mean, self.std), targets
 
     def scores(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:

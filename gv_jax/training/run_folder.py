@@ -17,6 +17,7 @@ from tensorboardX import SummaryWriter
 
 from gv_jax.errors import UserError
 
+NO_SCORES = ("step", "epoch", "split", "learning_rate", "images_per_second")  # in rows of the log
 PACKAGES = ("gv_jax", "jax", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "numpy", "pillow")
 
 
@@ -83,6 +84,15 @@ class RunFolder:
             except json.JSONDecodeError:
                 break
         return rows
+
+    def at_epochs(self, epochs: Sequence[int]) -> list[dict[str, Any]]:
+        """A row for each of `epochs` that was reached: {"epoch", and every score as "valid_mse"}."""
+        found: dict[int, dict[str, Any]] = {epoch: {} for epoch in sorted(set(epochs))}
+        for row in self.rows():
+            if row["epoch"] in found:
+                scores = {name: value for name, value in row.items() if name not in NO_SCORES}
+                found[row["epoch"]] |= {f"{row['split']}_{name}": value for name, value in scores.items()}
+        return [{"epoch": epoch, **scores} for epoch, scores in found.items() if scores]
 
     def rewind(self, step: int) -> None:
         """Forgets rows logged after `step`: a resumed run goes that way again."""

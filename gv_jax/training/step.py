@@ -169,9 +169,9 @@ def make_update(
     """
 
     def update(state: State, batch: Batch) -> tuple[State, dict[str, jax.Array]]:
-        augment_key, noise_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step))
+        augment_key, noise_key, encode_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step), 3)
         images, targets = augment(augment_key, *task.unpack(batch))
-        inputs, targets = task.encode(images, targets)
+        inputs, targets = task.encode(encode_key, images, targets)
 
         def loss(params: Tree) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
             outputs, stats = network.train(
@@ -193,6 +193,11 @@ def make_update(
     return update
 
 
+def same_key() -> jax.Array:
+    """What an evaluation draws from: a picture at one place of a batch is always told in the same way."""
+    return jax.random.key(0)
+
+
 def make_answer(network: Network, *, dtype: Any = jnp.float32) -> Callable[[Tree, Tree, jax.Array], jax.Array]:
     """The network in use: (params, stats, inputs) -> outputs float32."""
 
@@ -210,7 +215,7 @@ def make_features(
 
     def features(params: Tree, stats: Tree, batch: Batch) -> tuple[jax.Array, jax.Array]:
         images, labels = task.unpack(batch)
-        inputs = jnp.concatenate([task.encode(view(images), labels)[0] for view in views]).astype(dtype)
+        inputs = jnp.concatenate([task.encode(same_key(), view(images), labels)[0] for view in views]).astype(dtype)
         model = nnx.merge(network.evaluation, cast(params, dtype), stats, network.noise, copy=True)
         vectors = given(model, layer, inputs).astype(jnp.float32)
         vectors = vectors.reshape(len(views), len(images), -1, vectors.shape[-1])  # [v n pixels f]
@@ -223,7 +228,7 @@ def make_maps(network: Network, task: Task, count: int = 2) -> Callable[[Tree, T
     """What the first layers with convolutions see: (params, stats, batch) -> their names and outputs [n h w c]."""
 
     def maps(params: Tree, stats: Tree, batch: Batch) -> dict[str, jax.Array]:
-        inputs, _ = task.encode(*task.unpack(batch))
+        inputs, _ = task.encode(same_key(), *task.unpack(batch))
         model = nnx.merge(network.evaluation, params, stats, network.noise, copy=True)
         found = {name: y for name, layer, y in observe(model, inputs) if convolves(layer)}
         return dict(list(found.items())[:count])
@@ -247,9 +252,9 @@ def make_examine(
 
     def examine(params: Tree, stats: Tree, batch: Batch) -> tuple[Tree, dict[str, jax.Array]]:
         images, labels = task.unpack(batch)
-        inputs, targets = task.encode(images, labels)
+        inputs, targets = task.encode(same_key(), images, labels)
         if len(views) > 1:
-            inputs = jnp.concatenate([task.encode(view(images), labels)[0] for view in views])
+            inputs = jnp.concatenate([task.encode(same_key(), view(images), labels)[0] for view in views])
         outputs = answer(params, stats, inputs)
         if len(views) > 1:
             outputs = outputs.reshape(len(views), -1, *outputs.shape[1:]).mean(0)

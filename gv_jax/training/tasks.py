@@ -12,6 +12,7 @@ from gv_jax.data.fidelity import decibels, mse, ssim
 from gv_jax.data.normalisation import normalised
 from gv_jax.data.resample import doubled, halved, in_8_bits
 from gv_jax.errors import UserError
+from gv_jax.training.colorization import Colorization
 from gv_jax.training.losses import Loss
 from gv_jax.training.multi_label import MultiLabel
 
@@ -30,15 +31,18 @@ class Task(Protocol):
         """uint8 pictures and labels -> float32 pictures in [0, 1] and targets: what augmentation works on."""
         ...
 
-    def encode(self, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Pictures in [0, 1] and targets -> what the network is given and what it should answer."""
+    def encode(self, key: jax.Array, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, Any]:
+        """Pictures in [0, 1] and targets -> what the network is given and what it should answer.
+
+        `key`: another at every step of training, always the same in evaluation.
+        """
         ...
 
-    def scores(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
+    def scores(self, outputs: jax.Array, targets: Any) -> dict[str, jax.Array]:
         """Every sample's own "loss" and other scores, each [n]: what is logged."""
         ...
 
-    def record(self, outputs: jax.Array, targets: jax.Array) -> Any:
+    def record(self, outputs: jax.Array, targets: Any) -> Any:
         """What the assessment of a finished run needs of every sample: arrays [n ...], of a whole split in memory."""
         ...
 
@@ -61,7 +65,7 @@ class Classification:
         images = batch["image"].astype(jnp.float32) / 255.0  # [n h w c]
         return images, jax.nn.one_hot(batch["label"], self.classes)  # [n k]
 
-    def encode(self, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def encode(self, key: jax.Array, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
         return normalised(images, self.mean, self.std), targets
 
     def scores(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
@@ -90,7 +94,7 @@ class SuperResolution:
         images = batch["image"].astype(jnp.float32) / 255.0  # [n h w c]
         return images, jnp.zeros((len(images), 0))  # no labels: the target is the picture itself
 
-    def encode(self, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def encode(self, key: jax.Array, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
         _, h, w, _ = images.shape
         if h % 2 or w % 2:
             raise UserError(
@@ -121,4 +125,5 @@ TASKS: dict[str, Callable[..., Task]] = {
     "classification": Classification,
     "multi_label": MultiLabel,
     "super_resolution": SuperResolution,
+    "colorization": Colorization,
 }

@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -89,8 +90,8 @@ def test_alpha_is_normalised_too_and_grey_is_given_three_times(weights):
     for told, channels in ((rgba, 4), (grey, 3)):
         settings.check(told)
         assert settings.inputs(told) == channels
-    task = settings.make_task(grey, 5)
+    task = settings.make_task(grey, 5, np.zeros(0))
     pictures = np.random.default_rng(0).random((2, 4, 4, 1), np.float32)
-    found, _ = task.encode(pictures, np.zeros(2))
-    as_rgb, _ = task.encode(np.repeat(pictures, 3, -1), np.zeros(2))
+    found, _ = task.encode(jax.random.key(0), pictures, np.zeros(2))
+    as_rgb, _ = task.encode(jax.random.key(0), np.repeat(pictures, 3, -1), np.zeros(2))
     np.testing.assert_array_equal(found, as_rgb)

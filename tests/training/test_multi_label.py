@@ -1,5 +1,6 @@
 """Scores of several labels against scikit-learn's."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from sklearn.metrics import label_ranking_average_precision_score
@@ -22,7 +23,7 @@ def test_ranking_precision_is_scikit_learns():
 def test_labels_become_targets_as_they_are():
     task = MultiLabel(classes=3, mean=(0.0, 1.0), std=(1.0, 0.5))
     batch = {"image": jnp.full((1, 1, 1, 2), 51, jnp.uint8), "label": jnp.array([[0.0, 1.0, 1.0]])}
-    inputs, targets = task.encode(*task.unpack(batch))
+    inputs, targets = task.encode(jax.random.key(0), *task.unpack(batch))
     np.testing.assert_allclose(inputs, [[[[0.2, -1.6]]]], rtol=1e-6)
     np.testing.assert_array_equal(targets, [[0, 1, 1]])
     scores = task.scores(jnp.zeros((1, 3)), targets)

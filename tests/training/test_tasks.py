@@ -1,5 +1,6 @@
 """Every task by hand-worked numbers."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from gv_jax.data.resample import doubled, halved
 from gv_jax.errors import UserError
 from gv_jax.training.tasks import Classification, SuperResolution
 
+KEY = jax.random.key(0)  # nothing here is random
+
 
 def test_pictures_become_normalised_floats_and_labels_become_targets():
     task = Classification(classes=3, mean=(0.0, 1.0), std=(1.0, 0.5))
     batch = {"image": jnp.full((1, 1, 1, 2), 51, jnp.uint8), "label": jnp.array([2], jnp.int32)}
     images, targets = task.unpack(batch)
-    inputs, encoded = task.encode(images, targets)
+    inputs, encoded = task.encode(KEY, images, targets)
     np.testing.assert_allclose(images, [[[[0.2, 0.2]]]], rtol=1e-6)
     np.testing.assert_allclose(inputs, [[[[0.2, -1.6]]]], rtol=1e-6)
     np.testing.assert_array_equal(encoded, [[0, 0, 1]])
@@ -35,8 +38,8 @@ def test_super_resolution_is_told_what_augmentation_left_at_half_its_size():
     task = SuperResolution()
     images, labels = task.unpack({"image": noise(2, 12, 16, 3), "label": jnp.zeros(2, jnp.int32)})
     flipped = images[:, :, ::-1]
-    inputs, targets = task.encode(flipped, labels)
-    plain, _ = task.encode(images, labels)
+    inputs, targets = task.encode(KEY, flipped, labels)
+    plain, _ = task.encode(KEY, images, labels)
     np.testing.assert_array_equal(targets, flipped)
     np.testing.assert_array_equal(inputs, plain[:, :, ::-1])
     assert inputs.shape == (2, 6, 8, 3)
@@ -62,4 +65,4 @@ def test_bicubic_stands_beside_what_the_network_answers():
 
 def test_odd_pictures_cannot_be_halved():
     with pytest.raises(UserError, match="pictures of 15x16 cannot be halved"):
-        SuperResolution().encode(jnp.zeros((1, 15, 16, 3)), jnp.zeros((1, 0)))
+        SuperResolution().encode(KEY, jnp.zeros((1, 15, 16, 3)), jnp.zeros((1, 0)))
