@@ -17,10 +17,11 @@ OUTPUT = flags.DEFINE_string("output", "", "Folder that audit.html, audit.json a
 
 def act(config: ConfigDict) -> None:
     """Writes the audit of the data of `config`, and says on standard output what came out."""
+    from gv_jax.checks import check
     from gv_jax.data import audit
     from gv_jax.evaluation import audit_page
     from gv_jax.evaluation.page import to_html
-    from gv_jax.settings import check, open_pictures
+    from gv_jax.settings import open_pictures
     from gv_jax.training.run_folder import write_json, write_text
 
     if not OUTPUT.value:

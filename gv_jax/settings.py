@@ -1,9 +1,8 @@
-"""From a configuration to the plain arguments of all that is below: checked, named, with epochs as steps.
+"""From a configuration to the plain arguments of all that is below: named, with epochs as steps.
 
-This file, `experiment.py` and `together.py` are the only readers of a configuration.
+Only this file and those that may import it, `checks.py`, `assembly.py`, `experiment.py` and the commands, read one.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -15,7 +14,7 @@ import numpy as np
 from flax import nnx
 
 from gv_jax import models
-from gv_jax.data import ab_bins, dataset, degrade, folds, pipeline
+from gv_jax.data import ab_bins, dataset, degrade, pipeline
 from gv_jax.data import augment as augmentation
 from gv_jax.data.batches import Order, balanced, perm, steps_per_epoch
 from gv_jax.data.builders import PictureBuilder
@@ -24,76 +23,28 @@ from gv_jax.data.dataset import Dataset
 from gv_jax.data.folds import classes_of, divided, folded
 from gv_jax.data.palette import Census
 from gv_jax.data.views import View, views
-from gv_jax.errors import UserError, unknown
+from gv_jax.errors import UserError
 from gv_jax.models import hub, pretrained
 from gv_jax.models.card import Card, card
-from gv_jax.models.transfer import Parts, last_layer, parts_of
+from gv_jax.models.transfer import Parts, parts_of
 from gv_jax.serving.enlarger import enlarger, identity
-from gv_jax.training import linear
 from gv_jax.training.colorization import Colorization, learned
-from gv_jax.training.colour_heads import HEADS, WITHOUT_LIGHTNESS, Head, Told
+from gv_jax.training.colour_heads import HEADS, Head, Told
 from gv_jax.training.fit import Plan
-from gv_jax.training.linear import SOLVERS
-from gv_jax.training.losses import POWERS, sigmoid_loss, softmax_loss_for
+from gv_jax.training.losses import sigmoid_loss, softmax_loss_for
 from gv_jax.training.multi_label import MultiLabel
-from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES, optimizer
-from gv_jax.training.run_folder import flat
+from gv_jax.training.optimizer import optimizer
 from gv_jax.training.tasks import TASKS, Classification, Task
 from gv_jax.training.tiers import Tier, Tuning, tiers
 
 Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 
-MODELS_FOR = {
-    "classification": models.CLASSIFIERS,
-    "multi_label": models.CLASSIFIERS,
-    "super_resolution": models.ENLARGERS,
-    "colorization": models.COLORIZERS,
-}
 LABELLED = ("classification", "multi_label")  # tasks that have labels …
-OF_LABELS = ("mixup", "cutmix", "label_smoothing")  # … which these augmentations change
 GREY = ("colorization",)  # tasks whose pictures are made grey, and degraded
-EVENING = ("loss.weights", "loss.logit_adjustment", "train.sampling")  # what evens out classes of different sizes
-SAMPLINGS = ("shuffled", "balanced")
 LIGHTNESS = {"kept": 2, "answered": 3}  # channels of a colour that is answered
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
-CHOICES = {
-    "task": TASKS,
-    "model.name": models.MODELS,
-    "model.dtype": DTYPES,
-    "data.name": dataset.DATASETS,
-    "data.channels": (1, 3, 4),
-    "train.keep": ("best", "last"),
-    "train.sampling": SAMPLINGS,
-    "loss.weights": POWERS,
-    "probe.method": ("", *SOLVERS),
-    "colour.head": HEADS,
-    "colour.lightness": LIGHTNESS,
-    "optimizer.name": OPTIMIZERS,
-    "optimizer.schedule": SCHEDULES,
-}
 WITHOUT_CARD = Card(mean=(0.5,), std=(0.25,), size=(64, 64), interpolation="bilinear", centre=1.0)
 ALPHA = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no card knows
-RANGES = {
-    "seed": (0, 4_294_967_295),
-    "train.batch_size": (1, math.inf),
-    "train.epochs": (1, math.inf),
-    "train.crop": (0, math.inf),
-    "train.steps_per_epoch": (0, math.inf),
-    "train.valid_batches": (0, math.inf),
-    "train.ema": (0, 0.99999),
-    "train.patience": (0, math.inf),
-    "train.checkpoint_seconds": (0, math.inf),
-    "model.dropout": (-1, 0.99),
-    "loss.focal": (0, 10),
-    "loss.logit_adjustment": (0, 10),
-    "data.centre": (0, 1),
-    "colour.palette": (2, 256),
-    "colour.temperature": (0, 100),
-    "colour.uniform": (0.001, 1),
-    "optimizer.learning_rate": (1e-12, math.inf),
-    "optimizer.accumulate": (1, math.inf),
-    "probe.folds": (2, math.inf),
-}
 
 
 def resolved(config: Config) -> Config:
@@ -121,90 +72,6 @@ def weights_file(model: Config) -> Path:
     file = hub.fetch(source) if source.startswith(hub.PREFIX) else Path(source)
     pretrained.check_file(file)
     return file
-
-
-def check(config: Config) -> None:
-    """UserError for a value that no run can have. `config` is `resolved`."""
-    values = flat(config.to_dict())
-    for field, valid in CHOICES.items():
-        if values[field] not in valid:
-            raise unknown(f"value of config.{field}", str(values[field]), map(str, valid))
-    for field, (low, high) in RANGES.items():
-        if not low <= values[field] <= high:
-            raise UserError(f"config.{field} is {values[field]}: it must be {low:g} or more, {high:g} or less")
-    for field in ("data.mean", "data.std"):
-        if len(values[field]) not in (1, config.data.channels) and (len(values[field]), config.data.channels) != (3, 1):
-            raise UserError(f"config.{field} has {len(values[field])} numbers: give one, or one per channel")
-    pipeline.parse(config.data.preprocess)
-    models.check_options(config.model.name, model_options(config.model))
-    augmentation.build(config.augment.to_dict())
-    make_degradation(config)
-    check_task(config)
-    check_transfer(config)
-
-
-def check_task(config: Config) -> None:
-    """UserError for a model, a file of weights or an augmentation that the task has no use for."""
-    task, name = config.task, config.model.name
-    if name not in MODELS_FOR[task]:
-        raise UserError(f"model {name!r} is not made for {task}; models that are: {', '.join(MODELS_FOR[task])}")
-    if config.model.pretrained:
-        weights_file(config.model)
-    if "classifier" in models.parameters(name) and not config.model.pretrained:
-        raise UserError(f"model {name!r} needs a classifier that has learned: its weights as config.model.pretrained")
-    if config.train.crop and "size" in models.parameters(name):
-        raise UserError(f"model {name!r} takes pictures of one size: config.train.crop must be 0")
-    if task in GREY and config.data.channels != 3:
-        raise UserError(f"{task} needs pictures in colour: config.data.channels must be 3")
-    if config.colour.head in WITHOUT_LIGHTNESS and config.colour.lightness != "kept":
-        raise UserError(f"config.colour.head={config.colour.head} answers no lightness: config.colour.lightness=kept")
-    for augment in OF_LABELS:
-        if config.augment[augment] and task not in LABELLED:
-            raise UserError(f"config.augment.{augment} mixes labels, which {task} has none of: leave it at 0")
-    for field, strength in config.degrade.items():
-        if strength and task not in GREY:
-            raise UserError(f"config.degrade.{field} is for the grey pictures of colorization: leave it at 0")
-    if task == "multi_label" and config.augment.label_smoothing:
-        raise UserError(
-            "config.augment.label_smoothing shares one answer among all classes, but multi_label asks of each label by "
-            "itself: leave it at 0"
-        )
-    check_loss(config)
-
-
-def check_loss(config: Config) -> None:
-    """UserError for a loss or a sampling that the task has no use for, or two that do the same twice."""
-    values = flat(config.to_dict())
-    evening = [name for name in EVENING if values[name] not in ("", 0, "shuffled")]
-    if evening and config.task != "classification":
-        raise UserError(f"config.{evening[0]} evens out classes, which is for task classification, not {config.task}")
-    if len(evening) > 1:
-        both = " and ".join(f"config.{name}" for name in evening)
-        raise UserError(f"{both} would each even out the classes: choose one")
-    if config.loss.focal and config.task not in LABELLED:
-        raise UserError(f"config.loss.focal is for tasks with labels, which {config.task} has none of: leave it at 0")
-
-
-def check_transfer(config: Config) -> None:
-    """UserError for stages that the model does not have, a probe or folds that cannot be, or views of pictures whose
-    answers cannot be averaged."""
-    if config.data.folds:
-        folds.check(config.data.folds, config.data.fold)
-    if len(make_views(config)) > 1 and config.task not in LABELLED:
-        raise UserError(f"config.evaluate averages what is said of a picture's class: {config.task} says none")
-    if config.probe.method:
-        linear.check(config.probe.penalties)
-        if config.task != "classification":
-            raise UserError(f"config.probe is for task classification, not {config.task}")
-        if fine_tuned(config):
-            raise UserError("config.probe finds the head alone: leave config.finetune as it is")
-    if config.probe.method or fine_tuned(config):
-        size = picture_size(config.data)
-        size = size if all(size) else (256, 256)  # pictures of their own size: which, does not matter to the stages
-        model = nnx.eval_shape(lambda: models.build(**asked(config, 2, size)))  # no weight is drawn
-        if config.probe.method:
-            last_layer(model, config.model.name)
-        make_tiers(config, parts_of(model, config.model.name), 1000 * config.train.epochs, 1000)
 
 
 def fine_tuned(config: Config) -> bool:

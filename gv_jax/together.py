@@ -21,10 +21,12 @@ from ml_collections import config_flags
 
 from configs import base
 from gv_jax import experiment
+from gv_jax.assembly import Learner, Machine, assemble, begin
+from gv_jax.checks import check
 from gv_jax.command_line import fail, say
 from gv_jax.errors import UserError
-from gv_jax.experiment import Learner, Machine, assemble, begin, conclude, headline
-from gv_jax.settings import DTYPES, Config, check, make_augmentation, make_optimizer, open_dataset, resolved
+from gv_jax.experiment import conclude, headline
+from gv_jax.settings import DTYPES, Config, make_augmentation, make_optimizer, open_dataset, resolved
 from gv_jax.training import devices
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.clock import Clock, advice_on_memory

@@ -11,9 +11,10 @@ from PIL import Image
 
 from configs import colorize
 from gv_jax import experiment
+from gv_jax.checks import check
 from gv_jax.errors import UserError
 from gv_jax.serving.colorizer import colorizer
-from gv_jax.settings import check, resolved
+from gv_jax.settings import resolved
 
 SKY, GRASS, HERO = (40, 80, 220), (60, 130, 30), (220, 60, 40)
 

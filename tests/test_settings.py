@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from configs import base, super_resolution
+from gv_jax.checks import check
 from gv_jax.errors import UserError
-from gv_jax.settings import check, make_task, make_training_task, resolved
+from gv_jax.settings import make_task, make_training_task, resolved
 
 
 @pytest.mark.parametrize(

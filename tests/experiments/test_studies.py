@@ -5,7 +5,8 @@ import runpy
 
 import pytest
 
-from gv_jax.settings import check, resolved
+from gv_jax.checks import check
+from gv_jax.settings import resolved
 
 STUDIES = ("textures", "simpsons_preprocessing", "minifigures", "game_covers")
 

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from configs import base
-from gv_jax import settings
+from gv_jax import checks, settings
 from gv_jax.errors import UserError
 from gv_jax.models import family
 from gv_jax.models.card import Card, card
@@ -74,7 +74,7 @@ def test_what_is_left_empty_follows_the_card_and_the_rest_stands(weights):
     data = config(weights, **{"data.size": (96, 96), "data.std": (1.0,)}).data
     assert (data.mean, data.std, data.size) == ((0.5, 0.4, 0.3), (1.0,), (96, 96))
     assert (data.interpolation, data.centre) == ("bicubic", 0.95)
-    settings.check(config(weights))
+    checks.check(config(weights))
 
 
 def test_without_weights_the_fields_have_the_projects_values():
@@ -88,7 +88,7 @@ def test_alpha_is_normalised_too_and_grey_is_given_three_times(weights):
     assert rgba.data.mean == (0.485, 0.456, 0.406, 0.5)
     grey = config(weights, **{"data.channels": 1})
     for told, channels in ((rgba, 4), (grey, 3)):
-        settings.check(told)
+        checks.check(told)
         assert settings.inputs(told) == channels
     task = settings.make_task(grey, 5, np.zeros(0))
     pictures = np.random.default_rng(0).random((2, 4, 4, 1), np.float32)
