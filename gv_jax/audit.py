@@ -21,11 +21,12 @@ def act(config: ConfigDict) -> None:
     from gv_jax.data import audit
     from gv_jax.evaluation import audit_page
     from gv_jax.evaluation.page import to_html
-    from gv_jax.settings import open_pictures
+    from gv_jax.settings import open_pictures, resolved
     from gv_jax.training.run_folder import write_json, write_text
 
     if not OUTPUT.value:
         raise UserError("say where to write with --output=DIR, for example --output=audits/mine")
+    config = resolved(config)
     check(config)
     folder = Path(OUTPUT.value).expanduser()
     builder = open_pictures(config.data)
