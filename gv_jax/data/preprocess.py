@@ -6,7 +6,7 @@ host, once.
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -40,14 +40,14 @@ def open_picture(source: Path | BinaryIO) -> Image.Image:
         BrokenPicture: no picture, cut short, above MAX_PIXELS (found in the header, never decoded), below
             2x2, or of a kind that 8 bits of grey or RGB cannot hold exactly (16 bits, float, CMYK).
     """
-    with _header(source) as image:
+    with opened(source, _check_header) as image:
         image.load()
         return ImageOps.exif_transpose(image.convert(_plain_mode(image)))
 
 
 def stored(path: Path) -> bytes:
     """What a prepared set keeps of a file: its own bytes if a plain PNG or JPEG, else the picture as PNG."""
-    with _header(path) as image:
+    with opened(path, _check_header) as image:
         upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
         if upright and image.mode == _plain_mode(image) and image.format in ("PNG", "JPEG", "MPO"):
             return path.read_bytes()
@@ -57,14 +57,22 @@ def stored(path: Path) -> bytes:
 
 
 @contextmanager
-def _header(source: Path | BinaryIO) -> Iterator[ImageFile.ImageFile]:
-    """The picture before decoding; what goes wrong in the body is put down to the picture too."""
+def opened(source: Path | BinaryIO, check: Callable[[ImageFile.ImageFile], None]) -> Iterator[ImageFile.ImageFile]:
+    """The picture before decoding, which `check` may refuse; what goes wrong in the body is put down to the picture too.
+
+    Raises:
+        BrokenPicture: no picture, cut short, or above MAX_PIXELS (found in the header, never decoded).
+    """
     try:
         with warnings.catch_warnings():  # PIL's remarks on palettes and EXIF are of no use to anyone here
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(source, formats=FORMATS) as image:
-                _check_header(image)
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    size = f"{width}x{height} pixels, more than {MAX_PIXELS:,}"
+                    raise BrokenPicture(f"claims to have {size}, and was not decoded")
+                check(image)
                 yield image
     except BrokenPicture:
         raise
@@ -80,8 +88,6 @@ def _header(source: Path | BinaryIO) -> Iterator[ImageFile.ImageFile]:
 
 def _check_header(image: ImageFile.ImageFile) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise BrokenPicture(f"claims to have {width}x{height} pixels, more than {MAX_PIXELS:,}, and was not decoded")
     if width < 2 or height < 2:
         raise BrokenPicture(f"has only {width}x{height} pixels")
     if any(";16B" in str(tile) for tile in image.tile):  # PIL would silently drop the lower half of RGB

@@ -1,55 +1,137 @@
-"""A finished colorization run as a function: grey pictures in, the same in colour out."""
+"""A finished colorization run as a function: pictures of any size in, the same in colour out."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from flax import nnx
+from PIL import Image
 
 from gv_jax import models
+from gv_jax.data import degrade, pipeline
+from gv_jax.data.preprocess import INTERPOLATIONS
 from gv_jax.errors import UserError
-from gv_jax.training.checkpoint import Checkpoints
+from gv_jax.serving.finished_run import best_weights, finished
+from gv_jax.serving.painter import Frame, Painter, Sketch
 from gv_jax.training.colorization import Colorization, told
 from gv_jax.training.colour_heads import remade
+from gv_jax.training.devices import compiler_options
 from gv_jax.training.run_folder import RunFolder
-from gv_jax.training.step import Network, make_answer
+from gv_jax.training.step import Network, make_answer, same_key
 
-Colorize = Callable[[jax.Array], jax.Array]
+OWN_SIZE = (256, 256)  # pixels that a network looks at, where it was trained on pictures at their own size
+GRID = 8  # pixels: sides of what a network looks at are multiples of it, so that few programs serve all pictures …
+COARSE = 32  # … and of this for small pictures, whose last row and column are repeated
 
 
-def colorizer(run_folder: Path | str) -> Colorize:
-    """A pure function for `jax.jit`: float32 greys [n h w 1] in [0, 1], of any size, -> L, a and b [n h w 3].
+class Colorizer:
+    """Colours pictures, uint8 [h w c], with 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 channels (RGBA), of any size.
 
-    `gv_jax.training.colorization.shown` makes pictures of these. L is that of the greys, but for a run that answers
-    the lightness too (config.colour.lightness). Nothing but the folder is needed, no training data.
+    A picture is made grey and shown to the network as the training pictures were: reduced, by the same filter, to as
+    many pixels, at its own proportions (a smaller one stays as it is), and degraded in the same way. Its answer, a and
+    b, is carried to every pixel of the picture. So things are as large as those that the network has learned, a large
+    picture costs little, and a degraded input still keeps its own greys. Answers of an own lightness are not used.
+    """
+
+    def __init__(self, run_folder: Path | str) -> None:
+        folder = finished(Path(run_folder), "colorization", "colour pictures")
+        data = folder.config["data"]
+        self.background = tuple(data["background"])
+        self.filter = INTERPOLATIONS[data["interpolation"]]
+        size = pipeline.output_size(pipeline.parse(data["preprocess"]), tuple(data["size"]))
+        self.trained = size if all(size) else OWN_SIZE
+        self.look, self.weights = opened(folder)
+        self.painter = Painter(capacity=2 * self.trained[0] * self.trained[1] + 4 * GRID * GRID)
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        """uint8 [h w 3], or [h w 4] where there is alpha, which is kept.
+
+        The grey of every pixel, in 8 bits, is what it was. UserError for anything but a picture.
+        """
+        greys, alpha = self.parts(picture)
+        return joined(self.painter(greys, self.sketch(greys, alpha)), alpha)
+
+    def frame(self, picture: np.ndarray, before: Frame | None) -> tuple[np.ndarray, Frame]:
+        """The same for the next frame of a clip, with less flicker: see `Painter.after`. before: None at the beginning,
+        then what came with the frame before, which is of the same size.
+        """
+        greys, alpha = self.parts(picture)
+        painted, frame = self.painter.after(before, greys, self.sketch(greys, alpha))
+        return joined(painted, alpha), frame
+
+    def parts(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Greys uint8 [h w] and alpha, likewise."""
+        channels = picture.shape[-1] if picture.ndim == 3 else 0
+        if picture.dtype != np.uint8 or channels not in (1, 2, 3, 4) or not picture.size:
+            given = f"{picture.dtype} {list(picture.shape)}"
+            raise UserError(f"cannot colour {given}: give uint8 [height, width, 1 to 4 channels]")
+        alpha = picture[..., -1] if channels in (2, 4) else None
+        return picture[..., 0] if channels < 3 else self.painter.greys(picture[..., :3]), alpha
+
+    def sketch(self, greys: np.ndarray, alpha: np.ndarray | None) -> Sketch:
+        """What the network makes of it; where the picture is clear it sees the background of the training pictures."""
+        size = working_size(*greys.shape, self.trained)
+        small = self.resized(greys, size)
+        visible = small
+        if alpha is not None:
+            behind = self.painter.greys(np.array([[self.background]], np.uint8))
+            share = alpha.astype(np.float32) / 255
+            visible = self.resized(np.rint(behind + share * (greys - behind.astype(np.float32))).astype(np.uint8), size)
+        step = COARSE if size == greys.shape != self.trained else 1
+        padding = [(0, -side % step) for side in size]
+        answer = self.look(*self.weights, np.pad(visible, padding, mode="edge")[None, ..., None])
+        return Sketch(small, np.asarray(answer)[0, : size[0], : size[1]])
+
+    def resized(self, greys: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """uint8 [h w] at another (height, width)."""
+        if greys.shape == size:
+            return greys
+        return np.asarray(Image.fromarray(greys).resize(size[::-1], self.filter))
+
+
+def colorizer(run_folder: Path | str) -> Colorizer:
+    """The network of a run as a function of one picture. Nothing but the folder is needed, no training data.
+
     UserError for a folder that is not a finished colorization run.
     """
-    folder = finished(Path(run_folder))
-    assert folder.results is not None
-    colour = folder.config["colour"]
-    head = remade(colour["head"], folder.results["colours"], folder.results["channels"], colour["temperature"])
-    asked = folder.config["model"]
-    options = {name: asked[name] for name in ("classifier", "last_stage") if asked[name]}
-    model = models.build(asked["name"], inputs=1, classes=head.outputs, rngs=nnx.Rngs(0), **options)
-    network, task = Network.of(model), Colorization(head, lambda key, greys: greys)
-    with Checkpoints(folder.checkpoints) as checkpoints:
-        if checkpoints.latest is None:
-            raise UserError(f"{folder.checkpoints} holds no checkpoint: the weights of this run are gone")
-        best = checkpoints.best({"params": network.params, "stats": network.stats})
-    answer = make_answer(network)
-
-    def colorize(greys: jax.Array) -> jax.Array:
-        return task.answered(answer(best["params"], best["stats"], told(greys)), greys)
-
-    return colorize
+    return Colorizer(run_folder)
 
 
-def finished(path: Path) -> RunFolder:
-    """The folder of a finished colorization run."""
-    folder = RunFolder(path)
-    if not folder.finished or folder.results is None:
-        raise UserError(f"{path} holds no finished run")
-    task = folder.results["task"]
-    if task != "colorization":
-        raise UserError(f"{path} holds a run of {task}: only one of colorization can colour pictures")
-    return folder
+def opened(folder: RunFolder) -> tuple[Any, tuple]:
+    """A function (params, stats, greys uint8 [n h w 1]) -> a and b [n h w 2], compiled for each size; and (params, stats)."""
+    results, config = folder.results, folder.config
+    assert results is not None
+    head = remade(config["colour"]["head"], results["colours"], results["channels"], config["colour"]["temperature"])
+    network = Network.of(models.build(results["model"], inputs=1, classes=head.outputs, rngs=nnx.Rngs(0)))
+    task, answer = Colorization(head, degrade.build(config["degrade"])), make_answer(network)
+
+    def look(params: Any, stats: Any, pictures: jax.Array) -> jax.Array:
+        greys = task.degrade(same_key(), pictures.astype(jnp.float32) / 255)
+        return task.answered(answer(params, stats, told(greys)), greys)[..., 1:]
+
+    return jax.jit(look, compiler_options=compiler_options()), best_weights(folder, network)
+
+
+def working_size(height: int, width: int, trained: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) at which a network that was `trained` on pictures of that size looks at a picture.
+
+    The picture's own if it has no more pixels; else about as many, in its own proportions: `trained` where these are
+    the same, or multiples of GRID. The proportions of very long pictures are not kept.
+    """
+    pixels = trained[0] * trained[1]
+    if height * width <= pixels:
+        return height, width
+    scale = (pixels / (height * width)) ** 0.5
+    sides = height * scale, width * scale
+    if all(abs(side - known) < 1 for side, known in zip(sides, trained, strict=True)):
+        return trained
+    short = max(round(min(sides) / GRID), 1) * GRID
+    long = max(min(round(max(sides) / GRID), pixels // short // GRID + 1), 1) * GRID
+    return (short, long) if height <= width else (long, short)
+
+
+def joined(painted: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """uint8 [h w 3 or 4]"""
+    return painted if alpha is None else np.concatenate([painted, alpha[..., None]], -1)

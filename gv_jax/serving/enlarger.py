@@ -10,21 +10,21 @@ from flax import nnx
 
 from gv_jax import models
 from gv_jax.errors import UserError
-from gv_jax.training.checkpoint import Checkpoints
+from gv_jax.serving.finished_run import best_weights, finished
 from gv_jax.training.devices import compiler_options
-from gv_jax.training.run_folder import RunFolder
 from gv_jax.training.step import Network, make_answer
 
 TILE = 256  # pixels: larger pictures are enlarged in overlapping squares of this side
 OVERLAP = 64  # pixels at least, of which each tile gives the half that is nearer to it
 GRID = 16  # pixels: tiles begin on multiples of it, where NinaSR's local attention has its windows
+PURPOSE = ("super_resolution", "enlarge pictures")
 
 Tile = tuple[slice, slice]  # what is looked at, and what is taken of it; both in pixels of the picture
 
 
 def identity(run_folder: Path | str) -> str:
     """Tells a finished run from every other one, wherever its folder is; UserError as `enlarger`."""
-    folder = finished(Path(run_folder))
+    folder = finished(Path(run_folder), *PURPOSE)
     parts = [(folder.path / name).read_bytes() for name in ("config.json", "results.json")]
     return hashlib.sha256(b"".join(parts)).hexdigest()[:20]
 
@@ -57,28 +57,13 @@ def enlarger(run_folder: Path | str) -> Callable[[np.ndarray], np.ndarray]:
     return enlarge
 
 
-def finished(path: Path) -> RunFolder:
-    """The folder of a finished super-resolution run."""
-    folder = RunFolder(path)
-    if not folder.finished or folder.results is None:
-        raise UserError(f"{path} holds no finished run")
-    task = folder.results["task"]
-    if task != "super_resolution":
-        raise UserError(f"{path} holds a run of {task}: only one of super_resolution can enlarge pictures")
-    return folder
-
-
 def opened(path: Path) -> tuple[Network, tuple, int]:
     """The network of a run, its best weights, and the channels of its pictures."""
-    folder = finished(path)
+    folder = finished(path, *PURPOSE)
     assert folder.results is not None
     channels = folder.config["data"]["channels"]
     network = Network.of(models.build(folder.results["model"], inputs=channels, rngs=nnx.Rngs(0)))
-    with Checkpoints(folder.checkpoints) as checkpoints:
-        if checkpoints.latest is None:
-            raise UserError(f"{folder.checkpoints} holds no checkpoint: the weights of this run are gone")
-        best = checkpoints.best({"params": network.params, "stats": network.stats})
-    return network, (best["params"], best["stats"]), channels
+    return network, best_weights(folder, network), channels
 
 
 def tiles(size: int) -> Iterator[Tile]:

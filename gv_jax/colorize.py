@@ -1,0 +1,111 @@
+"""Colour pictures and videos with a finished run: `python -m gv_jax.colorize RUN INPUT… --output DIR`.
+
+RUN is the folder of a run of colorization, of which nothing else is needed; an INPUT is a picture, a video, or a folder
+of them. The lightness of what is coloured stays as it is.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from gv_jax.command_line import fail, say
+from gv_jax.errors import UserError
+
+if TYPE_CHECKING:
+    from gv_jax.serving.colorizer import Colorizer
+    from gv_jax.serving.errands import Errand
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells mistakes in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        fail(UserError(f"{message}; see python -m gv_jax.colorize --help"))
+        sys.exit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Ends with status 2 and one line on standard error for what a person can mend."""
+    parser = Parser(prog="python -m gv_jax.colorize", description=__doc__)
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a finished run of colorization")
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", type=Path, help="picture, video, or folder of them")
+    parser.add_argument("--output", metavar="DIR", required=True, type=Path, help="folder for what is coloured")
+    parser.add_argument("--steady", action="store_true", help="less flicker in videos: colours stay where greys do")
+    options = parser.parse_args(arguments)
+    try:
+        say(colorize(options.run, options.inputs, options.output, options.steady))
+    except UserError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        sys.exit(f"stopped; what was finished is in {options.output}")
+
+
+def colorize(run: Path, inputs: Sequence[Path], output: Path, steady: bool) -> str:
+    """Colours every input into `output`; lines on what was made.
+
+    A damaged video gives the frames before the damage, and a line says so. What cannot be read at all is left out;
+    after all the others a UserError names it.
+    """
+    from tqdm import tqdm
+
+    from gv_jax.data.preprocess import BrokenPicture
+    from gv_jax.data.video import BrokenVideo
+    from gv_jax.serving.colorizer import colorizer
+    from gv_jax.serving.errands import errands
+
+    found, problems = errands(inputs, output)
+    color, remarks = colorizer(run), []
+    for errand in tqdm(found, "colour", unit=" files", disable=len(found) == 1):
+        try:
+            if errand.video:
+                remarks += color_video(color, errand, steady)
+            else:
+                color_picture(color, errand)
+        except (BrokenPicture, BrokenVideo) as error:
+            problems.append(f"{errand.source}: {error}")
+        except OSError as error:
+            raise UserError(f"{errand.target}: cannot be written ({error.strerror or error})") from error
+    made = len(found) - len(problems)
+    outcome = f"coloured {made} {'file' if made == 1 else 'files'} into {output}"
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise UserError(f"{'; '.join(problems[:3])}{more}{f'. Else {outcome}' if made else ''}")
+    return "\n".join([*remarks, outcome])
+
+
+def color_picture(color: "Colorizer", errand: "Errand") -> None:
+    from gv_jax.serving import picture_file
+
+    picture_file.write(errand.target, color(picture_file.read(errand.source)))
+
+
+def color_video(color: "Colorizer", errand: "Errand", steady: bool) -> list[str]:
+    """Colours frame after frame; however long the video is, a few are in memory. Lines on what is missing of it."""
+    from tqdm import tqdm
+
+    from gv_jax.data.video import Video
+    from gv_jax.serving.video_file import VideoLike
+
+    video, before, damage = Video(errand.source), None, ""
+    frames = iter(video)
+    first = next(frames)  # or says what is wrong with the file
+    with VideoLike(errand.source, errand.target) as copy:
+        for frame in tqdm(chain([first], frames), errand.source.name, total=copy.frames or None, unit=" frames"):
+            if frame.pixels.shape != first.pixels.shape:
+                damage = f"changes its size after {frame.seconds:.1f} s; the {frame.number:,} frames before are used"
+                break
+            if steady:
+                painted, before = color.frame(frame.pixels, before)
+            else:
+                painted = color(frame.pixels)
+            copy.write(frame, painted)
+        damage = damage or video.damage
+        copy.finish(whole=not damage)
+    return [f"{errand.source}: {damage}"] if damage else []
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""What can be used of the folder of a finished run: nothing else is needed, no training data."""
+
+from pathlib import Path
+from typing import Any
+
+from gv_jax.errors import UserError
+from gv_jax.training.checkpoint import Checkpoints
+from gv_jax.training.run_folder import RunFolder
+from gv_jax.training.step import Network
+
+
+def finished(path: Path, task: str, use: str) -> RunFolder:
+    """The folder of a finished run of `task`, which is needed to `use`; UserError for any other folder."""
+    folder = RunFolder(path)
+    if not folder.finished or folder.results is None:
+        raise UserError(f"{path} holds no finished run")
+    theirs = folder.results["task"]
+    if theirs != task:
+        raise UserError(f"{path} holds a run of {theirs}: only one of {task} can {use}")
+    return folder
+
+
+def best_weights(folder: RunFolder, network: Network) -> tuple[Any, Any]:
+    """(params, stats) that a run reported; `network` gives their structure and shapes."""
+    with Checkpoints(folder.checkpoints) as checkpoints:
+        if checkpoints.latest is None:
+            raise UserError(f"{folder.checkpoints} holds no checkpoint: the weights of this run are gone")
+        best = checkpoints.best({"params": network.params, "stats": network.stats})
+    return best["params"], best["stats"]
