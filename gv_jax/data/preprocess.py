@@ -58,7 +58,7 @@ def stored(path: Path) -> bytes:
 
 @contextmanager
 def opened(source: Path | BinaryIO, check: Callable[[ImageFile.ImageFile], None]) -> Iterator[ImageFile.ImageFile]:
-    """The picture before decoding, which `check` may refuse; what goes wrong in the body is put down to the picture too.
+    """The picture before decoding, which `check` may refuse; what goes wrong in the body is put down to it too.
 
     Raises:
         BrokenPicture: no picture, cut short, or above MAX_PIXELS (found in the header, never decoded).

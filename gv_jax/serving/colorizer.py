@@ -100,7 +100,7 @@ def colorizer(run_folder: Path | str) -> Colorizer:
 
 
 def opened(folder: RunFolder) -> tuple[Any, tuple]:
-    """A function (params, stats, greys uint8 [n h w 1]) -> a and b [n h w 2], compiled for each size; and (params, stats)."""
+    """(params, stats, greys uint8 [n h w 1]) -> a and b [n h w 2], compiled for each size; and (params, stats)."""
     results, config = folder.results, folder.config
     assert results is not None
     head = remade(config["colour"]["head"], results["colours"], results["channels"], config["colour"]["temperature"])
