@@ -21,18 +21,20 @@ from gv_jax.training.devices import compiler_options
 from gv_jax.training.run_folder import RunFolder
 from gv_jax.training.step import Network, make_answer, same_key
 
-OWN_SIZE = (256, 256)  # pixels that a network looks at, where it was trained on pictures at their own size
+OWN_SIZE = 256 * 256  # pixels that a network sees at most, where it was trained on pictures at their own size
+LONG = 4  # times as many pixels as in training are seen of pictures that are very long or high
 GRID = 8  # pixels: sides of what a network looks at are multiples of it, so that few programs serve all pictures …
-COARSE = 32  # … and of this for small pictures, whose last row and column are repeated
+COARSE = 32  # … and of this where pictures keep their size: then their last row and column are repeated
 
 
 class Colorizer:
     """Colours pictures, uint8 [h w c], with 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 channels (RGBA), of any size.
 
-    A picture is made grey and shown to the network as the training pictures were: reduced, by the same filter, to as
-    many pixels, at its own proportions (a smaller one stays as it is), and degraded in the same way. Its answer, a and
-    b, is carried to every pixel of the picture. So things are as large as those that the network has learned, a large
-    picture costs little, and a degraded input still keeps its own greys. Answers of an own lightness are not used.
+    A picture is made grey and shown to the network as the training pictures were: brought to their scale by the same
+    filter (`working_size`), and degraded in the same way. Its answer, a and b, is carried to every pixel of the picture
+    (`painter.spread`). So things are as large as those that the network has learned, a large picture costs little more
+    than a small one, and keeps its own greys however few the network is told. Where the network answers the lightness
+    too, that is not used.
     """
 
     def __init__(self, run_folder: Path | str) -> None:
@@ -40,10 +42,11 @@ class Colorizer:
         data = folder.config["data"]
         self.background = tuple(data["background"])
         self.filter = INTERPOLATIONS[data["interpolation"]]
-        size = pipeline.output_size(pipeline.parse(data["preprocess"]), tuple(data["size"]))
-        self.trained = size if all(size) else OWN_SIZE
+        self.fit = data["fit"]
+        self.trained = pipeline.output_size(pipeline.parse(data["preprocess"]), tuple(data["size"]))
         self.look, self.weights = opened(folder)
-        self.painter = Painter(capacity=2 * self.trained[0] * self.trained[1] + 4 * GRID * GRID)
+        capacity = (LONG + 1) * (self.trained[0] * self.trained[1] + GRID * GRID) if all(self.trained) else 2 * OWN_SIZE
+        self.painter = Painter(capacity=capacity)
 
     def __call__(self, picture: np.ndarray) -> np.ndarray:
         """uint8 [h w 3], or [h w 4] where there is alpha, which is kept.
@@ -72,14 +75,14 @@ class Colorizer:
 
     def sketch(self, greys: np.ndarray, alpha: np.ndarray | None) -> Sketch:
         """What the network makes of it; where the picture is clear it sees the background of the training pictures."""
-        size = working_size(*greys.shape, self.trained)
+        size = working_size(*greys.shape, self.trained, self.fit)
         small = self.resized(greys, size)
         visible = small
         if alpha is not None:
             behind = self.painter.greys(np.array([[self.background]], np.uint8))
             share = alpha.astype(np.float32) / 255
             visible = self.resized(np.rint(behind + share * (greys - behind.astype(np.float32))).astype(np.uint8), size)
-        step = COARSE if size == greys.shape != self.trained else 1
+        step = 1 if all(self.trained) else COARSE
         padding = [(0, -side % step) for side in size]
         answer = self.look(*self.weights, np.pad(visible, padding, mode="edge")[None, ..., None])
         return Sketch(small, np.asarray(answer)[0, : size[0], : size[1]])
@@ -104,7 +107,10 @@ def opened(folder: RunFolder) -> tuple[Any, tuple]:
     results, config = folder.results, folder.config
     assert results is not None
     head = remade(config["colour"]["head"], results["colours"], results["channels"], config["colour"]["temperature"])
-    network = Network.of(models.build(results["model"], inputs=1, classes=head.outputs, rngs=nnx.Rngs(0)))
+    model = nnx.eval_shape(  # its weights are read: to draw them takes longer than all the rest
+        lambda: models.build(results["model"], inputs=1, classes=head.outputs, rngs=nnx.Rngs(0))
+    )
+    network = Network.of(model)
     task, answer = Colorization(head, degrade.build(config["degrade"])), make_answer(network)
 
     def look(params: Any, stats: Any, pictures: jax.Array) -> jax.Array:
@@ -114,21 +120,30 @@ def opened(folder: RunFolder) -> tuple[Any, tuple]:
     return jax.jit(look, compiler_options=compiler_options()), best_weights(folder, network)
 
 
-def working_size(height: int, width: int, trained: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) at which a network that was `trained` on pictures of that size looks at a picture.
+def working_size(height: int, width: int, trained: tuple[int, int], fit: str) -> tuple[int, int]:
+    """(height, width) at which a network sees a picture, if it was `trained` on pictures that were made that size so.
 
-    The picture's own if it has no more pixels; else about as many, in its own proportions: `trained` where these are
-    the same, or multiples of GRID. The proportions of very long pictures are not kept.
+    fit "stretch": that size. "crop" and "pad": the picture's proportions, and the scale that it would have had in
+    training, but at most LONG times the pixels; sides are multiples of GRID, or `trained` itself where these are the
+    proportions. trained (0, 0), as they were: the picture's own size, or OWN_SIZE pixels if it has more.
     """
-    pixels = trained[0] * trained[1]
-    if height * width <= pixels:
-        return height, width
-    scale = (pixels / (height * width)) ** 0.5
-    sides = height * scale, width * scale
-    if all(abs(side - known) < 1 for side, known in zip(sides, trained, strict=True)):
+    known = height, width
+    if not all(trained):
+        pixels = OWN_SIZE
+        scale = (pixels / (height * width)) ** 0.5
+        if scale >= 1:
+            return known
+    elif fit == "stretch":
         return trained
+    else:
+        pixels, known = LONG * trained[0] * trained[1], trained
+        ratios = trained[0] / height, trained[1] / width
+        scale = min(max(ratios) if fit == "crop" else min(ratios), (pixels / (height * width)) ** 0.5)
+    sides = height * scale, width * scale
+    if all(abs(side - other) < 1 for side, other in zip(sides, known, strict=True)):
+        return known
     short = max(round(min(sides) / GRID), 1) * GRID
-    long = max(min(round(max(sides) / GRID), pixels // short // GRID + 1), 1) * GRID
+    long = max(min(round(max(sides) / GRID), int(pixels / short / GRID) + 1), 1) * GRID
     return (short, long) if height <= width else (long, short)
 
 

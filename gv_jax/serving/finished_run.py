@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+
 from gv_jax.errors import UserError
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.run_folder import RunFolder
@@ -21,9 +24,11 @@ def finished(path: Path, task: str, use: str) -> RunFolder:
 
 
 def best_weights(folder: RunFolder, network: Network) -> tuple[Any, Any]:
-    """(params, stats) that a run reported; `network` gives their structure and shapes."""
+    """(params, stats) that a run reported; `network`, which may be of `nnx.eval_shape`, gives structure and shapes."""
+    weights = {"params": network.params, "stats": network.stats}
+    places = jax.tree.map(lambda leaf: jax.device_put(np.zeros(leaf.shape, leaf.dtype)), weights)
     with Checkpoints(folder.checkpoints) as checkpoints:
         if checkpoints.latest is None:
             raise UserError(f"{folder.checkpoints} holds no checkpoint: the weights of this run are gone")
-        best = checkpoints.best({"params": network.params, "stats": network.stats})
+        best = checkpoints.best(places)
     return best["params"], best["stats"]

@@ -1,31 +1,38 @@
-"""At which size a network looks at a picture."""
+"""At which size a network sees a picture."""
 
 import numpy as np
 import pytest
 
-from gv_jax.serving.colorizer import GRID, working_size
+from gv_jax.serving.colorizer import GRID, LONG, OWN_SIZE, working_size
+
+SCREEN = (104, 80)
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"),
+    ("size", "trained", "fit", "expected"),
     [
-        ((1, 1), (1, 1)),
-        ((104, 80), (104, 80)),
-        ((80, 104), (80, 104)),
-        ((210, 160), (104, 80)),  # a console's screen, which the training pictures were made of
-        ((208, 161), (104, 80)),
-        ((1080, 1920), (72, 120)),
-        ((3, 100_000), (8, 1048)),  # too long for its proportions
+        ((1, 1), SCREEN, "stretch", SCREEN),
+        ((1080, 1920), SCREEN, "stretch", SCREEN),
+        ((210, 160), SCREEN, "crop", SCREEN),  # a console's screen at half its size: 105x80
+        ((1080, 1920), (96, 128), "crop", (96, 168)),  # 96 rows, as a training picture of that size had
+        ((1080, 1920), (96, 128), "pad", (72, 128)),
+        ((16, 16), (96, 128), "crop", (128, 128)),
+        ((1, 100_000), (96, 128), "crop", (8, 6152)),
+        ((17, 30), (0, 0), "crop", (17, 30)),
+        ((256, 256), (0, 0), "stretch", (256, 256)),
+        ((1000, 1000), (0, 0), "stretch", (256, 256)),
     ],
 )
-def test_as_many_pixels_as_in_training_in_the_pictures_own_proportions(size, expected):
-    assert working_size(*size, (104, 80)) == expected
+def test_pictures_are_seen_as_in_training(size, trained, fit, expected):
+    assert working_size(*size, trained, fit) == expected
 
 
-def test_few_sizes_serve_all_large_pictures():
-    sides = np.random.default_rng(0).integers(100, 3000, (2000, 2))
-    found = {working_size(int(height), int(width), (104, 80)) for height, width in sides}
-    assert len(found) < 100
+@pytest.mark.parametrize("trained", [(96, 128), (0, 0)])
+def test_few_sizes_serve_all_large_pictures(trained):
+    sides = np.random.default_rng(0).integers(300, 3000, (3000, 2))
+    found = {working_size(int(height), int(width), trained, "crop") for height, width in sides}
+    assert len(found) < 150
+    most = LONG * trained[0] * trained[1] or OWN_SIZE
     for height, width in found:
-        assert (height, width) == (104, 80) or height % GRID == width % GRID == 0
-        assert 0.75 < height * width / (104 * 80) < 1.35
+        assert height % GRID == width % GRID == 0
+        assert height * width <= 1.2 * most
