@@ -107,8 +107,9 @@ def opened(folder: RunFolder) -> tuple[Any, tuple]:
     results, config = folder.results, folder.config
     assert results is not None
     head = remade(config["colour"]["head"], results["colours"], results["channels"], config["colour"]["temperature"])
+    options = {name: config["model"][name] for name in ("classifier", "last_stage") if config["model"][name]}
     model = nnx.eval_shape(  # its weights are read: to draw them takes longer than all the rest
-        lambda: models.build(results["model"], inputs=1, classes=head.outputs, rngs=nnx.Rngs(0))
+        lambda: models.build(results["model"], inputs=1, classes=head.outputs, rngs=nnx.Rngs(0), **options)
     )
     network = Network.of(model)
     task, answer = Colorization(head, degrade.build(config["degrade"])), make_answer(network)
