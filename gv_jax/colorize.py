@@ -86,24 +86,28 @@ def color_video(color: "Colorizer", errand: "Errand", steady: bool) -> list[str]
     """Colours frame after frame; however long the video is, a few are in memory. Lines on what is missing of it."""
     from tqdm import tqdm
 
-    from gv_jax.data.video import Video
+    from gv_jax.data.video import BrokenVideo, Video
     from gv_jax.serving.video_file import VideoLike
 
     video, before, damage = Video(errand.source), None, ""
     frames = iter(video)
     first = next(frames)  # or says what is wrong with the file
-    with VideoLike(errand.source, errand.target) as copy:
-        for frame in tqdm(chain([first], frames), errand.source.name, total=copy.frames or None, unit=" frames"):
-            if frame.pixels.shape != first.pixels.shape:
-                damage = f"changes its size after {frame.seconds:.1f} s; the {frame.number:,} frames before are used"
-                break
-            if steady:
-                painted, before = color.frame(frame.pixels, before)
-            else:
-                painted = color(frame.pixels)
-            copy.write(frame, painted)
-        damage = damage or video.damage
-        copy.finish(whole=not damage)
+    bar = tqdm(chain([first], frames), errand.source.name, unit=" frames")
+    try:
+        with VideoLike(errand.source, errand.target) as copy:
+            bar.total = copy.frames or None
+            for frame in bar:
+                if frame.pixels.shape != first.pixels.shape:
+                    damage = (
+                        f"changes its size after {frame.seconds:.1f} s; the {frame.number:,} frames before are used"
+                    )
+                    break
+                painted, before = color.frame(frame.pixels, before) if steady else (color(frame.pixels), None)
+                copy.write(frame, painted)
+            damage = damage or video.damage
+            copy.finish(whole=not damage)
+    except video.av.FFmpegError as error:
+        raise BrokenVideo(f"cannot be copied to {errand.target} ({error.strerror})") from error
     return [f"{errand.source}: {damage}"] if damage else []
 
 

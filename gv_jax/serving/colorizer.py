@@ -75,7 +75,7 @@ class Colorizer:
 
     def sketch(self, greys: np.ndarray, alpha: np.ndarray | None) -> Sketch:
         """What the network makes of it; where the picture is clear it sees the background of the training pictures."""
-        size = working_size(*greys.shape, self.trained, self.fit)
+        size = working_size(greys.shape[0], greys.shape[1], self.trained, self.fit)
         small = self.resized(greys, size)
         visible = small
         if alpha is not None:
@@ -91,7 +91,7 @@ class Colorizer:
         """uint8 [h w] at another (height, width)."""
         if greys.shape == size:
             return greys
-        return np.asarray(Image.fromarray(greys).resize(size[::-1], self.filter))
+        return np.asarray(Image.fromarray(greys).resize((size[1], size[0]), self.filter))
 
 
 def colorizer(run_folder: Path | str) -> Colorizer:
@@ -107,7 +107,8 @@ def opened(folder: RunFolder) -> tuple[Any, tuple]:
     results, config = folder.results, folder.config
     assert results is not None
     head = remade(config["colour"]["head"], results["colours"], results["channels"], config["colour"]["temperature"])
-    options = {name: config["model"][name] for name in ("classifier", "last_stage") if config["model"][name]}
+    asked = config["model"]
+    options = {name: asked[name] for name in ("classifier", "last_stage") if asked.get(name)}  # not of older runs
     model = nnx.eval_shape(  # its weights are read: to draw them takes longer than all the rest
         lambda: models.build(results["model"], inputs=1, classes=head.outputs, rngs=nnx.Rngs(0), **options)
     )

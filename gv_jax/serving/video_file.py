@@ -58,8 +58,7 @@ class VideoLike:
 
     def write(self, frame: VideoFrame, pixels: np.ndarray) -> None:
         """pixels: uint8 [h w 3], in the place of those of `frame`."""
-        if self.pictures is None:
-            self._begin(*pixels.shape[:2])
+        self.pictures = self.pictures or self._track(*pixels.shape[:2])
         self._copy_sound(frame.seconds)
         picture = self.av.VideoFrame.from_ndarray(pixels, "rgb24")
         picture = picture.reformat(format=self.pictures.pix_fmt, dst_colorspace=standard(pixels.shape[0]))
@@ -68,16 +67,17 @@ class VideoLike:
         picture.duration = max(round(1 / self.rate / self.tick), 1)
         self.output.mux(self.pictures.encode(picture))
 
-    def _begin(self, height: int, width: int) -> None:
+    def _track(self, height: int, width: int) -> Any:
         name, options = CODECS.get(self.kind, CODEC)
-        self.pictures = self.output.add_stream(name, rate=self.rate, options=dict(options))
-        self.pictures.height, self.pictures.width = height, width
+        pictures: Any = self.output.add_stream(name, rate=self.rate, options=dict(options))
+        pictures.height, pictures.width = height, width
         odd = name == CODEC[0] and (height % 2 or width % 2)
-        self.pictures.pix_fmt = "yuv444p" if odd else "yuv420p"
-        context = self.pictures.codec_context
+        pictures.pix_fmt = "yuv444p" if odd else "yuv420p"
+        context = pictures.codec_context
         context.time_base, context.colorspace, context.color_range = self.tick, MATRIX[standard(height)], 1
         if self.shape:
             context.sample_aspect_ratio = self.shape
+        return pictures
 
     def _sound(self) -> Iterator[Any]:
         """All packets of all sound tracks, up to where the file is damaged."""
