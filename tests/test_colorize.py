@@ -206,6 +206,7 @@ def test_a_video_keeps_size_times_and_sound(name, height, run, color, tmp_path, 
     for old, new in zip(before[::13], after[::13], strict=True):
         assert np.abs(greys(old.pixels) - greys(new.pixels)).mean() < 3  # but for compression
     with av.open(str(source)) as one, av.open(str(tmp_path / "out" / name)) as other:
+        assert [track.type for track in other.streams] == ["video", "audio"]
         rates = [float(file.streams.video[0].average_rate) for file in (one, other)]
     assert rates[1] == pytest.approx(rates[0], rel=0.01)
     assert sound_of(tmp_path / "out" / name) == sound_of(source)

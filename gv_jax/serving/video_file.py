@@ -48,11 +48,7 @@ class VideoLike:
         self.output = av.open(str(self.partial), "w", format=self.kind)
         self.pictures: Any = None
         self.last = -1  # tick of the last frame
-        self.tracks = {
-            track.index: self.output.add_stream_from_template(track)
-            for track in self.source.streams.audio
-            if track.codec_context is not None
-        }
+        self.tracks: dict[int, Any] = {}  # of sound, by their place in the source
         self.sound = self._sound()
         self.heard = -math.inf  # seconds at which the last packet of sound began
 
@@ -68,6 +64,7 @@ class VideoLike:
         self.output.mux(self.pictures.encode(picture))
 
     def _track(self, height: int, width: int) -> Any:
+        """The track of the pictures; those of the sound come after it."""
         name, options = CODECS.get(self.kind, CODEC)
         pictures: Any = self.output.add_stream(name, rate=self.rate, options=dict(options))
         pictures.height, pictures.width = height, width
@@ -77,6 +74,9 @@ class VideoLike:
         context.time_base, context.colorspace, context.color_range = self.tick, MATRIX[standard(height)], 1
         if self.shape:
             context.sample_aspect_ratio = self.shape
+        for track in self.source.streams.audio:
+            if track.codec_context is not None:
+                self.tracks[track.index] = self.output.add_stream_from_template(track)
         return pictures
 
     def _sound(self) -> Iterator[Any]:
