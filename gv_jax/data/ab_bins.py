@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from gv_jax.data.lab import rgb_to_lab
+from gv_jax.data.color import rgb_to_lab
 
 GRID = 10.0  # units of a and b
 FINE = 2.5  # the side of the squares that the neighbours of colours are looked up by, a fraction of GRID

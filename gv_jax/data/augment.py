@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, random
 
-from gv_jax.data.color import blended, grey, hue_turned, recoloured
 from gv_jax.data.fence import fence
+from gv_jax.data.jitter import blended, grey, hue_turned, recoloured
 from gv_jax.data.mixing import box, smoothed, symmetric_beta
 from gv_jax.data.warp import rotated, sample, sheared
 from gv_jax.errors import UserError, unknown

@@ -6,9 +6,9 @@ Pictures are float32 [n h w 3], sRGB in [0, 1]; ab [n h w 2] are CIELAB's a and 
 import jax.numpy as jnp
 from jax import Array
 
+from gv_jax.data.color import lab_to_rgb, rgb_to_lab
 from gv_jax.data.delta_e import ciede2000
 from gv_jax.data.fidelity import decibels, mse, ssim
-from gv_jax.data.lab import lab_to_rgb, rgb_to_lab
 from gv_jax.data.resample import in_8_bits
 
 SCALE = 128.0  # a and b are divided by it, so that all colours of sRGB are within [-1, 1]

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gv_jax.data.lab import lab_to_rgb, rgb_to_lab
+from gv_jax.data.color import lab_to_rgb, rgb_to_lab
 
 CHUNK = 64  # pictures whose colours are counted at once
 CELL = 1.0  # units of CIELAB: colours of one cell are one, where there are more than MANY

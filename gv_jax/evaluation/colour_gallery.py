@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib import colormaps
 
+from gv_jax.data.color import rgb_to_lab
 from gv_jax.data.dataset import Dataset
 from gv_jax.data.delta_e import ciede2000
-from gv_jax.data.lab import rgb_to_lab
 from gv_jax.evaluation import figures
 from gv_jax.evaluation.figures import INK, MUTED, Exhibit
 from gv_jax.evaluation.gallery import Line, sheet

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gv_jax.data.lab import faded, grey_of, lab_to_rgb, lightness, rgb_to_lab
+from gv_jax.data.color import faded, grey_of, lab_to_rgb, lightness, rgb_to_lab
 from gv_jax.data.resample import in_8_bits
 from gv_jax.training.devices import compiler_options
 

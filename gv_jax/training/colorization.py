@@ -9,9 +9,9 @@ import numpy as np
 
 from gv_jax.data import grey_lookup
 from gv_jax.data.batches import padded
+from gv_jax.data.color import faded, grey_of, lab_to_rgb, lightness, rgb_to_lab
 from gv_jax.data.colour_fidelity import SCALE, flicker, likeness
 from gv_jax.data.degrade import Degradation
-from gv_jax.data.lab import faded, grey_of, lab_to_rgb, lightness, rgb_to_lab
 from gv_jax.data.palette import Census, census
 from gv_jax.data.resample import in_8_bits
 from gv_jax.training.colour_heads import Head

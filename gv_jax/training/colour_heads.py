@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gv_jax.data import ab_bins
+from gv_jax.data.color import rgb_to_lab
 from gv_jax.data.colour_fidelity import SCALE
-from gv_jax.data.lab import rgb_to_lab
 from gv_jax.data.palette import Census, palette
 
 LEAST = 1.0  # units of L: how sure of a pixel's lightness one can be

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage import color, metrics
 
+from gv_jax.data.color import rgb_to_lab
 from gv_jax.data.colour_fidelity import colourfulness, flicker, likeness
-from gv_jax.data.lab import rgb_to_lab
 
 MEASURE = jax.jit(likeness)
 
