@@ -12,7 +12,7 @@ from gv_jax.ablation.table import markdown, raw, spread, tables
 from gv_jax.evaluation import figures, metrics
 from gv_jax.evaluation.figures import Exhibit
 from gv_jax.evaluation.page import Card, Cell, Folded, Grid, Page, Section, Table, Text, to_html
-from gv_jax.evaluation.words import is_share, shown, title
+from gv_jax.evaluation.words import is_cost, is_share, shown, title
 from gv_jax.training.run_folder import write_text
 
 
@@ -123,7 +123,7 @@ def page(study: Study, variants: Sequence[Variant], results: Sequence[Table], ex
         )
     )
     cards = []
-    for variant in sorted((v for v in variants if v.summary), key=lambda v: -v.summary.mean if v.summary else 0)[:4]:
+    for variant in best_first(variants, metric)[:4]:
         assert variant.summary is not None
         share = variant.summary.mean if is_share(metric) else None
         cards.append(Card(variant.name, shown(metric, variant.summary.mean), spread(metric, variant.summary), share))
@@ -135,6 +135,12 @@ def page(study: Study, variants: Sequence[Variant], results: Sequence[Table], ex
         cards=cards,
         sections=sections,
     )
+
+
+def best_first(variants: Sequence[Variant], metric: str) -> list[Variant]:
+    """Those with results."""
+    found = [(variant.summary.mean, variant) for variant in variants if variant.summary]
+    return [variant for _, variant in sorted(found, key=lambda pair: pair[0], reverse=not is_cost(metric))]
 
 
 def how_table(study: Study) -> Table:

@@ -21,12 +21,18 @@ SPECIAL = {
     "mae": "MAE",
     "ciede2000": "CIEDE2000",
 }
+LOWER = {"loss", "mse", "mae", "ece", "error", "ciede2000", "flicker"}  # last words of names that are better the lower
 UNITS = {"s", "mb", "db"}  # last words of names that `shown` turns into a unit behind the number
 
 
 def is_share(name: str) -> bool:
     """Whether numbers of this name lie in [0, 1] and are written as percents."""
     return name.split("_")[-1] in SHARES
+
+
+def is_cost(name: str) -> bool:
+    """Whether lower numbers of this name are better."""
+    return name.split("_")[-1] in LOWER
 
 
 def phrase(name: str) -> str:

@@ -8,7 +8,14 @@ import pytest
 from gv_jax.checks import check
 from gv_jax.settings import resolved
 
-STUDIES = ("textures", "simpsons_preprocessing", "minifigures", "game_covers")
+STUDIES = (
+    "textures",
+    "simpsons_preprocessing",
+    "minifigures",
+    "game_covers",
+    "colorization_models",
+    "colorization_transfer",
+)
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -85,7 +85,7 @@ def test_fusion_leaves_its_classifier_as_it_was(photos):
     network = Network.of(pretrained.load(model, file))
     assert "classifier" not in network.params
     told = jax.random.normal(jax.random.key(0), (2, 32, 32, 1))
-    _, stats = jax.jit(network.train)(network.params, network.stats, jax.random.key(0), told)
+    _, stats = jax.jit(network.train)(network.params, network.stats, jax.random.key(0), told, jnp.int32(0))
     jax.tree.map(np.testing.assert_array_equal, stats["classifier"], network.stats["classifier"])
     moved = jax.tree.map(lambda new, old: bool((new != old).any()), stats["encoder"], network.stats["encoder"])
     assert all(jax.tree.leaves(moved))

@@ -1,0 +1,32 @@
+"""Which network and which head colour grey frames best?
+
+    python -m experiments.colorization_models [--seeds 3] [--quick]
+    python -m experiments.colorization_models --results results/titles --config.data.name=frames_folder \\
+        --config.data.path=DIR --config.data.frames_folder.hold_out=titles
+
+One Atari game, or pictures of many titles in DIR of which whole ones are held out; told in four shades of grey. `alpha`
+is the published benchmark, `mse` its loss. The encoders start without weights.
+"""
+
+from gv_jax.ablation import ablate
+
+CONFIG = "configs/colorize_quickstart.py"
+ONE_GAME = {"data.atari_frames.games": ("riverraid",), "data.atari_frames.frames_per_game": 400}
+MSE = {"colour.head": "mse"}
+BINS = {"colour.head": "bins", "colour.lightness": "kept"}
+VARIANTS = {
+    name: {**ONE_GAME, **overrides}
+    for name, overrides in {
+        "alpha_mse": {"model.name": "alpha", **MSE},
+        "alpha_palette": {"model.name": "alpha"},
+        "unet_mse": MSE,
+        "unet_bins": BINS,
+        "unet_palette": {},
+        "resnet18_encoder_palette": {"model.name": "resnet18_encoder"},
+        "vgg16_encoder_palette": {"model.name": "vgg16_encoder"},
+        "fusion_palette": {"model.name": "fusion"},
+    }.items()
+}
+
+if __name__ == "__main__":
+    ablate(__file__, __doc__ or "", CONFIG, VARIANTS, reference="unet_mse", seeds=3, metric="test.ciede2000")
