@@ -5,13 +5,14 @@
         --config.data.path=DIR --config.data.frames_folder.hold_out=titles
 
 One Atari game, or pictures of many titles in DIR of which whole ones are held out; told in four shades of grey. `alpha`
-is the published benchmark, `mse` its loss. The encoders start without weights.
+is the published benchmark, `mse` its loss. data/weights/ holds a resnet18.safetensors in torchvision's names.
 """
 
 from gv_jax.ablation import ablate
 
 CONFIG = "configs/colorize_quickstart.py"
 ONE_GAME = {"data.atari_frames.games": ("riverraid",), "data.atari_frames.frames_per_game": 400}
+PRETRAINED = {"model.pretrained": "data/weights/resnet18.safetensors"}
 MSE = {"colour.head": "mse"}
 BINS = {"colour.head": "bins", "colour.lightness": "kept"}
 VARIANTS = {
@@ -24,7 +25,8 @@ VARIANTS = {
         "unet_palette": {},
         "resnet18_encoder_palette": {"model.name": "resnet18_encoder"},
         "vgg16_encoder_palette": {"model.name": "vgg16_encoder"},
-        "fusion_palette": {"model.name": "fusion"},
+        "resnet18_encoder_pretrained": {"model.name": "resnet18_encoder", **PRETRAINED},
+        "fusion_palette": {"model.name": "fusion", "model.last_stage": "stage3", **PRETRAINED},
     }.items()
 }
 
