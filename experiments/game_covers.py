@@ -9,7 +9,7 @@ torchvision's names, are looked for in data/weights/. All genres of a cover inst
 python -m gv_jax.main --config=configs/game_covers.py --config.task=multi_label.
 """
 
-from gv_jax.ablation import ablate
+from gv_jax.ablation import QUICK, ablate
 
 CONFIG = "configs/game_covers.py"
 PLAIN = {"model.dropout": 0.0, "optimizer.weight_decay": 0.0} | {
@@ -39,5 +39,7 @@ VARIANTS = {
     "full_balanced": {**FULL, "loss.weights": "", "train.sampling": "balanced"},
 }
 
+REHEARSAL = {**QUICK, "finetune.thaw": ()}  # too short to thaw anything
+
 if __name__ == "__main__":
-    ablate(__file__, __doc__ or "", CONFIG, VARIANTS, reference="full", seeds=3)
+    ablate(__file__, __doc__ or "", CONFIG, VARIANTS, reference="full", seeds=3, quick=REHEARSAL)

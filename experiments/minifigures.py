@@ -8,7 +8,7 @@ by which nothing is chosen. `scratch` starts without weights; `net` is the publi
 The grid over learning rate and momentum: python -m gv_jax.search --space=momentum --method=grid, see the README.
 """
 
-from gv_jax.ablation import ablate
+from gv_jax.ablation import QUICK, ablate
 
 CONFIG = "configs/lego_minifigures.py"
 SQUEEZENET = {"model.pretrained": "data/weights/squeezenet1_1.safetensors"}
@@ -30,5 +30,16 @@ VARIANTS = {
     "net_scratch": {"model.name": "shared_net", "data.size": (64, 64), "finetune.rates": ()},
 }
 
+REHEARSAL = {**QUICK, "finetune.thaw": ()}  # too short to thaw anything
+
 if __name__ == "__main__":
-    ablate(__file__, __doc__ or "", CONFIG, VARIANTS, reference="squeezenet", seeds=5, metric="valid.accuracy")
+    ablate(
+        __file__,
+        __doc__ or "",
+        CONFIG,
+        VARIANTS,
+        reference="squeezenet",
+        seeds=5,
+        metric="valid.accuracy",
+        quick=REHEARSAL,
+    )
