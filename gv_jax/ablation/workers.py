@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -116,11 +116,26 @@ def run_missing(study: Study, workers: int, together: int) -> bool:
     """Runs what is missing with so many processes at once, each of which trains up to `together` runs; False if a
     signal cut it short."""
     stop = threading.Event()
+    return spread(lambda cores: Worker(study, cores, stop, together).work(), workers, stop)
+
+
+def spread(work: Callable[[Sequence[int]], None], workers: int, stop: threading.Event) -> bool:
+    """Calls `work` with a share of the cores in each of so many threads; False if a signal cut it short.
+
+    SIGTERM, Ctrl-C and an error in any of them set `stop`, on which all should end; the error is then raised.
+    """
+    errors: list[BaseException] = []
     cores = available()
+
+    def safely(share: Sequence[int]) -> None:
+        try:
+            work(share)
+        except BaseException as error:
+            errors.append(error)
+            stop.set()
+
     shares = [cores[index::workers] or cores for index in range(workers)]
-    threads = [
-        threading.Thread(target=Worker(study, share, stop, together).work, name=f"worker {share}") for share in shares
-    ]
+    threads = [threading.Thread(target=safely, args=(share,), name=f"worker {share}") for share in shares]
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         for thread in threads:
@@ -131,6 +146,8 @@ def run_missing(study: Study, workers: int, together: int) -> bool:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if errors:
+        raise errors[0]
     return not stop.is_set()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from optuna.trial import Trial, TrialState
 
 from gv_jax.ablation.claims import BEAT, Claim
-from gv_jax.ablation.workers import LOOK, available, confine, last_words
+from gv_jax.ablation.workers import LOOK, confine, last_words, spread
 from gv_jax.errors import UserError
 from gv_jax.search.trials import STRIDE, Search, TrialRun, mean
 
@@ -135,31 +135,8 @@ def report(trial: Trial, run: TrialRun, fold: int) -> None:
 def work(search: Search, workers: int) -> bool:
     """Works with so many processes at once until every trial is done; False if a signal cut it short."""
     search.open()
-    stop, errors = threading.Event(), []
-    cores = available()
-
-    def safely(worker: Worker) -> None:
-        try:
-            worker.work()
-        except BaseException as error:
-            errors.append(error)
-            stop.set()
-
-    shares = [cores[index::workers] or cores for index in range(workers)]
-    threads = [threading.Thread(target=safely, args=(Worker(search, share, stop),)) for share in shares]
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.5)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if errors:
-        raise errors[0]
-    return not stop.is_set()
+    stop = threading.Event()
+    return spread(lambda cores: Worker(search, cores, stop).work(), workers, stop)
 
 
 def shown(value: Any) -> str:

@@ -5,12 +5,14 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from gv_jax.ablation import claims
 from gv_jax.ablation.claims import claimed, newest, take
+from gv_jax.ablation.workers import spread
 
 
 def age(file, seconds):
@@ -95,3 +97,17 @@ def test_many_workers_never_get_the_same_run(tmp_path):
     for worker in workers:
         worker.join()
     assert sorted(won) == list(range(40))
+
+
+def test_an_error_in_one_thread_stops_the_others_and_is_raised():
+    stop, shares = threading.Event(), []
+
+    def work(cores):
+        shares.append(cores)
+        if len(shares) == 2:
+            raise ValueError("no space left")
+        assert stop.wait(30)
+
+    with pytest.raises(ValueError, match="no space left"):
+        spread(work, 2, stop)
+    assert len(shares) == 2
