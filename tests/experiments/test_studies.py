@@ -11,6 +11,7 @@ from gv_jax.settings import resolved
 STUDIES = (
     "textures",
     "simpsons_preprocessing",
+    "simpsons_resnet18",
     "minifigures",
     "game_covers",
     "colorization_models",
