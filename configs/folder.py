@@ -19,7 +19,6 @@ def get_config(path: str = "") -> ConfigDict:
     config.data.name = "image_folder"
     config.data.path = path
     config.model.name = "resnet18"
-    config.model.stem = "imagenet"
     config.train.batch_size = 64
     config.train.epochs = 30
     config.optimizer.weight_decay = 0.05

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import base, super_resolution
+from configs import base, folder, super_resolution
 from gv_jax.checks import check
 from gv_jax.errors import UserError
 from gv_jax.settings import make_task, make_training_task, resolved
@@ -43,6 +43,13 @@ def test_classification_refuses(changes, said):
     config.update_from_flattened_dict(changes)
     with pytest.raises(UserError, match=said):
         check(config)
+
+
+@pytest.mark.parametrize("name", ["baseline", "inception", "resnet50", "squeezenet1_1", "vgg16_bn"])
+def test_a_folder_goes_with_any_classifier(name, tmp_path):
+    config = folder.get_config(str(tmp_path))
+    config.model.name = name
+    check(resolved(config))
 
 
 def test_one_class_is_nothing_to_classify():
