@@ -1,6 +1,5 @@
 import os
 import socket
-import subprocess
 import sys
 import time
 
@@ -287,20 +286,8 @@ class TestRefused:
             load()
 
 
-def test_the_table_needs_neither_ale_py_nor_jax():
-    code = "import sys; sys.modules['ale_py'] = None; import gv_jax.data.dataset; print('jax' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
-
-
 class TestClasses:
     def test_are_those_of_the_loaded_set(self, load, folder, tmp_path):
         options = {**COMMON, "path": str(folder), "group_pattern": ""}
         assert dataset.classes("image_folder", root=tmp_path / "data", **options) == ("cat", "dog")
         assert not (tmp_path / "data").exists()
-
-    @pytest.mark.parametrize("name", ["n64_textures", "dungeon_tiles"])
-    def test_need_no_data_where_they_are_fixed(self, tmp_path, name):
-        found = dataset.classes(name, root=tmp_path / "data", **COMMON)
-        assert len(found) == 15
-        assert list(found) == sorted(found)
