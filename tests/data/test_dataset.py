@@ -1,7 +1,6 @@
 import os
 import socket
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -173,16 +172,6 @@ class TestLoad:
         monkeypatch.setattr(socket, "getaddrinfo", refuse)
         load()
         assert "tensorflow" not in sys.modules
-
-    def test_second_start_with_many_files_is_fast(self, load, folder):
-        data = (folder / "cat" / "0.png").read_bytes()
-        for number in range(1990):
-            for name in COLOURS:
-                (folder / name / f"x{number}.png").write_bytes(data)
-        load()
-        start = time.perf_counter()
-        assert sum(len(split.ids) for split in load().splits.values()) == 4000
-        assert time.perf_counter() - start < 1
 
 
 class TestInterrupted:
