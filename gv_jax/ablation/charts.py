@@ -38,6 +38,11 @@ def rows(names: Sequence[str], below: float = 0.42) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def above(figure: Figure, axes: Axes) -> None:
+    """The legend in one line, as far left as the names of the rows reach."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0, 1), ncols=3, handlelength=1.2)
+
+
 @style()
 def scores(variants: Sequence[Variant], metric: str, floor: float | None) -> Figure:
     """Every seed a dot, the mean a line with its 95 % interval, the floor dotted."""
@@ -54,7 +59,7 @@ def scores(variants: Sequence[Variant], metric: str, floor: float | None) -> Fig
         axes.axvline(floor, color=ORANGE, lw=1, ls=(0, (1, 1.5)), label="floor")
     axes.plot([], [], "o", color=INK, ms=3.2, label="one seed")
     axes.plot([], [], color=look(0)["color"], lw=1.6, label="mean, 95 % interval")
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=3, handlelength=1.2, columnspacing=1)
+    above(figure, axes)
     axes.set_xlabel(phrase(metric))
     if is_share(metric):
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, None))
@@ -78,10 +83,10 @@ def differences(variants: Sequence[Variant], metric: str, reference: str) -> Fig
     axes.axvline(0, color=MUTED, lw=0.8)
     for number, label in enumerate(("over seeds", "over pictures")):
         axes.plot([], [], color=look(number)["color"], lw=1.8, label=label)
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.0), ncols=2, handlelength=1.2)
+    above(figure, axes)
     axes.set_xlabel(f"{phrase(metric)} less that of {reference}" + (", points" if is_share(metric) else ""))
     if is_share(metric):
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:+.0f}" if value else "0"))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:+.3g}" if value else "0"))
     return figure
 
 
@@ -90,8 +95,8 @@ def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray]], metric: str, spl
     """Mean and standard deviation over seeds by epoch. series: variant -> (epochs [e], values [seeds e])."""
     texts = drawable(list(series))
     columns = 2 if max(width_of(text, 8) for text in texts) < 1.1 else 1
-    above = 0.17 * -(-len(series) // columns) + 0.08
-    figure = Figure((WIDTH, 2.18 + above))
+    legend = 0.17 * -(-len(series) // columns) + 0.08
+    figure = Figure((WIDTH, 2.18 + legend))
     axes = axes_in(figure, 0.68, 0.42, WIDTH - 0.78, 1.74)
     for number, (text, (epochs, values)) in enumerate(zip(texts, series.values(), strict=True)):
         centre, spread = values.mean(0), values.std(0)
@@ -112,13 +117,12 @@ def classes(gaps: np.ndarray, names: Sequence[str], variants: Sequence[str]) -> 
     """How much better (blue) or worse (red) each class [k] is found by each variant [v]: gaps [k v], shares of 1."""
     texts = [shortened(name, 7.5, 1.1) for name in drawable(names)]
     heads = [shortened(name, 7.5, 1.4) for name in drawable(variants)]
-    left, above = (
-        0.14 + max(width_of(text, 7.5) for text in texts),
-        0.2 + max(width_of(text, 7.5) for text in heads) * 0.72,
-    )
+    slanted = [0.72 * width_of(text, 7.5) for text in heads]  # widths and heights
+    left, top = 0.14 + max(width_of(text, 7.5) for text in texts), 0.2 + max(slanted)
     cell = min(0.5, max(0.26, (WIDTH - left - 0.5) / len(variants)))
+    right = 0.1 + max(width - (len(variants) - place - 0.5) * cell for place, width in enumerate(slanted))
     height = 0.19 * len(names)
-    figure = Figure((max(left + cell * len(variants) + 0.5, 2.2), above + height + 0.1))
+    figure = Figure((max(left + cell * len(variants) + max(right, 0.1), 2.2), top + height + 0.1))
     axes = axes_in(figure, left, 0.1, cell * len(variants), height)
     most = max(0.05, float(np.abs(gaps).max()))
     axes.imshow(
