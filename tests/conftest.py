@@ -1,11 +1,24 @@
-"""Strictness lives here: every test runs under strict dtype promotion, no rank promotion, and NaNs raise."""
+"""Strictness lives here: every test runs under strict dtype promotion, no rank promotion, and NaNs raise.
 
+What XLA compiles for one run is kept for the others, of all processes of the tests, and deleted with the last.
+"""
+
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from PIL import Image
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):  # which the workers of pytest-xdist have from the first process
+        folder = os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="gv_jax-compiled-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
 
 
 @pytest.fixture(autouse=True)

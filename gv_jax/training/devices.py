@@ -1,5 +1,6 @@
 """Where arrays live: one mesh `("data",)` over all devices, batches sharded along it, everything else replicated."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,11 @@ def compiler_options() -> dict[str, str]:
 
 
 def keep_compiled(folder: Path) -> None:
-    """Keeps what XLA compiles in `folder`: the next start with the same shapes takes it from there."""
-    jax.config.update("jax_compilation_cache_dir", str(folder.absolute()))
+    """Keeps what XLA compiles in `folder`, or where JAX_COMPILATION_CACHE_DIR says: the next start with the same shapes
+    takes it from there."""
+    jax.config.update(
+        "jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(folder.absolute())
+    )
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
