@@ -57,18 +57,18 @@ def colorize(run: Path, inputs: Sequence[Path], output: Path, steady: bool) -> s
     from gv_jax.serving.errands import errands
 
     found, problems = errands(inputs, output)
-    color, remarks = colorizer(run), []
+    color, remarks, made = colorizer(run), [], 0
     for errand in tqdm(found, "colour", unit=" files", disable=len(found) == 1):
         try:
             if errand.video:
                 remarks += color_video(color, errand, steady)
             else:
                 color_picture(color, errand)
+            made += 1
         except (BrokenPicture, BrokenVideo) as error:
             problems.append(f"{errand.source}: {error}")
         except OSError as error:
             raise UserError(f"{errand.target}: cannot be written ({error.strerror or error})") from error
-    made = len(found) - len(problems)
     outcome = f"coloured {made} {'file' if made == 1 else 'files'} into {output}"
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""

@@ -156,11 +156,13 @@ def test_a_folder_comes_out_as_it_was(run, tmp_path, capsys):
     for name in ("a.png", "below/b.jpg", "below/b.bmp"):
         Image.fromarray(RGB).save(tmp_path / "in" / name)
     (tmp_path / "in" / "below" / "broken.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"broken\.png: is no picture .* Else coloured 3 files into"):
+    (tmp_path / "in" / "gone.png").symlink_to("nothing")
+    with pytest.raises(UserError, match=r"gone\.png: .*broken\.png: is no picture .* Else coloured 3 files into"):
         colorize(run, [tmp_path / "in"], tmp_path / "in" / "out", steady=False)
     made = sorted(str(file.relative_to(tmp_path / "in" / "out")) for file in (tmp_path / "in" / "out").rglob("*.*"))
     assert made == ["a.png", "below/b.bmp.png", "below/b.jpg.png"]
     (tmp_path / "in" / "below" / "broken.png").unlink()
+    (tmp_path / "in" / "gone.png").unlink()
     message = colorize(run, [tmp_path / "in"], tmp_path / "in" / "out", steady=False)
     assert message.startswith("coloured 3 files")  # those in the output are not coloured again
     assert "colour" in capsys.readouterr().err  # the progress bar

@@ -45,7 +45,7 @@ class Painter:
         self.nothing = np.zeros(PIXELS, np.uint8), np.zeros((PIXELS, 2), np.float32)
 
     def greys(self, picture: np.ndarray) -> np.ndarray:
-        """uint8 [h w 3] -> uint8 [h w]: each pixel's grey is as light as its colour (`lab.grey_of`)."""
+        """uint8 [h w 3] -> uint8 [h w]: each pixel's grey is as light as its colour (`color.grey_of`)."""
         pixels = picture.reshape(-1, 3)
         parts = [np.asarray(self.in_grey(filled(pixels[place : place + PIXELS]))) for place in starts(len(pixels))]
         return np.concatenate(parts)[: len(pixels)].reshape(picture.shape[:2])
