@@ -14,20 +14,17 @@ CONFIG = "configs/lego_minifigures.py"
 SQUEEZENET = {"model.pretrained": "data/weights/squeezenet1_1.safetensors"}
 RESNET18 = {"model.name": "resnet18", "model.pretrained": "data/weights/resnet18.safetensors"}
 SHORT = {**RESNET18, "model.last_stage": "stage3"}  # up to the third stage, whose statistics are those of the file
-NEW = {**RESNET18, "model.pretrained_without": ("stage4", "head")}
+SMALL = {"data.size": (128, 128)}
 PROBE = {"probe.method": "ridge", "finetune.rates": (), "train.epochs": 1}
-ONE_RATE = {"finetune.rates": (), "optimizer.learning_rate": 3e-4}
 VARIANTS = {
     "squeezenet": SQUEEZENET,
-    "squeezenet_one_rate": {**SQUEEZENET, **ONE_RATE},
-    "squeezenet_head_only": {**SQUEEZENET, "finetune.trained": 1},
     "squeezenet_thawed": {**SQUEEZENET, "finetune.thaw": (0.0, 10.0, 20.0)},
+    "squeezenet_head_only": {**SQUEEZENET, "finetune.trained": 1},
     "squeezenet_probe": {**SQUEEZENET, **PROBE},
-    "resnet18_short": {**SHORT, "finetune.fixed_statistics": True},
-    "resnet18_new_stage": {**NEW, "finetune.freeze": ("stem", "stage1", "stage2", "stage3"), "finetune.rates": ()},
-    "resnet18_probe": {**SHORT, **PROBE},
+    "resnet18_short": {**SHORT, **SMALL, "finetune.fixed_statistics": True, "finetune.freeze": ("stem", "stage1")},
+    "resnet18_probe": {**SHORT, **SMALL, **PROBE},
     "squeezenet_scratch": {"finetune.rates": (), "optimizer.learning_rate": 1e-3},
-    "net_scratch": {"model.name": "shared_net", "data.size": (64, 64), "finetune.rates": ()},
+    "net_scratch": {"model.name": "shared_net", "data.size": (28, 28), "finetune.rates": ()},
 }
 
 REHEARSAL = {**QUICK, "finetune.thaw": ()}  # too short to thaw anything

@@ -36,7 +36,9 @@ def one_file(name: str, part: str, cache: Path | None) -> Path:
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
     )
+    from huggingface_hub.utils import logging
 
+    logging.set_verbosity_error()  # without a network it tells of every one of many tries
     # The download's own local_files_only connects all the same, to report what it runs under.
     try:
         kept = try_to_load_from_cache(name, part, cache_dir=cache)

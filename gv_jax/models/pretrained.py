@@ -101,10 +101,22 @@ def put(model: nnx.Module, source: str, tensors: Mapping[str, np.ndarray], witho
     }
     found = [f"{kind}: {shortened(names)}" for kind, names in problems.items() if names]
     if found:
-        raise UserError(f"{source} holds no weights of this {type(model).__name__} ({'; '.join(found)})")
+        hint = advice(table, wanted, tensors, without) if len(found) == 1 else ""
+        raise UserError(f"{source} holds no weights of this {type(model).__name__} ({'; '.join(found)}){hint}")
     for theirs, value in values.items():
         mine = variables[theirs]
         mine[...] = jnp.asarray(value.reshape(mine.shape), mine.dtype)
+
+
+def advice(table: Table, wanted: Names, tensors: Mapping[str, np.ndarray], without: Sequence[str]) -> str:
+    """How to go on where some stages are missing as a whole, the others are there, and all has the right shape."""
+    whole = [
+        stage for stage, names in table.items() if names.keys() <= wanted.keys() and not names.keys() & tensors.keys()
+    ]
+    missing = {theirs for theirs in wanted if theirs not in tensors}
+    if not missing or missing == wanted.keys() or missing != {theirs for stage in whole for theirs in table[stage]}:
+        return ""
+    return f'; to start these stages anew: --config.model.pretrained_without="{(*without, *whole)}"'
 
 
 def fitting(model: nnx.Module, tensors: Mapping[str, np.ndarray]) -> Table:

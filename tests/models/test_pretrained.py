@@ -135,8 +135,14 @@ def test_what_a_file_lacks_may_be_left_out_on_purpose_and_only_then(trunk, tmp_p
     file, theirs = trunk
     kept = {name: value for name, value in load_file(file).items() if int(name.split(".")[1]) < 9 and "cl" not in name}
     save_file(kept, tmp_path / "part.safetensors")
-    with pytest.raises(UserError, match=r"missing: features\.9\.squeeze\.weight, .* and 21 more"):
+    with pytest.raises(
+        UserError, match=r"missing: features\.9\.squeeze\.weight, .* and 21 more\).*\('stage3', 'head'\)"
+    ):
         pretrained.load(squeezenet(), tmp_path / "part.safetensors")
+    del kept["features.4.squeeze.bias"]
+    save_file(kept, tmp_path / "holes.safetensors")
+    with pytest.raises(UserError, match=r"and 22 more\)$"):
+        pretrained.load(squeezenet(), tmp_path / "holes.safetensors")
     loaded = pretrained.load(squeezenet(), tmp_path / "part.safetensors", without=("stage3", "head"))
     np.testing.assert_array_equal(loaded.stages[0][0].kernel, theirs.stages[0][0].kernel)
 
