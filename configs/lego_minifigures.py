@@ -17,7 +17,7 @@ from configs import base
 def get_config() -> ConfigDict:
     config = base.get_config()
     config.data.name = "lego_minifigures"
-    config.data.size = (224, 224)
+    config.data.size = (176, 176)
     config.model.name = "squeezenet1_1"
     config.train.batch_size = 16
     config.train.epochs = 60
