@@ -102,7 +102,7 @@ class Assessment:
             name = str(split.ids[index])
             row = rows[name]
             colour = BLUE if row["gain_db"] > 0 else RED
-            gain = Line(f"{row['psnr']:.2f} dB ({row['gain_db']:+.2f})", colour)
+            gain = Line(f"{row['psnr']:.2f} ({row['gain_db']:+.2f})", colour)
             detail_captions += [
                 [Line(name, INK), Line("original", MUTED)],
                 [Line(self.kind.told_name, INK)],
