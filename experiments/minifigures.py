@@ -29,7 +29,7 @@ VARIANTS = {
         "squeezenet": SQUEEZENET,
         "squeezenet_upper": {**SQUEEZENET, **LOWER},
         "squeezenet_probe": {**SQUEEZENET, **PROBE},
-        "resnet18_upper": {**RESNET18, **LOWER, "finetune.fixed_statistics": True, "train.epochs": 40},
+        "resnet18_upper": {**RESNET18, **LOWER, "finetune.fixed_statistics": True, "train.epochs": 30},
         "resnet18_probe": {**RESNET18, **PROBE},
         "squeezenet_scratch": {**SMALL, "finetune.rates": (), "optimizer.learning_rate": 1e-3},
         "net_scratch": {"model.name": "shared_net", "data.size": (28, 28), "finetune.rates": ()},

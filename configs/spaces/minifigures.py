@@ -1,8 +1,9 @@
-"""How much of a photo of one thing its middle is, and whether parts of other photos are pasted into it; for a grid."""
+"""How much of a photo of one thing its middle is, how small a crop may be, and whether parts of others are pasted in."""
 
 from gv_jax.search.space import Choice
 
 SPACE = {
     "data.centre": Choice((0.8, 1.0)),
+    "augment.resized_crop": Choice((0.6, 0.3)),
     "augment.cutmix": Choice((0.0, 0.5)),
 }
