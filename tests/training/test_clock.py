@@ -11,8 +11,10 @@ def test_clock_adds_up():
     clock = Clock()
     clock.lap("one")
     clock.lap("two")
+    clock.laps["one"] = 60.0  # of an earlier start
     timing = clock.timing()
     assert set(timing) == {"one", "two", "total_s", "peak_memory_mb"}
+    assert timing["total_s"] == pytest.approx(60 + timing["two"])
     assert timing["peak_memory_mb"] > 10
 
 
