@@ -1,4 +1,4 @@
-"""How much of a photo of one thing its middle is, how small a crop may be, and whether parts of others are pasted in."""
+"""How much of a photo its middle is, how small a crop may be, and whether parts of other photos are pasted in."""
 
 from gv_jax.search.space import Choice
 
