@@ -76,7 +76,7 @@ def test_a_changed_picture_is_noticed(folder):
 
 def test_the_config_takes_it():
     config = lego_minifigures.get_config()
-    assert config.data.size == (224, 224)
+    assert config.data.name == LegoMinifigures.name
     assert config.data[config.data.name].to_dict() == {}
 
 
