@@ -2,7 +2,7 @@
 
     python -m experiments.colorization_models [--seeds 3] [--quick]
     python -m experiments.colorization_models --results results/titles --config.data.name=frames_folder \\
-        --config.data.path=DIR --config.data.frames_folder.hold_out=titles
+        --config.data.path=DIR --config.data.frames_folder.hold_out=titles "--config.data.size=(96,128)"
 
 One Atari game, or pictures of many titles in DIR of which whole ones are held out; told in four shades of grey. `alpha`
 is the published benchmark, `mse` its loss. data/weights/ holds a resnet18.safetensors in torchvision's names.
@@ -21,10 +21,11 @@ VARIANTS = {
         "alpha_mse": {"model.name": "alpha", **MSE},
         "alpha_palette": {"model.name": "alpha"},
         "unet_mse": MSE,
+        "unet_mse_20_epochs": {**MSE, "train.epochs": 20},  # instead of 10
         "unet_bins": BINS,
         "unet_palette": {},
         "resnet18_encoder_palette": {"model.name": "resnet18_encoder"},
-        "vgg16_encoder_palette": {"model.name": "vgg16_encoder"},
+        "vgg16_encoder_palette": {"model.name": "vgg16_encoder", "train.epochs": 4},  # ten times as dear as the unet's
         "resnet18_encoder_pretrained": {"model.name": "resnet18_encoder", **PRETRAINED},
         "fusion_palette": {"model.name": "fusion", "model.last_stage": "stage3", **PRETRAINED},
     }.items()
