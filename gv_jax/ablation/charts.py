@@ -91,15 +91,20 @@ def differences(variants: Sequence[Variant], metric: str, reference: str) -> Fig
 
 
 @style()
-def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray]], metric: str, split: str) -> Figure:
-    """Mean and standard deviation over seeds by epoch. series: variant -> (epochs [e], values [seeds e])."""
+def curves(
+    series: Mapping[str, tuple[np.ndarray, np.ndarray]], variants: Sequence[str], metric: str, split: str
+) -> Figure:
+    """Mean and standard deviation over seeds by epoch. series: variant -> (epochs [e], values [seeds e]).
+
+    variants: of the whole study, so that one has the same colour in every plot.
+    """
     texts = drawable(list(series))
     columns = 2 if max(width_of(text, 8) for text in texts) < 1.1 else 1
     legend = 0.17 * -(-len(series) // columns) + 0.08
     figure = Figure((WIDTH, 2.18 + legend))
     axes = axes_in(figure, 0.68, 0.42, WIDTH - 0.78, 1.74)
-    for number, (text, (epochs, values)) in enumerate(zip(texts, series.values(), strict=True)):
-        centre, spread = values.mean(0), values.std(0)
+    for text, (name, (epochs, values)) in zip(texts, series.items(), strict=True):
+        number, centre, spread = variants.index(name), values.mean(0), values.std(0)
         axes.plot(epochs, centre, **look(number), lw=1.4, label=text, marker="" if len(epochs) > 2 else ".")
         axes.fill_between(epochs, centre - spread, centre + spread, color=look(number)["color"], alpha=0.16, lw=0)
     if is_share(metric):

@@ -49,7 +49,7 @@ def draw(study: Study, variants: Sequence[Variant], base: tuple[str, float] | No
         series = learning(study, split, name)
         if series:
             caption = "Mean over seeds; the band is one standard deviation."
-            figure = charts.curves(series, name, split)
+            figure = charts.curves(series, list(study.variants), name, split)
             drawn(figure, f"curve_{split}_{name}", "learning", f"{title(name)}, {split}", caption)
     matrices = confusions(study)
     if study.reference in matrices and len(matrices) > 1:
