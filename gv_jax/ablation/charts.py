@@ -16,6 +16,7 @@ from gv_jax.evaluation.words import is_share, phrase
 # Okabe & Ito 2008, told apart by the colour-blind; then the same again, dashed
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b6675", "#a38f00")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
+WIDE = 30  # times the smallest value: curves that span more are drawn by their logarithm
 BETTER_WORSE = LinearSegmentedColormap.from_list("better_worse", ["#b3400f", "#ffffff", "#1665a8"])
 
 
@@ -107,8 +108,11 @@ def curves(
         number, centre, spread = variants.index(name), values.mean(0), values.std(0)
         axes.plot(epochs, centre, **look(number), lw=1.4, label=text, marker="" if len(epochs) > 2 else ".")
         axes.fill_between(epochs, centre - spread, centre + spread, color=look(number)["color"], alpha=0.16, lw=0)
+    means = np.concatenate([values.mean(0) for _, values in series.values()])
     if is_share(metric):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    elif means.min() > 0 and means.max() > WIDE * means.min():
+        axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{phrase(metric)}, {split}")

@@ -13,7 +13,7 @@ from gv_jax.evaluation import figures, metrics
 from gv_jax.evaluation.figures import Exhibit
 from gv_jax.evaluation.page import Card, Cell, Folded, Grid, Page, Section, Table, Text, to_html
 from gv_jax.evaluation.words import is_cost, is_share, shown, title
-from gv_jax.training.run_folder import write_text
+from gv_jax.training.run_folder import NO_SCORES, write_text
 
 
 def write(study: Study) -> list[Variant]:
@@ -45,7 +45,7 @@ def draw(study: Study, variants: Sequence[Variant], base: tuple[str, float] | No
     if any(variant.against_seeds for variant in variants):
         figure = charts.differences(variants, metric, study.reference)
         drawn(figure, "differences", "results", f"Against {study.reference}", "95% intervals, not corrected.")
-    for split, name in (("valid", metric), ("valid", "loss"), ("train", "loss")):
+    for split, name in (*(("valid", name) for name in watched(study, metric)), ("train", "loss")):
         series = learning(study, split, name)
         if series:
             caption = "Mean over seeds; the band is one standard deviation."
@@ -63,6 +63,16 @@ def draw(study: Study, variants: Sequence[Variant], base: tuple[str, float] | No
         figure = figures.confusion(metrics.normalised(matrix), class_names(study), shares=True)
         drawn(figure, f"confusion_{name}", "confusion", name, "Rows are true classes, 100% each; all seeds together.")
     return exhibits
+
+
+def watched(study: Study, metric: str) -> list[str]:
+    """What is known of the validation split after every epoch: `metric` before all others, loss after them."""
+    found = {name for variant in study.variants for run in finished(study, variant) for name in scores(run)}
+    return sorted(found, key=lambda name: (name != metric, name == "loss", name))
+
+
+def scores(run: Run) -> set[str]:
+    return {name for row in run.folder.rows() if row["split"] == "valid" for name in row} - set(NO_SCORES)
 
 
 def learning(study: Study, split: str, metric: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:

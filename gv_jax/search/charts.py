@@ -1,16 +1,19 @@
-"""Plots of a search: scores in the order of the trials and over a field's values. Inches and points."""
+"""Plots of a search: scores in the order of the trials, over a field's values, over two fields. Inches and points."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from gv_jax.evaluation.figures import BLUE, MUTED, WIDTH, axes_in, style
-from gv_jax.evaluation.lettering import drawable, shortened
-from gv_jax.evaluation.words import is_share, phrase
+from gv_jax.evaluation.figures import BLUE, INK, MUTED, WIDTH, axes_in, style
+from gv_jax.evaluation.lettering import drawable, shortened, width_of
+from gv_jax.evaluation.words import is_share, phrase, shown
+
+PAPER_TO_BLUE = LinearSegmentedColormap.from_list("paper_to_blue", ["#ffffff", BLUE])
 
 
 def frame(metric: str) -> tuple[Figure, Axes]:
@@ -68,4 +71,37 @@ def field(
         axes.set_xticks(range(len(texts)), [shortened(text, 8, 2.6 / len(texts)) for text in drawable(texts)])
         axes.set_xlim(-0.5, len(texts) - 0.5)
     axes.set_xlabel(name)
+    return figure
+
+
+@style()
+def plane(
+    table: Mapping[tuple[str, str], tuple[float, str]], names: tuple[str, str], metric: str, maximized: bool
+) -> Figure:
+    """The scores of a grid over two fields, the darker the better.
+
+    table: (value of the first field, of the second) -> score, and how the trial ended ("" where it came to its end);
+    values from above downwards and from left to right in the order in which they come first.
+    """
+    down, across = (list(dict.fromkeys(key[place] for key in table)) for place in (0, 1))
+    left = 0.5 + max(width_of(text, 8) for text in drawable(down))
+    figure = Figure((WIDTH, 0.62 + 0.32 * len(down)))
+    axes = axes_in(figure, left, 0.5, WIDTH - left - 0.1, 0.32 * len(down))
+    scores = np.full((len(down), len(across)), np.nan)
+    for (first, second), (score, end) in table.items():
+        row, column = down.index(first), across.index(second)
+        scores[row, column] = np.nan if end else score if maximized else -score
+        axes.text(column, row, end or shown(metric, score), ha="center", va="center_baseline", fontsize=7.5)
+    axes.imshow(scores, cmap=PAPER_TO_BLUE, aspect="auto", interpolation="nearest")
+    middle = (np.nanmin(scores) + np.nanmax(scores)) / 2
+    for text in axes.texts:
+        column, row = text.get_position()
+        dark = scores[int(row), int(column)] > middle
+        text.set_color("white" if dark else MUTED if np.isnan(scores[int(row), int(column)]) else INK)
+    axes.set_yticks(range(len(down)), drawable(down))
+    axes.set_xticks(range(len(across)), drawable(across))
+    axes.set_ylabel(names[0])
+    axes.set_xlabel(names[1])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
     return figure

@@ -123,9 +123,17 @@ def draw(search: Search, lines: Sequence[Line], place: Any) -> list[Exhibit]:
 
     history = charts.history([each.number for each in ordered], scores, whole, metric, search.maximized)
     drawn(history, "history", "Trial by trial", "Full dots came to their end; the line is the best so far.")
-    for name, values in search.space.items():
+    varied = [name for name in search.space if len({str(each.values[name]) for each in ordered}) > 1]
+    if search.method == "grid" and len(varied) == 2 and any(whole):
+        first, second = varied
+        spots = {
+            (plain(each.values[first]), plain(each.values[second])): (each.score or 0.0, each.end) for each in ordered
+        }
+        plane = charts.plane(spots, (first, second), metric, search.maximized)
+        drawn(plane, "plane", "Both fields", "The darker the better; of all that came to their end.")
+    for name in varied:
         given = [each.values[name] for each in ordered]
-        logarithmic = bool(getattr(values, "log", False))
+        logarithmic = bool(getattr(search.space[name], "log", False))
         figure = charts.field(given, scores, whole, name, metric, logarithmic)
         drawn(figure, f"field_{name}", name, "Every trial a dot; other fields vary too.")
     return exhibits

@@ -13,3 +13,9 @@ def test_a_variant_keeps_its_colour_where_others_have_no_curve():
         lines = charts.curves(series, variants, "loss", "train").axes[0].get_lines()
         found = {str(line.get_label()): line.get_color() for line in lines}
         assert found == {name: charts.COLOURS[variants.index(name)] for name in shown}
+
+
+def test_curves_that_span_much_are_drawn_by_their_logarithm():
+    series = {"plain": (np.arange(2), np.array([[1.0, 0.01]]))}
+    assert charts.curves(series, ["plain"], "mse", "valid").axes[0].get_yscale() == "log"
+    assert charts.curves(series, ["plain"], "accuracy", "valid").axes[0].get_yscale() == "linear"
