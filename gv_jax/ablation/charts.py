@@ -45,8 +45,8 @@ def above(figure: Figure, axes: Axes) -> None:
 
 
 @style()
-def scores(variants: Sequence[Variant], metric: str, floor: float | None) -> Figure:
-    """Every seed a dot, the mean a line with its 95 % interval, the floor dotted."""
+def scores(variants: Sequence[Variant], metric: str, floors: Mapping[str, float]) -> Figure:
+    """Every seed a dot, the mean a line with its 95 % interval, each variant's floor dotted."""
     shown = [variant for variant in variants if variant.summary]
     figure, axes = rows([variant.name for variant in shown])
     for place, variant in enumerate(shown):
@@ -56,8 +56,10 @@ def scores(variants: Sequence[Variant], metric: str, floor: float | None) -> Fig
             axes.plot([centre - half, centre + half], [place, place], color=look(0)["color"], lw=1.6, zorder=2)
         axes.plot([centre, centre], [place - 0.28, place + 0.28], color=look(0)["color"], lw=2.2, zorder=3)
         axes.plot(variant.values, [place] * len(variant.values), "o", color=INK, ms=3.2, mec="white", mew=0.4, zorder=4)
-    if floor is not None:
-        axes.axvline(floor, color=ORANGE, lw=1, ls=(0, (1, 1.5)), label="floor")
+        if variant.name in floors:
+            axes.plot([floors[variant.name]] * 2, [place - 0.5, place + 0.5], color=ORANGE, lw=1, ls=(0, (1, 1.5)))
+    if floors:
+        axes.plot([], [], color=ORANGE, lw=1, ls=(0, (1, 1.5)), label="floor")
     axes.plot([], [], "o", color=INK, ms=3.2, label="one seed")
     axes.plot([], [], color=look(0)["color"], lw=1.6, label="mean, 95 % interval")
     above(figure, axes)

@@ -115,14 +115,19 @@ def mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def floor(study: Study) -> tuple[str, float] | None:
-    """The baseline's name and its value of the metric, from any finished run."""
+def floors(study: Study) -> dict[str, tuple[str, float]]:
+    """Of every variant that has finished runs the baseline's name, and its mean value of the metric over them.
+
+    Variants have one floor where they are asked the same; not if they hold out other pictures, say.
+    """
     split, metric = study.metric.split(".")
-    for run in study.finished:
-        baseline: dict[str, Any] = (run.folder.results or {}).get("baseline", {})
-        if metric in baseline.get(split, {}):
-            return baseline["name"], baseline[split][metric]
-    return None
+    found: dict[str, tuple[str, float]] = {}
+    for variant in study.variants:
+        results = [run.folder.results or {} for run in study.finished if run.variant == variant]
+        values = [result.get("baseline", {}).get(split, {}).get(metric) for result in results]
+        if values and None not in values:
+            found[variant] = results[0]["baseline"]["name"], mean(values)
+    return found
 
 
 def device(study: Study) -> str:

@@ -1,12 +1,12 @@
 """table.csv, table.md, report.html and figures/ of a study."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gv_jax.ablation import charts
-from gv_jax.ablation.comparison import Variant, compare, device, floor
+from gv_jax.ablation.comparison import Variant, compare, device, floors
 from gv_jax.ablation.study import Run, Study
 from gv_jax.ablation.table import markdown, raw, spread, tables
 from gv_jax.evaluation import figures, metrics
@@ -19,16 +19,16 @@ from gv_jax.training.run_folder import NO_SCORES, write_text
 def write(study: Study) -> list[Variant]:
     """Writes all of it into the study's folder; the variants with what they reached."""
     variants = compare(study)
-    base = floor(study)
-    results = tables(study, variants, base)
+    lowest = floors(study)
+    results = tables(study, variants, lowest)
     write_text(study.folder / "table.md", markdown(study, results))
     write_text(study.folder / "table.csv", raw(variants, study.metric))
-    exhibits = draw(study, variants, base)
+    exhibits = draw(study, variants, lowest)
     write_text(study.folder / "report.html", to_html(page(study, variants, results, exhibits)))
     return variants
 
 
-def draw(study: Study, variants: Sequence[Variant], base: tuple[str, float] | None) -> list[Exhibit]:
+def draw(study: Study, variants: Sequence[Variant], lowest: Mapping[str, tuple[str, float]]) -> list[Exhibit]:
     """Every figure that the finished runs allow."""
     place = study.folder / "figures"
     place.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def draw(study: Study, variants: Sequence[Variant], base: tuple[str, float] | No
         exhibits.append(Exhibit(place / f"{name}.png", section, heading, caption))
 
     if any(variant.seeds for variant in variants):
-        figure = charts.scores(variants, metric, base[1] if base else None)
+        figure = charts.scores(variants, metric, {name: value for name, (_, value) in lowest.items()})
         drawn(figure, "scores", "results", title(metric), f"On {study.metric.split('.')[0]}, every seed.")
     if any(variant.against_seeds for variant in variants):
         figure = charts.differences(variants, metric, study.reference)

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from gv_jax.ablation.comparison import Variant, device
 from gv_jax.ablation.statistics import Difference, Summary
@@ -19,12 +20,12 @@ COMPARISONS = (
 )
 
 
-def tables(study: Study, variants: Sequence[Variant], base: tuple[str, float] | None) -> list[Table]:
-    """What every variant reached, how it compares with the reference, and what it cost."""
-    return [scores(study, variants, base), comparisons(study, variants), costs(variants)]
+def tables(study: Study, variants: Sequence[Variant], floors: Mapping[str, tuple[str, float]]) -> list[Table]:
+    """What every variant reached, how it compares with the reference, and what it cost. floors: see `comparison`."""
+    return [scores(study, variants, floors), comparisons(study, variants), costs(variants)]
 
 
-def scores(study: Study, variants: Sequence[Variant], base: tuple[str, float] | None) -> Table:
+def scores(study: Study, variants: Sequence[Variant], floors: Mapping[str, tuple[str, float]]) -> Table:
     metric = study.metric.split(".")[1]
     others = list(dict.fromkeys(name for variant in variants for name in variant.others))
     lines = []
@@ -34,11 +35,21 @@ def scores(study: Study, variants: Sequence[Variant], base: tuple[str, float] | 
         line = [Cell(variant.name), Cell(spread(metric, variant.summary), number=True, share=share)]
         line += [Cell(spread(name, variant.others.get(name)), number=True) for name in others]
         lines.append([*line, Cell(f"{len(variant.seeds)}{failed}", number=True)])
-    if base is not None:
-        lines.append(
-            [Cell(f"floor: {base[0]}"), Cell(shown(metric, base[1]), number=True), *[Cell("")] * len(others), Cell("")]
-        )
+    for name, value in alike(metric, floors).items():
+        lines.append([Cell(name), Cell(value, number=True), *[Cell("")] * len(others), Cell("")])
     return Table(("Variant", title(metric), *map(title, others), "Seeds"), lines, SCORES)
+
+
+def alike(metric: str, floors: Mapping[str, tuple[str, float]]) -> dict[str, str]:
+    """A line for each of the floors that differ, with the variants that have it where there are several."""
+    sharing: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for variant, (name, value) in floors.items():
+        sharing[name, shown(metric, value)].append(variant)
+    several = len(sharing) > 1
+    return {
+        f"floor: {name}" + (f" ({', '.join(variants)})" if several else ""): value
+        for (name, value), variants in sharing.items()
+    }
 
 
 def comparisons(study: Study, variants: Sequence[Variant]) -> Table:
