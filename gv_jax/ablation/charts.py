@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from gv_jax.ablation.comparison import Variant
 from gv_jax.evaluation.figures import INK, MUTED, ORANGE, RULE, WIDTH, axes_in, style
@@ -115,6 +115,8 @@ def curves(
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     elif means.min() > 0 and means.max() > WIDE * means.min():
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{phrase(metric)}, {split}")

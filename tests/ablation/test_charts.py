@@ -17,5 +17,8 @@ def test_a_variant_keeps_its_colour_where_others_have_no_curve():
 
 def test_curves_that_span_much_are_drawn_by_their_logarithm():
     series = {"plain": (np.arange(2), np.array([[1.0, 0.01]]))}
-    assert charts.curves(series, ["plain"], "mse", "valid").axes[0].get_yscale() == "log"
+    figure = charts.curves(series, ["plain"], "mse", "valid")
+    assert figure.axes[0].get_yscale() == "log"
+    figure.draw_without_rendering()
+    assert {"0.01", "1"} <= {label.get_text() for label in figure.axes[0].get_yticklabels(which="both")}
     assert charts.curves(series, ["plain"], "accuracy", "valid").axes[0].get_yscale() == "linear"
