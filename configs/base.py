@@ -75,7 +75,7 @@ def get_config() -> ConfigDict:
                 "thaw": (),  # epochs from which on the last stages learn, the head's first; the last number likewise
                 "fixed_statistics": False,  # batch normalisation uses and keeps the stored statistics everywhere
             },
-            "probe": {  # --mode=probe: no training by steps; only a new last layer, on features that stay as they are
+            "probe": {  # --mode=probe: no training by steps, no finetune; only a new last layer, on features that stay
                 "method": "",  # ridge (closed form) or logistic; --mode=probe takes ridge where empty
                 "penalties": (0.1, 1.0, 10.0, 100.0, 1e3, 1e4),  # of which the best is found by cross-validation …
                 "folds": 5,  # … in so many parts of the training split

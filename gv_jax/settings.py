@@ -42,6 +42,7 @@ Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time
 LABELLED = ("classification", "multi_label")  # tasks that have labels …
 GREY = ("colorization",)  # tasks whose pictures are made grey, and degraded
 LIGHTNESS = {"kept": 2, "answered": 3}  # channels of a colour that is answered
+ALIKE = {"freeze": (), "trained": 0, "rates": (), "layer_decay": 1.0, "thaw": ()}  # finetune: every stage like the next
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 WITHOUT_CARD = Card(mean=(0.5,), std=(0.25,), size=(64, 64), interpolation="bilinear", centre=1.0)
 ALPHA = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no card knows
@@ -76,8 +77,7 @@ def weights_file(model: Config) -> Path:
 
 def fine_tuned(config: Config) -> bool:
     """Whether some stages learn in another way than others."""
-    options = config.finetune
-    return options.layer_decay != 1 or any(options[name] for name in ("freeze", "trained", "rates", "thaw"))
+    return any(config.finetune[name] != value for name, value in ALIKE.items())
 
 
 def set_options(data: Config) -> dict[str, Any]:
@@ -211,9 +211,10 @@ def make_degradation(config: Config) -> degrade.Degradation:
 
 
 def as_probe(config: Config) -> Config:
-    """`config` as a linear probe: by ridge regression where it names no method."""
+    """`config` as a linear probe, whatever it says of fine-tuning: by ridge regression where it names no method."""
     changed = config.copy_and_resolve_references()
     changed.probe.method = config.probe.method or "ridge"
+    changed.finetune.update(ALIKE)
     return changed
 
 

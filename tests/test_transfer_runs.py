@@ -34,7 +34,7 @@ def first(config):
 
 
 def test_probe_finds_a_head_for_random_features_and_leaves_a_whole_run(shapes, tmp_path):
-    config = small(shapes, tmp_path / "data", evaluate__flip=True)
+    config = small(shapes, tmp_path / "data", evaluate__flip=True, finetune__rates=(5e-3, 1e-3))
     said = experiment.run(as_probe(config), tmp_path / "run")
     found = results(tmp_path / "run")
     assert found["test"]["accuracy"] > 0.8 > found["baseline"]["test"]["accuracy"]
