@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from gv_jax.ablation.study import Overrides, Study
@@ -76,12 +76,13 @@ def read(
         parser.error("--seeds and --population must be 1 or more, --workers 0 or more")
     if options.metric.partition(".")[0] not in ("train", "valid", "test") or not options.metric.partition(".")[2]:
         parser.error(f"--metric={options.metric}: say a split and a name, as in valid.accuracy")
-    common: dict[str, object] = dict(quick) if options.quick else {}
+    typed: dict[str, object] = {}
     for word in rest:
         field, equals, value = word.removeprefix("--config.").partition("=")
         if not word.startswith("--config.") or not equals:
             parser.error(f"unknown argument {word}: fields of every variant are given as --config.x.y=VALUE")
-        common[field] = value
+        typed[field] = value
+    sys.stderr.write("".join(f"{line}\n" for line in overruled(variants, typed)))
     study = Study(
         name=name,
         question=question.strip(),
@@ -90,10 +91,20 @@ def read(
         reference=reference,
         seeds=options.seeds,
         folder=options.results / (f"{name}-quick" if options.quick else name),
-        common=common,
+        common={**(quick if options.quick else {}), **typed},
         metric=options.metric,
     )
     return study, options
+
+
+def overruled(variants: Mapping[str, Overrides], typed: Collection[str]) -> list[str]:
+    """A line for each field of the command line that variants set too: these may be alike now."""
+    losers = {field: [name for name, fields in variants.items() if field in fields] for field in typed}
+    return [
+        f"note: --config.{field} holds for every variant, whatever {', '.join(names)} would have it be"
+        for field, names in losers.items()
+        if names
+    ]
 
 
 def conduct(study: Study, options: argparse.Namespace) -> int:
