@@ -101,6 +101,14 @@ def test_grid_over_folds_tries_everything_once_and_finds_the_best(tmp_path):
     assert sum(starts(search).values()) == 8
 
 
+def test_a_grid_is_drawn_over_the_two_fields_that_vary_alone(tmp_path):
+    space = {"a": Choice((2, 3, 99)), "b": Choice((1, 2)), "c": Choice(("fixed",))}
+    search = searched(tmp_path, space=space)
+    assert work(search, workers=2)
+    report.write(search, search.open())
+    assert {file.stem for file in (search.folder / "figures").iterdir()} == {"history", "plane", "field_a", "field_b"}
+
+
 def test_two_processes_do_each_trial_once_and_a_killed_one_is_replaced(tmp_path):
     words = [sys.executable, "-c", WORKER, str(ROOT), str(tmp_path), "0.15"]
     first, second = (subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(2))
