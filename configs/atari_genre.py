@@ -9,20 +9,20 @@ On 2 CPU cores two minutes of play at the first start, four of training. Test ac
 
 from ml_collections import ConfigDict
 
-from configs import base
+from gv_jax.config import default
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = default.get_config()
     config.data.atari_frames.label = "genre"
     config.data.atari_frames.frames_per_game = 100
-    config.data.atari_frames.every = 31
-    config.data.valid_share = config.data.test_share = 0.15
+    config.data.atari_frames.frame_stride = 31
+    config.data.valid_fraction = config.data.test_fraction = 0.15
     config.data.size = (42, 32)  # a fifth of the screen's 210x160
     config.model.name = "sequential"
     config.train.batch_size = 64
     config.train.epochs = 10
-    config.train.keep = "last"
+    config.train.select = "last"
     config.augment.flip = 0.5
     config.augment.pad_crop = 2.0
     config.augment.hue = 0.5

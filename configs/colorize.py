@@ -6,20 +6,20 @@ A folder of pictures, or of folders of them, is read as frames in the order of t
 videos in it, is looked at every 58th frame. Scenes, frames in a row, are held out: a tenth for validation, a tenth for
 the test. Pictures are brought to 96x128 by a central crop; --config.data.size=(HEIGHT,WIDTH) changes that. The
 network keeps the lightness of what it is told. For pictures of few shades, as a Game Boy's, add
---config.degrade.grey_levels=4 --config.colour.lightness=answered.
+--config.degrade.gray_levels=4 --config.color_head.lightness=answered.
 """
 
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from configs import base
+from gv_jax.config import default
 
 VIDEOS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 
 
 def get_config(path: str = "") -> ConfigDict:
-    config = base.get_config()
+    config = default.get_config()
     config.task = "colorization"
     place = Path(path).expanduser()
     inside = place.iterdir() if place.is_dir() else ()
@@ -27,9 +27,9 @@ def get_config(path: str = "") -> ConfigDict:
     config.data.name = "video_frames" if videos else "frames_folder"
     config.data.path = path
     config.data.size = (96, 128)
-    config.data.fit = "crop"
+    config.data.resize_mode = "crop"
     config.model.name = "unet"
-    config.colour.head = "palette"
+    config.color_head.head = "palette"
     config.train.batch_size = 8
     config.train.epochs = 20
     config.optimizer.learning_rate = 2e-3

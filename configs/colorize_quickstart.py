@@ -11,30 +11,30 @@ answers the lightness, too, which four shades are too few for. 144 frames of epi
     mean of each grey      19.5       30 %           0.0627   16.5 dB
     no colour              17.3       37 %           0.0785   16.1 dB
 
-and 6.8, 55 %, 0.0074 and 21.2 dB with --config.colour.head=mse. What a shade hides (the roads of Up'n Down, mazes of
+and 6.8, 55 %, 0.0074 and 21.2 dB with --config.color_head.head=mse. What a shade hides (the roads of Up'n Down, mazes of
 Bank Heist) is not found again. Cost: 6 minutes of CPU time, 1.4 GB: 3 to 4 minutes on 2 cores that do nothing else.
 """
 
 from ml_collections import ConfigDict
 
-from configs import base
+from gv_jax.config import default
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = default.get_config()
     config.task = "colorization"
     config.data.atari_frames.games = (
         "bank_heist", "enduro", "kangaroo", "ms_pacman", "riverraid", "seaquest", "up_n_down", "assault",
     )  # fmt: skip
     config.data.atari_frames.frames_per_game = 120
-    config.data.atari_frames.clip = 4  # in a row, so that flicker can be measured
-    config.data.valid_share = config.data.test_share = 0.15
+    config.data.atari_frames.clip_length = 4  # in a row, so that flicker can be measured
+    config.data.valid_fraction = config.data.test_fraction = 0.15
     config.data.size = (104, 80)  # half the screen's 210x160
     config.data.interpolation = "nearest"  # which leaves the console's own colours
-    config.degrade.grey_levels = 4
+    config.degrade.gray_levels = 4
     config.model.name = "unet"
-    config.colour.head = "palette"
-    config.colour.lightness = "answered"
+    config.color_head.head = "palette"
+    config.color_head.lightness = "answered"
     config.train.batch_size = 8
     config.train.epochs = 10
     config.optimizer.learning_rate = 2e-3

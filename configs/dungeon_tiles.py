@@ -8,16 +8,16 @@ most frequent class is right for 0.107. Other networks and their settings: exper
 
 from ml_collections import ConfigDict
 
-from configs import base
+from gv_jax.config import default
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = default.get_config()
     config.data.name = "dungeon_tiles"
     config.data.size = (32, 32)
     config.data.channels = 4
     config.train.batch_size = 64
     config.train.epochs = 40
-    config.train.keep = "last"  # 391 validation pictures are too few to choose an epoch by
+    config.train.select = "last"  # 391 validation pictures are too few to choose an epoch by
     config.optimizer.name = "adam"
     return config

@@ -8,14 +8,14 @@ On 1,600 stills of four cartoon characters, split at random: five minutes on 2 C
 
 from ml_collections import ConfigDict
 
-from configs import base
+from gv_jax.config import default
 from gv_jax.errors import UserError
 
 
 def get_config(path: str = "") -> ConfigDict:
     if not path:
         raise UserError("say which folder: --config=configs/folder.py:PATH")
-    config = base.get_config()
+    config = default.get_config()
     config.data.name = "image_folder"
     config.data.path = path
     config.model.name = "resnet18"

@@ -14,14 +14,14 @@ class, but its own table has 200 covers of the largest class among the 829 for t
 
 from ml_collections import ConfigDict
 
-from configs import base
+from gv_jax.config import default
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = default.get_config()
     config.data.name = "game_covers"
     config.data.size = (224, 224)
-    config.data.test_share = 0.2
+    config.data.test_fraction = 0.2
     config.model.name = "resnet18"
     config.train.batch_size = 32
     config.train.epochs = 15

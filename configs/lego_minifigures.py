@@ -11,21 +11,23 @@ weights are kept.
 
 from ml_collections import ConfigDict
 
-from configs import base
+from gv_jax.config import default
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = default.get_config()
     config.data.name = "lego_minifigures"
     config.data.size = (176, 176)
-    config.data.centre = 0.8  # as many pixels for a figure as 220x220 of the whole photo, at less of the cost
+    config.data.crop_pct = (
+        0.8  # as many pixels for a figure as 220x220 of the whole photo, at less of the cost
+    )
     config.model.name = "squeezenet1_1"
     config.train.batch_size = 16
     config.train.epochs = 60
-    config.train.keep = "last"
+    config.train.select = "last"
     config.optimizer.learning_rate = 3e-3
     config.optimizer.weight_decay = 0.01
-    config.finetune.rates = (3e-3, 3e-4)  # of the head, and of all before it
+    config.finetune.stage_lrs = (3e-3, 3e-4)  # of the head, and of all before it
     config.augment.flip = 0.5
     config.augment.rotate = 15.0
     config.augment.resized_crop = 0.6
@@ -33,6 +35,6 @@ def get_config() -> ConfigDict:
     config.augment.brightness = config.augment.contrast = config.augment.saturation = 0.2
     config.augment.hue = 0.02
     config.augment.label_smoothing = 0.1
-    config.evaluate.flip = True
-    config.evaluate.shift = 8
+    config.tta.flip = True
+    config.tta.shift = 8
     return config

@@ -8,20 +8,22 @@ pictures); always naming the most frequent game is right for 0.083.
 
 from ml_collections import ConfigDict
 
-from configs import base
+from gv_jax.config import default
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = default.get_config()
     config.data.atari_frames.games = (
         "bank_heist", "boxing", "breakout", "enduro", "freeway", "kangaroo",
         "ms_pacman", "pong", "riverraid", "seaquest", "tetris", "up_n_down",
     )  # fmt: skip
-    config.data.valid_share = config.data.test_share = 0.15
+    config.data.valid_fraction = config.data.test_fraction = 0.15
     config.data.size = (42, 32)  # a fifth of the screen's 210x160
     config.model.name = "sequential"
     config.train.batch_size = 64
     config.train.epochs = 12
     config.augment.pad_crop = 2.0
-    config.augment.hue = 0.5  # levels that were not seen in training differ from those that were by their colours
+    config.augment.hue = (
+        0.5  # levels that were not seen in training differ from those that were by their colours
+    )
     return config

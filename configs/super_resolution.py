@@ -16,23 +16,25 @@ sides of the split.
 
 from ml_collections import ConfigDict
 
-from configs import base
+from gv_jax.config import default
 
 
 def get_config(path: str = "") -> ConfigDict:
-    config = base.get_config()
+    config = default.get_config()
     config.task = "super_resolution"
     config.data.name = "image_folder"
     config.data.path = path
     config.data.size = (192, 256)
-    config.data.fit = "crop"
+    config.data.resize_mode = "crop"
     config.data.interpolation = "bicubic"
     config.model.name = "ninasr_b0"
     config.train.batch_size = 8
-    config.train.crop = 96
+    config.augment.random_crop = 96
     config.train.steps_per_epoch = 200
     config.train.epochs = 6
-    config.train.keep = "last"  # the rate ends at 0: the last weights are the ones that have settled
+    config.train.select = (
+        "last"  # the rate ends at 0: the last weights are the ones that have settled
+    )
     config.optimizer.name = "adam"
     config.optimizer.learning_rate = 2e-3
     config.optimizer.warmup_epochs = 0.5

@@ -13,8 +13,8 @@ from gv_jax.ablation import ablate
 CONFIG = "configs/colorize_quickstart.py"
 ONE_GAME = {"data.atari_frames.games": ("riverraid",), "data.atari_frames.frames_per_game": 400}
 PRETRAINED = {"model.pretrained": "data/weights/resnet18.safetensors"}
-MSE = {"colour.head": "mse"}
-BINS = {"colour.head": "bins", "colour.lightness": "kept"}
+MSE = {"color_head.name": "mse"}
+BINS = {"color_head.name": "bins", "color_head.predict_lightness": False}
 VARIANTS = {
     name: {**ONE_GAME, **overrides}
     for name, overrides in {
@@ -25,11 +25,22 @@ VARIANTS = {
         "unet_bins": BINS,
         "unet_palette": {},
         "resnet18_encoder_palette": {"model.name": "resnet18_encoder"},
-        "vgg16_encoder_palette": {"model.name": "vgg16_encoder", "train.epochs": 4},  # ten times as dear as the unet's
+        "vgg16_encoder_palette": {
+            "model.name": "vgg16_encoder",
+            "train.epochs": 4,
+        },  # ten times as dear as the unet's
         "resnet18_encoder_pretrained": {"model.name": "resnet18_encoder", **PRETRAINED},
         "fusion_palette": {"model.name": "fusion", "model.last_stage": "stage3", **PRETRAINED},
     }.items()
 }
 
 if __name__ == "__main__":
-    ablate(__file__, __doc__ or "", CONFIG, VARIANTS, reference="unet_mse", seeds=3, metric="test.ciede2000")
+    ablate(
+        __file__,
+        __doc__ or "",
+        CONFIG,
+        VARIANTS,
+        reference="unet_mse",
+        seeds=3,
+        metric="test.ciede2000",
+    )

@@ -17,13 +17,23 @@ def trained_on(count: int) -> dict[str, object]:
     """The first so many games, and the one that is only tested on."""
     return {
         "data.atari_frames.games": (*GAMES[:count], UNSEEN),
-        "data.atari_frames.unseen": (UNSEEN,),
+        "data.atari_frames.test_only": (UNSEEN,),
         "train.steps_per_epoch": 84,
     }
 
 
 VARIANTS = {f"{count}_games" if count > 1 else "1_game": trained_on(count) for count in (1, 3, 7)}
-VARIANTS |= {f"{name}_mse": {**overrides, "colour.head": "mse"} for name, overrides in VARIANTS.items()}
+VARIANTS |= {
+    f"{name}_mse": {**overrides, "color_head.name": "mse"} for name, overrides in VARIANTS.items()
+}
 
 if __name__ == "__main__":
-    ablate(__file__, __doc__ or "", CONFIG, VARIANTS, reference="1_game", seeds=3, metric="test.ciede2000")
+    ablate(
+        __file__,
+        __doc__ or "",
+        CONFIG,
+        VARIANTS,
+        reference="1_game",
+        seeds=3,
+        metric="test.ciede2000",
+    )

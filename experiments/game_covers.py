@@ -14,32 +14,44 @@ from gv_jax.ablation import QUICK, ablate
 CONFIG = "configs/game_covers.py"
 PLAIN = {"model.dropout": 0.0, "optimizer.weight_decay": 0.0} | {
     f"augment.{name}": 0.0
-    for name in ("flip", "resized_crop", "rotate", "shear", "brightness", "contrast", "saturation", "erase")
+    for name in (
+        "flip",
+        "resized_crop",
+        "rotate",
+        "shear",
+        "brightness",
+        "contrast",
+        "saturation",
+        "erase",
+    )
 }
 RESNET50 = {"model.name": "resnet50", "model.pretrained": "hub:timm/resnet50.tv_in1k"}
-TIERS = {"finetune.trained": 3, "finetune.rates": (1e-4, 1e-5, 1e-6)}  # head, fourth and third stage
-GENTLE = {"loss.weights": "inverse_sqrt", "augment.label_smoothing": 0.1}
+TIERS = {
+    "finetune.last_stages": 3,
+    "finetune.stage_lrs": (1e-4, 1e-5, 1e-6),
+}  # head, fourth and third stage
+GENTLE = {"loss.class_weights": "inverse_sqrt", "augment.label_smoothing": 0.1}
 FULL = {**RESNET50, **TIERS, **GENTLE, "model.dropout": 0.5}
 EFFICIENTNET = {
     "model.name": "efficientnetv2_s",
     "model.pretrained": "data/weights/efficientnetv2_s.safetensors",
     "model.dropout": 0.4,
-    "finetune.trained": 3,
-    "finetune.rates": (5e-4, 1e-5),
+    "finetune.last_stages": 3,
+    "finetune.stage_lrs": (5e-4, 1e-5),
     **GENTLE,
 }
 VARIANTS = {
-    "frozen": {**RESNET50, **PLAIN, "finetune.trained": 1},
-    "staged": {**RESNET50, **PLAIN, **TIERS, "loss.weights": "inverse"},
+    "frozen": {**RESNET50, **PLAIN, "finetune.last_stages": 1},
+    "staged": {**RESNET50, **PLAIN, **TIERS, "loss.class_weights": "inverse"},
     "full": FULL,
     "full_efficientnet": EFFICIENTNET,
     "full_mixup": {**FULL, "augment.mixup": 0.2},
     "full_cutmix": {**FULL, "augment.cutmix": 1.0},
-    "full_thawed": {**FULL, "finetune.thaw": (0.0, 3.0, 6.0)},
-    "full_balanced": {**FULL, "loss.weights": "", "train.sampling": "balanced"},
+    "full_thawed": {**FULL, "finetune.unfreeze_epochs": (0.0, 3.0, 6.0)},
+    "full_balanced": {**FULL, "loss.class_weights": "", "train.sampling": "balanced"},
 }
 
-REHEARSAL = {**QUICK, "finetune.thaw": ()}  # too short to thaw anything
+REHEARSAL = {**QUICK, "finetune.unfreeze_epochs": ()}  # too short to unfreeze_epochs anything
 
 if __name__ == "__main__":
     ablate(__file__, __doc__ or "", CONFIG, VARIANTS, reference="full", seeds=3, quick=REHEARSAL)

@@ -15,7 +15,7 @@ from gv_jax.ablation import ablate
 CONFIG = "configs/lego_minifigures.py"
 SMALL = {"data.size": (128, 128)}
 LOWER = {"finetune.freeze": ("stem", "stage1")}
-PROBE = {"probe.method": "ridge", "finetune.rates": (), "train.epochs": 1}
+PROBE = {"probe.method": "ridge", "finetune.stage_lrs": (), "train.epochs": 1}
 SQUEEZENET = {"model.pretrained": "data/weights/squeezenet1_1.safetensors"}
 RESNET18 = {
     "model.name": "resnet18",
@@ -29,12 +29,24 @@ VARIANTS = {
         "squeezenet": SQUEEZENET,
         "squeezenet_upper": {**SQUEEZENET, **LOWER},
         "squeezenet_probe": {**SQUEEZENET, **PROBE},
-        "resnet18_upper": {**RESNET18, **LOWER, "finetune.fixed_statistics": True, "train.epochs": 30},
+        "resnet18_upper": {**RESNET18, **LOWER, "finetune.freeze_bn": True, "train.epochs": 30},
         "resnet18_probe": {**RESNET18, **PROBE},
-        "squeezenet_scratch": {**SMALL, "finetune.rates": (), "optimizer.learning_rate": 1e-3},
-        "net_scratch": {"model.name": "shared_net", "data.size": (28, 28), "finetune.rates": ()},
+        "squeezenet_scratch": {**SMALL, "finetune.stage_lrs": (), "optimizer.learning_rate": 1e-3},
+        "net_scratch": {
+            "model.name": "shared_net",
+            "data.size": (28, 28),
+            "finetune.stage_lrs": (),
+        },
     }.items()
 }
 
 if __name__ == "__main__":
-    ablate(__file__, __doc__ or "", CONFIG, VARIANTS, reference="squeezenet", seeds=5, metric="valid.accuracy")
+    ablate(
+        __file__,
+        __doc__ or "",
+        CONFIG,
+        VARIANTS,
+        reference="squeezenet",
+        seeds=5,
+        metric="valid.accuracy",
+    )

@@ -7,14 +7,15 @@ import re
 import sys
 from pathlib import Path
 
-from absl import flags, logging
+from absl import flags as absl_flags
+from absl import logging
 from ml_collections import ConfigDict
 
-from gv_jax import command_line
-from gv_jax.command_line import assignments, say
+from gv_jax.cli import flags
+from gv_jax.cli.flags import echo, flag_values
 
-WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run; runs/<config> unless given.")
-MODE = flags.DEFINE_enum(
+WORKDIR = absl_flags.DEFINE_string("workdir", "", "Folder of the run; runs/<config> unless given.")
+MODE = absl_flags.DEFINE_enum(
     "mode",
     "train",
     ["train", "probe", "evaluate", "summary"],
@@ -23,33 +24,33 @@ MODE = flags.DEFINE_enum(
 )
 
 
-def act(config: ConfigDict) -> None:
+def run_train_command(config: ConfigDict) -> None:
     """Runs, evaluates or prints what `config` describes, and says on standard output what came out."""
     from gv_jax import experiment
     from gv_jax.settings import as_probe
-    from gv_jax.training.fit import Interrupted
+    from gv_jax.training.fit import InterruptedRun
 
     logging.set_verbosity(logging.WARNING)  # JAX tells at INFO which accelerators it did not find
     name = run_name(sys.argv) + ("-probe" if MODE.value == "probe" else "")
     workdir = Path(WORKDIR.value or Path("runs", name))
     if MODE.value == "summary":
-        say(experiment.summary(config))
+        echo(experiment.summarize_model(config))
     elif MODE.value == "evaluate":
-        say(experiment.evaluate(config, workdir))
+        echo(experiment.evaluate_run(config, workdir))
     else:
         try:
-            say(experiment.run(as_probe(config) if MODE.value == "probe" else config, workdir))
-        except Interrupted as stop:
-            say(f"{stop}; everything is saved: the same command goes on from there")
+            echo(experiment.run(as_probe(config) if MODE.value == "probe" else config, workdir))
+        except InterruptedRun as stop:
+            echo(f"{stop}; everything is saved: the same command goes on from there")
 
 
 def run_name(arguments: list[str]) -> str:
     """The run folder's name: the config file's, and the last part of what follows its colon."""
-    value = next(value for name, value in assignments(arguments) if name == "config")
+    value = next(value for name, value in flag_values(arguments) if name == "config")
     file, _, argument = value.partition(":")
     tail = re.sub(r"[^\w.-]+", "_", Path(argument).name)
     return Path(file).stem + (f"-{tail}" if tail else "")
 
 
 if __name__ == "__main__":
-    command_line.run(act, ["workdir", "mode"])
+    flags.run_command(run_train_command, ["workdir", "mode"])

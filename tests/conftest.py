@@ -15,8 +15,12 @@ from PIL import Image
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):  # which the workers of pytest-xdist have from the first process
-        folder = os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="gv_jax-compiled-")
+    if not os.environ.get(
+        "JAX_COMPILATION_CACHE_DIR"
+    ):  # which the workers of pytest-xdist have from the first process
+        folder = os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(
+            prefix="gv_jax-compiled-"
+        )
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
 
@@ -24,7 +28,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def strict():
     """Optax promotes integers itself; `tests/training` and whole runs turn strict promotion off again."""
-    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"), jax.debug_nans(True):
+    with (
+        jax.numpy_dtype_promotion("strict"),
+        jax.numpy_rank_promotion("raise"),
+        jax.debug_nans(True),
+    ):
         yield
 
 

@@ -9,10 +9,10 @@ from PIL import Image
 
 from configs import colorize
 from gv_jax import experiment
-from gv_jax.checks import check
+from gv_jax.config.validate import validate
 from gv_jax.errors import UserError
-from gv_jax.serving.colorizer import colorizer
-from gv_jax.settings import resolved
+from gv_jax.inference.colorizer import load_colorizer
+from gv_jax.settings import resolve_config
 
 SKY, GRASS, HERO = (40, 80, 220), (60, 130, 30), (220, 60, 40)
 
@@ -43,12 +43,12 @@ def small(frames, root, **changes):
     assert config.data.name == "frames_folder"
     config.data.root = str(root)
     config.data.size = (16, 20)
-    config.data.frames_folder.scene = 3
+    config.data.frames_folder.scene_length = 3
     config.data.frames_folder.gap = 1
-    config.data.valid_share = config.data.test_share = 0.2
+    config.data.valid_fraction = config.data.test_fraction = 0.2
     config.train.batch_size = 8
     config.train.epochs = 6
-    config.train.milestones = (2, 9)
+    config.train.report_epochs = (2, 9)
     config.optimizer.learning_rate = 1e-2
     config.update_from_flattened_dict(changes)
     return config
@@ -57,7 +57,9 @@ def small(frames, root, **changes):
 @pytest.fixture(scope="module")
 def finished(frames, tmp_path_factory):
     base = tmp_path_factory.mktemp("finished")
-    config = small(frames, base / "data", **{"degrade.grey_levels": 4, "colour.lightness": "answered"})
+    config = small(
+        frames, base / "data", **{"degrade.gray_levels": 4, "color_head.predict_lightness": True}
+    )
     return base / "run", experiment.run(config, base / "run")
 
 
@@ -66,7 +68,16 @@ def test_results_stand_beside_every_floor(finished):
     results = json.loads((run / "results.json").read_text())
     floors = ("grey", "mean_colour", "grey_lookup")
     measures = set(results["test"]) - {"count"}
-    assert {"mse", "mae", "psnr", "ssim", "ciede2000", "within_5_share", "colourfulness", "flicker"} <= measures
+    assert {
+        "mse",
+        "mae",
+        "psnr",
+        "ssim",
+        "ciede2000",
+        "within_5_share",
+        "colourfulness",
+        "flicker",
+    } <= measures
     assert all(set(results["baseline"][floor]) >= measures - {"loss"} for floor in floors)
     assert results["test"]["mse"] < results["baseline"]["grey_lookup"]["mse"]
     assert len(results["colours"]["palette"]) == 6
@@ -96,26 +107,26 @@ def test_the_report_shows_pictures_and_palettes(finished):
 
 def test_a_finished_run_colours_pictures_of_any_size(finished):
     run, _ = finished
-    made = colorizer(run)(np.full((7, 33, 1), 85, np.uint8))
+    made = load_colorizer(run)(np.full((7, 33, 1), 85, np.uint8))
     assert (made.shape, made.dtype) == ((7, 33, 3), np.uint8)
     assert np.ptp(made.astype(int), axis=-1).max() > 10
 
 
 def test_a_folder_without_such_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no finished run"):
-        colorizer(tmp_path)
+        load_colorizer(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"data.channels": 1}, "config.data.channels must be 3"),
-        ({"colour.head": "bins", "colour.lightness": "answered"}, "answers no lightness"),
+        ({"color_head.name": "bins", "color_head.predict_lightness": True}, "answers no lightness"),
         ({"model.name": "baseline"}, "models that are: alpha,"),
         ({"augment.mixup": 0.2}, "mixes labels"),
     ],
 )
 def test_what_cannot_be_coloured_is_refused(frames, tmp_path, changes, said):
-    check(resolved(small(frames, tmp_path)))
+    validate(resolve_config(small(frames, tmp_path)))
     with pytest.raises(UserError, match=said):
-        check(resolved(small(frames, tmp_path, **changes)))
+        validate(resolve_config(small(frames, tmp_path, **changes)))

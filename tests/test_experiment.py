@@ -16,7 +16,7 @@ import pytest
 from configs import folder
 from gv_jax import experiment
 from gv_jax.errors import UserError
-from gv_jax.training.run_folder import flat
+from gv_jax.training.run_dir import flatten
 
 EVERYTHING = {
     "train.ema": 0.9,
@@ -45,8 +45,8 @@ def small(pictures: Path, root: Path, **changes):
     config.update_from_flattened_dict(
         {
             "data.size": (16, 16),
-            "data.valid_share": 0.2,
-            "data.test_share": 0.2,
+            "data.valid_fraction": 0.2,
+            "data.test_fraction": 0.2,
             "model.name": "two_layer",
             "model.stem": "",
             "train.batch_size": 16,
@@ -127,10 +127,12 @@ def test_evaluate_finds_the_same_again(finished):
     run, config, _ = finished
     before = json.loads((run / "results.json").read_text())
     (run / "predictions.csv").unlink()
-    experiment.evaluate(config, run)
+    experiment.evaluate_run(config, run)
     after = json.loads((run / "results.json").read_text())
     assert (run / "predictions.csv").exists()
-    assert all(before[part] == after[part] for part in ("train", "valid", "test", "per_class", "training"))
+    assert all(
+        before[part] == after[part] for part in ("train", "valid", "test", "per_class", "training")
+    )
 
 
 def test_other_config_is_refused(finished, shapes):
@@ -143,7 +145,10 @@ def test_other_config_is_refused(finished, shapes):
 
 def test_one_seed_gives_the_same_bits_twice_and_another_seed_others(shapes, tmp_path):
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
-        experiment.run(small(shapes, tmp_path / "data", seed=seed, train__epochs=2, **EVERYTHING), tmp_path / name)
+        experiment.run(
+            small(shapes, tmp_path / "data", seed=seed, train__epochs=2, **EVERYTHING),
+            tmp_path / name,
+        )
     assert_same_weights(tmp_path / "one", tmp_path / "two")
     with pytest.raises(AssertionError):
         assert_same_weights(tmp_path / "one", tmp_path / "three")
@@ -154,7 +159,7 @@ def start(pictures: Path, root: Path, run: Path) -> subprocess.Popen:
     changes = {**EVERYTHING, "train.checkpoint_seconds": 0.0, "train.epochs": 14}
     config = small(pictures, root, **changes).to_dict()
     flags = []
-    for name, value in flat(config).items():
+    for name, value in flatten(config).items():
         if isinstance(value, bool):
             flags.append(f"--{'' if value else 'no'}config.{name}")
         elif name != "data.path":
@@ -187,7 +192,11 @@ def test_killed_and_terminated_run_ends_with_the_same_bits(shapes, tmp_path):
     whole = start(shapes, tmp_path / "data", tmp_path / "whole")
     assert ended(whole) == 0
     run = tmp_path / "cut"
-    for rows, number, status in ((3, signal.SIGKILL, -9), (10, signal.SIGTERM, 0), (19, signal.SIGKILL, -9)):
+    for rows, number, status in (
+        (3, signal.SIGKILL, -9),
+        (10, signal.SIGTERM, 0),
+        (19, signal.SIGKILL, -9),
+    ):
         process = start(shapes, tmp_path / "data", run)
         wait_for_rows(run, rows, process)
         os.kill(process.pid, number)
@@ -196,7 +205,9 @@ def test_killed_and_terminated_run_ends_with_the_same_bits(shapes, tmp_path):
     last = start(shapes, tmp_path / "data", run)
     assert ended(last) == 0
     assert_same_weights(tmp_path / "whole", run)
-    one, other = (json.loads((folder / "results.json").read_text()) for folder in (tmp_path / "whole", run))
+    one, other = (
+        json.loads((folder / "results.json").read_text()) for folder in (tmp_path / "whole", run)
+    )
     assert one["test"] == other["test"]
 
 
@@ -226,5 +237,7 @@ def test_eighty_epochs_of_ten_steps_and_ten_validation_steps(shapes, tmp_path):
         train__batch_size=4,
     )
     experiment.run(config, tmp_path / "run")
-    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
     assert [row["step"] for row in rows if row["split"] == "train"] == [10, 20, 30]

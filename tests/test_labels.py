@@ -44,8 +44,8 @@ def test_labels_are_learned_and_reported(covers, tmp_path):
     config.update_from_flattened_dict(
         {
             "data.size": (16, 16),
-            "data.valid_share": 0.3,
-            "data.test_share": 0.0,
+            "data.valid_fraction": 0.3,
+            "data.test_fraction": 0.0,
             "model.name": "two_layer",
             "model.stem": "",
             "train.batch_size": 16,
@@ -64,7 +64,9 @@ def test_labels_are_learned_and_reported(covers, tmp_path):
     assert here["mean_average_precision"] > 0.9 > floor["mean_average_precision"]
     assert here["micro_f1"] > floor["micro_f1"]
     assert f"{here['mean_average_precision']:.1%}" in said
-    assert results["sources"] == json.loads((tmp_path / "run" / "report.json").read_text())["classes"]
+    assert (
+        results["sources"] == json.loads((tmp_path / "run" / "report.json").read_text())["classes"]
+    )
     with (tmp_path / "run" / "predictions.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "valid"]
     exact = np.mean([row["label"] == row["predicted"] for row in rows])

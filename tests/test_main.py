@@ -9,7 +9,9 @@ QUICK = "--config=configs/quickstart.py"
 
 
 def command(*words: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "gv_jax.main", *words], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-m", "gv_jax.main", *words], capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,10 +33,13 @@ def command(*words: str) -> subprocess.CompletedProcess:
         ([QUICK, "--config.optimizer.schedule=cosin"], "did you mean 'cosine'?"),
         ([QUICK, "--config.optimizer.learning_rate=0.0"], "must be 1e-12 or more"),
         ([QUICK, "--config.augment.flip=2.0"], "flip"),
-        ([QUICK, "--config.finetune.freeze=('stem',)"], "no stage (config.finetune.freeze) is called 'stem'"),
+        (
+            [QUICK, "--config.finetune.freeze=('stem',)"],
+            "no stage (config.finetune.freeze) is called 'stem'",
+        ),
         ([QUICK, "--config.data.folds=1"], "take 2 folds or more"),
         ([QUICK, "--config.probe.method=rigde"], "did you mean 'ridge'?"),
-        ([QUICK, "--config.evaluate.shift=-1"], "config.evaluate.shift is -1"),
+        ([QUICK, "--config.tta.shift=-1"], "config.tta.shift is -1"),
         ([QUICK, "--workdri=x"], "did you mean 'workdir'?"),
         ([QUICK, "--mode=tarin"], "train|probe|evaluate|summary"),
         ([QUICK, "surplus"], "'surplus' is no flag"),
@@ -67,7 +72,9 @@ except SystemExit:
 
 
 def test_summary_prints_the_seeds_table_without_any_picture(tmp_path):
-    done = command("--config=configs/n64_textures.py", "--mode=summary", "--config.model.name=resnet34")
+    done = command(
+        "--config=configs/n64_textures.py", "--mode=summary", "--config.model.name=resnet34"
+    )
     assert "Total parameters: 21,312,527" in done.stdout
     assert "Trained: 21,295,503" in done.stdout
     assert "Not trained: 17,024" in done.stdout

@@ -24,13 +24,21 @@ def results(run):
 
 def saved(run):
     with ocp.CheckpointManager(run / "checkpoints") as manager:
-        items = manager.restore(manager.latest_step(), args=ocp.args.Composite(best=ocp.args.StandardRestore()))
+        items = manager.restore(
+            manager.latest_step(), args=ocp.args.Composite(best=ocp.args.StandardRestore())
+        )
     return items["best"]
 
 
 def first(config):
-    model = models.build("two_layer", inputs=3, classes=3, size=(16, 16), rngs=nnx.Rngs(config.seed))
-    return {name: np.asarray(value[...]) for name, value in vars(model.conv1).items() if name in ("kernel", "bias")}
+    model = models.build(
+        "two_layer", inputs=3, classes=3, size=(16, 16), rngs=nnx.Rngs(config.seed)
+    )
+    return {
+        name: np.asarray(value[...])
+        for name, value in vars(model.conv1).items()
+        if name in ("kernel", "bias")
+    }
 
 
 def test_probe_finds_a_head_for_random_features_and_leaves_a_whole_run(shapes, tmp_path):
@@ -40,14 +48,16 @@ def test_probe_finds_a_head_for_random_features_and_leaves_a_whole_run(shapes, t
     assert found["test"]["accuracy"] > 0.8 > found["baseline"]["test"]["accuracy"]
     assert f"{100 * found['test']['accuracy']:.1f}" in said
     assert found["parameters"]["trainable"] == 32 * 4 * 4 * 3 + 3 < found["parameters"]["total"]
-    assert found["training"]["penalty"] in config.probe.penalties
+    assert found["training"]["penalty"] in config.probe.l2
     assert (tmp_path / "run" / "report.html").exists()
     for name, value in first(config).items():
         np.testing.assert_array_equal(saved(tmp_path / "run")["params"]["conv1"][name], value)
-    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
     assert [row["split"] for row in rows] == ["train", "valid"]
     assert "nothing to do" in experiment.run(as_probe(config), tmp_path / "run")
-    experiment.evaluate(as_probe(config), tmp_path / "run")
+    experiment.evaluate_run(as_probe(config), tmp_path / "run")
     assert results(tmp_path / "run")["test"] == found["test"]
 
 
@@ -64,7 +74,9 @@ def test_frozen_stages_stay_through_a_run_that_stops_early_and_is_averaged(shape
     np.testing.assert_array_equal(best["stats"]["norm1"]["mean"], 0)
     assert np.abs(best["stats"]["norm2"]["mean"]).max() > 0
     total, trainable = found["parameters"]["total"], found["parameters"]["trainable"]
-    assert total - trainable == 3 * 9 * 16 + 16 + 2 * 16 + 2 * (16 + 32)  # block1, and the statistics of both blocks
+    assert total - trainable == 3 * 9 * 16 + 16 + 2 * 16 + 2 * (
+        16 + 32
+    )  # block1, and the statistics of both blocks
     assert found["training"]["last_step"] < 30 * found["train"]["count"] // 16
     assert "test" not in found
     assert found["train"]["count"] + found["valid"]["count"] == 42

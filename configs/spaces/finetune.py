@@ -1,10 +1,10 @@
 """How fast the head and the trunk of a pretrained network should learn, and which of its stages."""
 
-from gv_jax.search.space import Choice, Real
+from gv_jax.search.space import Categorical, Float
 
 SPACE = {
-    "optimizer.learning_rate": Real(1e-4, 1e-2, log=True),
-    "finetune.layer_decay": Choice((1.0, 0.7, 0.5, 0.3)),
-    "finetune.trained": Choice((0, 2, 3)),
-    "optimizer.weight_decay": Real(1e-3, 0.3, log=True),
+    "optimizer.learning_rate": Float(1e-4, 1e-2, log=True),
+    "finetune.layer_decay": Categorical((1.0, 0.7, 0.5, 0.3)),
+    "finetune.last_stages": Categorical((0, 2, 3)),
+    "optimizer.weight_decay": Float(1e-3, 0.3, log=True),
 }

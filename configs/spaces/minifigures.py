@@ -1,9 +1,9 @@
 """How much of a photo its middle is, how small a crop may be, and whether parts of other photos are pasted in."""
 
-from gv_jax.search.space import Choice
+from gv_jax.search.space import Categorical
 
 SPACE = {
-    "data.centre": Choice((0.8, 1.0)),
-    "augment.resized_crop": Choice((0.6, 0.3)),
-    "augment.cutmix": Choice((0.0, 0.5)),
+    "data.crop_pct": Categorical((0.8, 1.0)),
+    "augment.resized_crop": Categorical((0.6, 0.3)),
+    "augment.cutmix": Categorical((0.0, 0.5)),
 }

@@ -1,9 +1,9 @@
 """The classic grid of stochastic gradient descent; for --method=grid."""
 
-from gv_jax.search.space import Choice, Real
+from gv_jax.search.space import Categorical, Float
 
 SPACE = {
-    "optimizer.name": Choice(("sgd",)),
-    "optimizer.learning_rate": Real(1e-3, 1e-1, log=True, steps=5),
-    "optimizer.momentum": Choice((0.0, 0.5, 0.9, 0.95)),
+    "optimizer.name": Categorical(("sgd",)),
+    "optimizer.learning_rate": Float(1e-3, 1e-1, log=True, steps=5),
+    "optimizer.momentum": Categorical((0.0, 0.5, 0.9, 0.95)),
 }

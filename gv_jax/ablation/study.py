@@ -12,7 +12,7 @@ from typing import Any
 
 from gv_jax.ablation.claims import newest
 from gv_jax.errors import UserError, unknown
-from gv_jax.training.run_folder import RunFolder, flat, write_text
+from gv_jax.training.run_dir import RunDir, flatten, write_text
 
 Overrides = Mapping[str, Any]  # a field of the configuration without "config." -> its value
 
@@ -21,7 +21,7 @@ Overrides = Mapping[str, Any]  # a field of the configuration without "config." 
 class Run:
     """One variant with one seed."""
 
-    study: "Study"
+    study: "Ablation"
     variant: str
     seed: int
 
@@ -30,8 +30,8 @@ class Run:
         return f"{self.variant}-seed{self.seed}"
 
     @property
-    def folder(self) -> RunFolder:
-        return RunFolder(self.study.folder / "runs" / self.variant / f"seed{self.seed}")
+    def folder(self) -> RunDir:
+        return RunDir(self.study.folder / "runs" / self.variant / f"seed{self.seed}")
 
     @property
     def log(self) -> Path:
@@ -86,9 +86,9 @@ class Run:
         """In which field its folder holds a run of another configuration; empty if in none."""
         file = self.folder.path / "config.json"
         if file.exists():
-            theirs = flat(json.loads(file.read_text("utf-8"))["config"])
+            theirs = flatten(json.loads(file.read_text("utf-8"))["config"])
             for name, value in self.fields.items():
-                if name in theirs and theirs[name] != plain(value):
+                if name in theirs and theirs[name] != to_json_value(value):
                     return f"{self.folder.path} holds another run, with {name} = {theirs[name]}: remove that folder"
         return ""
 
@@ -99,16 +99,31 @@ class Run:
 
     def kind(self, varied: Collection[str]) -> str:
         """The same for runs that differ in the fields `varied` only."""
-        return repr(sorted((name, plain(value)) for name, value in self.fields.items() if name not in varied))
+        return repr(
+            sorted(
+                (name, to_json_value(value))
+                for name, value in self.fields.items()
+                if name not in varied
+            )
+        )
 
     @property
     def arguments(self) -> list[str]:
         """Of `python -m gv_jax.main`, without the run folder."""
-        return [f"--config={self.study.config}", *(f"--config.{name}={value}" for name, value in self.fields.items())]
+        return [
+            f"--config={self.study.config}",
+            *(f"--config.{name}={value}" for name, value in self.fields.items()),
+        ]
 
     @property
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "gv_jax.main", f"--workdir={self.folder.path}", *self.arguments]
+        return [
+            sys.executable,
+            "-m",
+            "gv_jax.main",
+            f"--workdir={self.folder.path}",
+            *self.arguments,
+        ]
 
     @property
     def typed(self) -> str:
@@ -117,7 +132,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Study:
+class Ablation:
     """Variants of one configuration, each with the same seeds.
 
     question: what it is to answer; the first line is its title. config: file under configs/. variants: name ->
@@ -153,7 +168,7 @@ class Study:
         return [run for run in self.runs if run.state == "finished"]
 
 
-def plain(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """A value as config.json has it: what was typed read, tuples as lists."""
     if isinstance(value, str):
         try:

@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from gv_jax.ablation.claims import BEAT, Claim, claimed
-from gv_jax.ablation.study import Run, Study
+from gv_jax.ablation.study import Ablation, Run
 from gv_jax.errors import UserError
-from gv_jax.together import SEPARATOR, VARIED
+from gv_jax.vectorized import SEPARATOR, VMAPPED_FIELDS
 
 GIGABYTES_PER_RUN = 3.0  # of memory, to decide how many runs go on at once
 LOOK = 0.2  # seconds between two looks at a process
@@ -26,11 +26,13 @@ class Worker:
     together: how many runs that differ in numbers only it takes at once, to be trained in one program.
     """
 
-    study: Study
+    study: Ablation
     cores: Sequence[int]
     stop: threading.Event
     together: int = 1
-    alone: set[str] = field(default_factory=set)  # runs that others did not take with them to the end
+    alone: set[str] = field(
+        default_factory=set
+    )  # runs that others did not take with them to the end
 
     def work(self) -> None:
         """Until every run has finished or failed, here or with another worker, or `stop` is set."""
@@ -41,8 +43,15 @@ class Worker:
             busy = False
             for group in self.groups():
                 with ExitStack() as held:
-                    claims = [(run, held.enter_context(claimed(self.study.claims, run.name))) for run in group]
-                    mine = [(run, claim) for run, claim in claims if claim is not None and not run.folder.finished]
+                    claims = [
+                        (run, held.enter_context(claimed(self.study.claims, run.name)))
+                        for run in group
+                    ]
+                    mine = [
+                        (run, claim)
+                        for run, claim in claims
+                        if claim is not None and not run.folder.finished
+                    ]
                     if mine and not self.stop.is_set():
                         busy = True
                         self.execute(mine)
@@ -55,9 +64,13 @@ class Worker:
         for run in self.study.runs:
             if run.state not in ("finished", "failed"):
                 single = self.together == 1 or run.name in self.alone
-                kinds.setdefault(run.name if single else run.kind(VARIED), []).append(run)
+                kinds.setdefault(run.name if single else run.kind(VMAPPED_FIELDS), []).append(run)
         size = self.together
-        return [runs[start : start + size] for runs in kinds.values() for start in range(0, len(runs), size)]
+        return [
+            runs[start : start + size]
+            for runs in kinds.values()
+            for start in range(0, len(runs), size)
+        ]
 
     def execute(self, mine: Sequence[tuple[Run, Claim]]) -> None:
         """Starts the runs, in one program if they are several, and waits for its end; notes why one failed."""
@@ -109,10 +122,10 @@ def command_together(runs: Sequence[Run]) -> list[str]:
     words: list[str] = []
     for run in runs:
         words += [SEPARATOR] * bool(words) + [f"--workdir={run.folder.path}", *run.arguments]
-    return [sys.executable, "-m", "gv_jax.together", *words]
+    return [sys.executable, "-m", "gv_jax.vectorized", *words]
 
 
-def run_missing(study: Study, workers: int, together: int) -> bool:
+def run_missing(study: Ablation, workers: int, together: int) -> bool:
     """Runs what is missing with so many processes at once, each of which trains up to `together` runs; False if a
     signal cut it short."""
     stop = threading.Event()
@@ -135,8 +148,13 @@ def spread(work: Callable[[Sequence[int]], None], workers: int, stop: threading.
             stop.set()
 
     shares = [cores[index::workers] or cores for index in range(workers)]
-    threads = [threading.Thread(target=safely, args=(share,), name=f"worker {share}") for share in shares]
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    threads = [
+        threading.Thread(target=safely, args=(share,), name=f"worker {share}") for share in shares
+    ]
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         for thread in threads:
             thread.start()
@@ -154,7 +172,10 @@ def spread(work: Callable[[Sequence[int]], None], workers: int, stop: threading.
 def default_workers() -> int:
     """One on an accelerator, which one run fills; on the CPU as many as cores and memory allow, a core for each."""
     found = subprocess.run(
-        [sys.executable, "-c", "import jax; print(jax.default_backend())"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", "import jax; print(jax.default_backend())"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if found.stdout.strip() != "cpu":
         return 1

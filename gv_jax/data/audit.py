@@ -13,19 +13,21 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gv_jax.data import hashing, lookalikes, preprocess
+from gv_jax.data import decode
 from gv_jax.data.box import Box
-from gv_jax.data.builders import PictureBuilder
-from gv_jax.data.hashing import Signature
+from gv_jax.data.builders.base import ImageBuilder
+from gv_jax.data.duplicates import groups as duplicate_groups
+from gv_jax.data.duplicates import hashing
+from gv_jax.data.duplicates.hashing import Signature
 
-VERSION = f"1.{hashing.VERSION}.{lookalikes.VERSION}"  # an audit of another version is made anew
-TINY = 16  # pixels; a picture with a shorter side has little to learn from
-BATCH = 256  # encoded pictures in memory
-THREADS = 4  # they decode outside of Python's lock
+AUDIT_VERSION = f"1.{hashing.HASH_VERSION}.{duplicate_groups.GROUPS_VERSION}"  # an audit of another version is made anew
+TINY_PIXELS = 16  # pixels; a picture with a shorter side has little to learn from
+IMAGES_PER_BATCH = 256  # encoded pictures in memory
+DECODE_THREADS = 4  # they decode outside of Python's lock
 
 
 @dataclass(frozen=True)
-class Group:
+class DuplicateGroup:
     """Pictures that are the same ("exact": all pixels) or nearly ("near").
 
     A picture can be in one group of each kind: its exact copies are also in its "near" group. files: ids.
@@ -60,7 +62,7 @@ class Audit:
 
     name: str
     counts: dict[str, int]
-    groups: tuple[Group, ...]
+    groups: tuple[DuplicateGroup, ...]
     leaks: dict[str, dict[str, int]]
     tiny: tuple[str, ...]
     constant: tuple[str, ...]
@@ -69,7 +71,7 @@ class Audit:
     modes: dict[str, int]
 
     @property
-    def conflicts(self) -> tuple[Group, ...]:
+    def conflicts(self) -> tuple[DuplicateGroup, ...]:
         """The groups with two labels."""
         return tuple(group for group in self.groups if group.conflicting)
 
@@ -98,35 +100,41 @@ class Audit:
         }
 
 
-def of(builder: PictureBuilder) -> Audit:
+def audit_dataset(builder: ImageBuilder) -> Audit:
     """The audit of a prepared set, as it is before any picture is resized; kept beside it after the first time."""
-    file = builder.data_path / f"audit-{VERSION}.json"
+    file = builder.data_path / f"audit-{AUDIT_VERSION}.json"
     try:
-        return from_json(json.loads(file.read_text("utf-8")))
+        return audit_from_json(json.loads(file.read_text("utf-8")))
     except (FileNotFoundError, ValueError, TypeError, KeyError):  # not there, or damaged
-        found = examine(builder)
+        found = compute_audit(builder)
     partial = file.with_name(f".{file.name}.{os.getpid()}")
-    partial.write_text(json.dumps(to_json(found)), encoding="utf-8")
+    partial.write_text(json.dumps(audit_to_json(found)), encoding="utf-8")
     partial.replace(file)
     return found
 
 
-def examine(builder: PictureBuilder) -> Audit:
+def compute_audit(builder: ImageBuilder) -> Audit:
     """Decodes every picture of a prepared set and looks at it."""
     files, splits, labels, places, signatures = [], [], [], [], []
     for split in builder.info.splits:
-        for place, (file, label, signature) in enumerate(sign(builder, split)):
+        for place, (file, label, signature) in enumerate(iter_signatures(builder, split)):
             files.append(file)
             splits.append(split)
             labels.append(builder.classes[label])
             places.append(place)
             signatures.append(signature)
 
-    def grouped(kind: str, members: list[list[int]]) -> list[Group]:
+    def grouped(kind: str, members: list[list[int]]) -> list[DuplicateGroup]:
         columns = files, splits, labels, places
-        return [Group(kind, *(tuple(column[member] for member in group) for column in columns)) for group in members]
+        return [
+            DuplicateGroup(kind, *(tuple(column[member] for member in group) for column in columns))
+            for group in members
+        ]
 
-    groups = [*grouped("exact", lookalikes.same(signatures)), *grouped("near", lookalikes.alike(signatures))]
+    groups = [
+        *grouped("exact", duplicate_groups.exact_duplicate_groups(signatures)),
+        *grouped("near", duplicate_groups.near_duplicate_groups(signatures)),
+    ]
     groups.sort(key=lambda group: (not group.leaking, not group.conflicting, -len(group.files)))
     here = list(zip(files, signatures, strict=True))
     pairs = Counter(zip(splits, labels, strict=True))
@@ -134,30 +142,45 @@ def examine(builder: PictureBuilder) -> Audit:
         name=builder.name,
         counts=dict(Counter(splits)),
         groups=tuple(groups),
-        leaks={split: leaks(groups, split) for split in builder.info.splits if split != "train"},
-        tiny=tuple(file for file, signature in here if min(signature.size) < TINY),
+        leaks={
+            split: count_leaks(groups, split) for split in builder.info.splits if split != "train"
+        },
+        tiny=tuple(file for file, signature in here if min(signature.size) < TINY_PIXELS),
         constant=tuple(file for file, signature in here if signature.constant),
-        balance={split: {name: pairs[split, name] for name in builder.classes} for split in builder.info.splits},
-        sizes=dict(Counter("{}x{}".format(*signature.size) for signature in signatures).most_common()),
+        balance={
+            split: {name: pairs[split, name] for name in builder.classes}
+            for split in builder.info.splits
+        },
+        sizes=dict(
+            Counter("{}x{}".format(*signature.size) for signature in signatures).most_common()
+        ),
         modes=dict(Counter(signature.mode for signature in signatures).most_common()),
     )
 
 
-def sign(builder: PictureBuilder, split: str) -> Iterator[tuple[str, int, Signature]]:
+def iter_signatures(builder: ImageBuilder, split: str) -> Iterator[tuple[str, int, Signature]]:
     """(id, label, signature) of every picture of a prepared split, in order."""
     count = builder.info.splits[split].num_examples
-    examples = iter(tqdm(builder.examples(split), f"{builder.name}: audit {split}", count, unit=" pictures", delay=1))
+    examples = iter(
+        tqdm(
+            builder.examples(split),
+            f"{builder.name}: audit {split}",
+            count,
+            unit=" pictures",
+            delay=1,
+        )
+    )
 
     def signed(example: tuple[str, int, bytes, Box]) -> tuple[str, int, Signature]:
         file, label, data, _ = example
-        return file, label, hashing.signature(preprocess.open_picture(io.BytesIO(data)))
+        return file, label, hashing.image_signature(decode.open_image(io.BytesIO(data)))
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        while batch := list(islice(examples, BATCH)):
+    with ThreadPoolExecutor(DECODE_THREADS) as pool:
+        while batch := list(islice(examples, IMAGES_PER_BATCH)):
             yield from pool.map(signed, batch)
 
 
-def leaks(groups: Sequence[Group], split: str) -> dict[str, int]:
+def count_leaks(groups: Sequence[DuplicateGroup], split: str) -> dict[str, int]:
     """How many pictures of a held-out split are in training too, as the same pixels or as nearly the same."""
     found: dict[str, set[str]] = {"exact": set(), "near": set()}
     for group in groups:
@@ -167,15 +190,18 @@ def leaks(groups: Sequence[Group], split: str) -> dict[str, int]:
     return {"exact": len(found["exact"]), "near": len(found["near"] - found["exact"])}
 
 
-def to_json(audit: Audit) -> dict[str, Any]:
+def audit_to_json(audit: Audit) -> dict[str, Any]:
     """`audit` as audit.json holds it."""
     return {**dataclasses.asdict(audit), "summary": audit.summary}
 
 
-def from_json(value: dict[str, Any]) -> Audit:
+def audit_from_json(value: dict[str, Any]) -> Audit:
     """The audit that `to_json` gave."""
     fields = {field.name: value[field.name] for field in dataclasses.fields(Audit)}
-    fields["groups"] = tuple(Group(**{name: _tuple(part) for name, part in group.items()}) for group in value["groups"])
+    fields["groups"] = tuple(
+        DuplicateGroup(**{name: _tuple(part) for name, part in group.items()})
+        for group in value["groups"]
+    )
     return Audit(**{name: _tuple(part) for name, part in fields.items()})
 
 

@@ -1,16 +1,18 @@
 """Where in a picture the thing is that its label names."""
 
-Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels; bottom and right are the first outside
+Box = tuple[
+    int, int, int, int
+]  # top, left, bottom, right in pixels; bottom and right are the first outside
 NO_BOX: Box = (0, 0, 0, 0)
 
 
-def area(box: Box) -> int:
+def box_area(box: Box) -> int:
     """Pixels in it."""
     top, left, bottom, right = box
     return (bottom - top) * (right - left)
 
 
-def fault(box: Box, height: int, width: int) -> str:
+def box_error(box: Box, height: int, width: int) -> str:
     """What keeps `box` from being a part of a picture of that size; "" for nothing."""
     top, left, bottom, right = box
     if bottom < top or right < left:

@@ -11,16 +11,16 @@ from itertools import pairwise
 
 import numpy as np
 
-FRAME = re.compile(r"(.*?)(\d+)(?:_t\d+\.\d+)?(?:\.[A-Za-z]+)?", re.DOTALL)
+FRAME_ID = re.compile(r"(.*?)(\d+)(?:_t\d+\.\d+)?(?:\.[A-Za-z]+)?", re.DOTALL)
 
 
-def place(name: str) -> tuple[str, int] | None:
+def parse_frame_id(name: str) -> tuple[str, int] | None:
     """(clip, number of the frame in it) of an id."""
-    match = FRAME.fullmatch(name)
+    match = FRAME_ID.fullmatch(name)
     return (match[1], int(match[2])) if match else None
 
 
-def neighbours(ids: Sequence[str]) -> np.ndarray:
+def consecutive_pairs(ids: Sequence[str]) -> np.ndarray:
     """int64 [m 2]: indices of all pairs of frames, in order, with no other frame of their clip's source between them.
 
     Two frames are neighbours if their numbers differ by the least by which two of the clip do: frames 15 and 30 of a
@@ -28,7 +28,7 @@ def neighbours(ids: Sequence[str]) -> np.ndarray:
     """
     clips: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for index, name in enumerate(ids):
-        if found := place(name):
+        if found := parse_frame_id(name):
             clips[found[0]].append((found[1], index))
     pairs = []
     for frames in clips.values():
@@ -36,6 +36,8 @@ def neighbours(ids: Sequence[str]) -> np.ndarray:
         steps = [later - earlier for (earlier, _), (later, _) in pairwise(frames)]
         least = min((step for step in steps if step), default=0)
         pairs += [
-            (frames[index][1], frames[index + 1][1]) for index, step in enumerate(steps) if least and step == least
+            (frames[index][1], frames[index + 1][1])
+            for index, step in enumerate(steps)
+            if least and step == least
         ]
     return np.array(pairs, np.int64).reshape(-1, 2)

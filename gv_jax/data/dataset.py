@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gv_jax.data import audit, pipeline, preprocess
-from gv_jax.data.builders import DATASETS, PictureBuilder
-from gv_jax.data.pipeline import Enlarge, Pipeline
+from gv_jax.data import audit, decode, transforms
+from gv_jax.data.builders import DATASETS
+from gv_jax.data.builders.base import ImageBuilder
+from gv_jax.data.transforms import TransformPipeline, Upscale
 from gv_jax.errors import UserError, unknown
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
@@ -49,18 +50,18 @@ class Dataset:
     remarks: tuple[str, ...] = ()
 
 
-def load(
+def load_split_arrays(
     name: str,
     *,
     root: Path,
     size: tuple[int, int],
     channels: int,
-    fit: str,
+    resize_mode: str,
     interpolation: str,
     background: tuple[int, int, int],
-    preprocess: str = "vanilla",
-    centre: float = 1.0,
-    enlarge: Enlarge | None = None,
+    preprocess: str = "none",
+    crop_pct: float = 1.0,
+    enlarge: Upscale | None = None,
     enlarge_key: str = "",
     drop_leaks: bool = False,
     several: bool = False,
@@ -88,27 +89,33 @@ def load(
         UserError: an argument that is not valid, or pictures that cannot be used; names the field, file or
             class.
     """
-    _check(size, channels, fit, interpolation, background)
-    steps = pipeline.parse(preprocess)
-    if pipeline.ENLARGING in steps and channels != 3:
-        raise UserError(f"--config.data.preprocess={preprocess} enlarges RGB only: --config.data.channels=3.")
+    _check(size, channels, resize_mode, interpolation, background)
+    steps = transforms.parse_preprocess(preprocess)
+    if transforms.SUPER_RESOLUTION in steps and channels != 3:
+        raise UserError(
+            f"--config.data.preprocess={preprocess} enlarges RGB only: --config.data.channels=3."
+        )
     root = Path(root)
-    builder = _builder(name, root, options)
+    builder = _make_builder(name, root, options)
     if several and not builder.several:
         known = ", ".join(key for key, kind in DATASETS.items() if kind.several)
         raise UserError(f"{name} has one label for each picture; task multi_label is for {known}.")
     shape = {
         "size": tuple(size),
         "channels": channels,
-        "fit": fit,
+        "resize_mode": resize_mode,
         "interpolation": interpolation,
         "background": tuple(background),
     }
-    if centre < 1:
-        shape["centre"] = centre
+    if crop_pct < 1:
+        shape["crop_pct"] = crop_pct
     process = _pipeline(steps, shape, enlarge)
-    made_by = {"shape": shape, "preprocess": steps, "enlarge": enlarge_key if pipeline.ENLARGING in steps else ""}
-    made_by["without_leaks"] = audit.VERSION if drop_leaks else 0
+    made_by = {
+        "shape": shape,
+        "preprocess": steps,
+        "enlarge": enlarge_key if transforms.SUPER_RESOLUTION in steps else "",
+    }
+    made_by["without_leaks"] = audit.AUDIT_VERSION if drop_leaks else 0
     made_by |= {"several": True} if several else {}
     cache = root / "cache" / f"{name}-{_key(builder, made_by)}"
     try:
@@ -117,16 +124,16 @@ def load(
         except (FileNotFoundError, ValueError):  # not there, or damaged
             shutil.rmtree(cache, ignore_errors=True)
         builder.prepare()
-        dropped = audit.of(builder).leaked if drop_leaks else frozenset()
+        dropped = audit.audit_dataset(builder).leaked if drop_leaks else frozenset()
         _write(builder, process, made_by, dropped, several, cache)
         return _read(cache)
     except OSError as error:
         raise _unwritable(root, error) from error
 
 
-def prepared(name: str, *, root: Path, **options: Any) -> PictureBuilder:
+def prepare(name: str, *, root: Path, **options: Any) -> ImageBuilder:
     """The builder of the data set `name`, its pictures prepared: as they are, not resized."""
-    builder = _builder(name, Path(root), options)
+    builder = _make_builder(name, Path(root), options)
     try:
         builder.prepare()
     except OSError as error:
@@ -134,24 +141,29 @@ def prepared(name: str, *, root: Path, **options: Any) -> PictureBuilder:
     return builder
 
 
-def classes(name: str, *, root: Path, **options: Any) -> tuple[str, ...]:
+def class_names(name: str, *, root: Path, **options: Any) -> tuple[str, ...]:
     """The class names of a data set, in the order of the labels, without preparing or opening a picture."""
-    return _builder(name, Path(root), options).classes
+    return _make_builder(name, Path(root), options).classes
 
 
-def _builder(name: str, root: Path, options: dict[str, Any]) -> PictureBuilder:
+def _make_builder(name: str, root: Path, options: dict[str, Any]) -> ImageBuilder:
     if name not in DATASETS:
         raise unknown("data set", name, DATASETS)
     return DATASETS[name](root=root, **options)
 
 
-def _key(builder: PictureBuilder, made_by: dict[str, Any]) -> str:
-    text = json.dumps([builder.fingerprint, made_by, preprocess.VERSION, pipeline.VERSION], sort_keys=True)
+def _key(builder: ImageBuilder, made_by: dict[str, Any]) -> str:
+    text = json.dumps(
+        [builder.fingerprint, made_by, decode.DECODE_VERSION, transforms.TRANSFORMS_VERSION],
+        sort_keys=True,
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def _pipeline(steps: Sequence[str], shape: dict[str, Any], enlarge: Enlarge | None) -> Pipeline:
-    return pipeline.build(steps, partial(preprocess.to_array, **shape), enlarge)
+def _pipeline(
+    steps: Sequence[str], shape: dict[str, Any], enlarge: Upscale | None
+) -> TransformPipeline:
+    return transforms.build_transforms(steps, partial(decode.to_array, **shape), enlarge)
 
 
 def _unwritable(root: Path, error: OSError) -> Exception:
@@ -164,23 +176,39 @@ def _unwritable(root: Path, error: OSError) -> Exception:
     )
 
 
-def _check(size: tuple[int, int], channels: int, fit: str, interpolation: str, background: tuple[int, ...]) -> None:
+def _check(
+    size: tuple[int, int],
+    channels: int,
+    resize_mode: str,
+    interpolation: str,
+    background: tuple[int, ...],
+) -> None:
     if len(size) != 2 or min(size) < 0 or (0 in size and tuple(size) != (0, 0)):
-        raise UserError(f"--config.data.size={size!r} must be (height, width) in pixels, or (0, 0) for native.")
-    if channels not in preprocess.CHANNELS:
-        raise UserError(f"--config.data.channels={channels!r} must be 1 (grey), 3 (RGB) or 4 (RGBA).")
-    if fit not in preprocess.FITS:
-        raise unknown("fit", fit, preprocess.FITS)
-    if interpolation not in preprocess.INTERPOLATIONS:
-        raise unknown("interpolation", interpolation, preprocess.INTERPOLATIONS)
+        raise UserError(
+            f"--config.data.size={size!r} must be (height, width) in pixels, or (0, 0) for native."
+        )
+    if channels not in decode.CHANNEL_MODES:
+        raise UserError(
+            f"--config.data.channels={channels!r} must be 1 (grey), 3 (RGB) or 4 (RGBA)."
+        )
+    if resize_mode not in decode.RESIZE_MODES:
+        raise unknown("resize_mode", resize_mode, decode.RESIZE_MODES)
+    if interpolation not in decode.INTERPOLATIONS:
+        raise unknown("interpolation", interpolation, decode.INTERPOLATIONS)
     if len(background) != 3 or any(value not in range(256) for value in background):
-        raise UserError(f"--config.data.background={background!r} must be (red, green, blue), each 0 to 255.")
+        raise UserError(
+            f"--config.data.background={background!r} must be (red, green, blue), each 0 to 255."
+        )
 
 
 def _read(cache: Path) -> Dataset:
     meta = json.loads((cache / "meta.json").read_text())
     splits = {
-        split: Split(np.load(cache / f"{split}.npy", mmap_mode="r"), np.load(cache / f"{split}_labels.npy"), tuple(ids))
+        split: Split(
+            np.load(cache / f"{split}.npy", mmap_mode="r"),
+            np.load(cache / f"{split}_labels.npy"),
+            tuple(ids),
+        )
         for split, ids in meta["ids"].items()
     }
     skipped, remarks = tuple(meta["skipped"]), tuple(meta["remarks"])
@@ -188,8 +216,8 @@ def _read(cache: Path) -> Dataset:
 
 
 def _write(
-    builder: PictureBuilder,
-    process: Pipeline,
+    builder: ImageBuilder,
+    process: TransformPipeline,
     made_by: dict[str, Any],
     dropped: frozenset[str],
     several: bool,
@@ -199,7 +227,10 @@ def _write(
     unfinished = cache.with_name(f".{cache.name}.{os.getpid()}")
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
-        ids = {split: _decode(builder, split, process, unfinished, dropped, several) for split in builder.info.splits}
+        ids = {
+            split: _decode(builder, split, process, unfinished, dropped, several)
+            for split in builder.info.splits
+        }
         meta = {
             "name": builder.name,
             "classes": builder.classes,
@@ -220,27 +251,38 @@ def _write(
 
 
 def _decode(
-    builder: PictureBuilder, split: str, process: Pipeline, folder: Path, dropped: frozenset[str], several: bool
+    builder: ImageBuilder,
+    split: str,
+    process: TransformPipeline,
+    folder: Path,
+    dropped: frozenset[str],
+    several: bool,
 ) -> list[str]:
     """Writes folder/<split>.npy and its labels, a picture at a time; returns the ids."""
     total = builder.info.splits[split].num_examples
     count = total - (len(dropped) if split == "train" else 0)
-    examples = tqdm(builder.examples(split), f"{builder.name}: decode {split}", total, unit=" pictures", delay=1)
+    examples = tqdm(
+        builder.examples(split), f"{builder.name}: decode {split}", total, unit=" pictures", delay=1
+    )
     ids, labels = [], []
     without = set()  # classes of what is dropped
     first = (0, 0, 0)
-    with (folder / f"{split}.npy").open("wb") as file:  # not through a memory map, where a full disk is a SIGBUS
+    with (folder / f"{split}.npy").open(
+        "wb"
+    ) as file:  # not through a memory map, where a full disk is a SIGBUS
         for name, label, data, box in examples:
             if name in dropped:
                 without.add(label)
                 continue
-            pixels = process(preprocess.open_picture(io.BytesIO(data)), box)
+            pixels = process(decode.open_image(io.BytesIO(data)), box)
             if not ids:
                 first = pixels.shape
                 header = {"descr": "|u1", "fortran_order": False, "shape": (count, *first)}
                 np.lib.format.write_array_header_1_0(file, header)
             if pixels.shape != first:
-                this, other = (f"{width}x{height} pixels" for height, width, _ in (pixels.shape, first))
+                this, other = (
+                    f"{width}x{height} pixels" for height, width, _ in (pixels.shape, first)
+                )
                 raise UserError(
                     f"{name}: has {this}, but {ids[0]} has {other}. Bring all to one size, as with "
                     "--config.data.size='(64, 64)' (height, width)."
@@ -248,7 +290,9 @@ def _decode(
             file.write(pixels.tobytes())
             ids.append(name)
             labels.append(label)
-    hidden = sorted({label for name in ids for label in builder.others.get(name, ())} - set(labels) - without)
+    hidden = sorted(
+        {label for name in ids for label in builder.others.get(name, ())} - set(labels) - without
+    )
     if hidden and split == "train" and not several:
         raise UserError(
             f"{builder.classes[hidden[0]]!r}: every training picture of this class also has one that comes before it. "
@@ -260,11 +304,14 @@ def _decode(
             f"{builder.classes[lost[0]]!r}: every training picture of this class is in another split too, so that none "
             "is left with --config.data.drop_leaks=True. Bring others, or divide the pictures anew."
         )
-    np.save(folder / f"{split}_labels.npy", hot(builder, ids, labels) if several else np.asarray(labels, np.int32))
+    np.save(
+        folder / f"{split}_labels.npy",
+        multi_hot(builder, ids, labels) if several else np.asarray(labels, np.int32),
+    )
     return ids
 
 
-def hot(builder: PictureBuilder, ids: Sequence[str], labels: Sequence[int]) -> np.ndarray:
+def multi_hot(builder: ImageBuilder, ids: Sequence[str], labels: Sequence[int]) -> np.ndarray:
     """All labels of pictures whose first ones are `labels`: float32 [n k], 1 for each that a picture has."""
     rows = np.zeros((len(ids), len(builder.classes)), np.float32)
     for row, name, label in zip(rows, ids, labels, strict=True):

@@ -10,12 +10,26 @@ import numpy as np
 
 from gv_jax.errors import UserError
 
-SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".gif", ".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".ogv", ".flv", ".wmv")
-SLACK = 2.0  # seconds that a whole video may end before its header says
-HOLE = 0.25  # seconds between two frames above which some are missing
+VIDEO_SUFFIXES = (
+    ".mp4",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".gif",
+    ".mov",
+    ".m4v",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".ogv",
+    ".flv",
+    ".wmv",
+)
+MAX_MISSING_S = 2.0  # seconds that a whole video may end before its header says
+MAX_GAP_S = 0.25  # seconds between two frames above which some are missing
 
 
-class BrokenVideo(Exception):
+class CorruptVideoError(Exception):
     """The message says what is wrong with the file and leaves its name to the caller."""
 
 
@@ -53,11 +67,11 @@ class Video:
         try:
             container = self.av.open(str(self.path))
         except (self.av.FFmpegError, OSError, ValueError) as error:
-            raise BrokenVideo(f"is no video that can be read ({_reason(error)})") from error
+            raise CorruptVideoError(f"is no video that can be read ({_reason(error)})") from error
         with container:
             stream = next(iter(container.streams.video), None)
             if stream is None or stream.codec_context is None:  # of the latter PyAV dies
-                raise BrokenVideo("holds no pictures that can be read")
+                raise CorruptVideoError("holds no pictures that can be read")
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}
             yield from self._frames(container, stream)
@@ -67,32 +81,42 @@ class Video:
         try:
             for number, frame in enumerate(container.decode(stream)):
                 if frame.is_corrupt:
-                    self.damage = f"is damaged after {end:.1f} s; the {number:,} frames before are used"
+                    self.damage = (
+                        f"is damaged after {end:.1f} s; the {number:,} frames before are used"
+                    )
                     return
                 seconds = frame.time if frame.time is not None else end
-                if number and seconds > end + HOLE:
+                if number and seconds > end + MAX_GAP_S:
                     holes.append((seconds - end, end))
                 end = seconds + float((frame.duration or 0) * (frame.time_base or 0))
                 if number % self.every == 0:
                     yield VideoFrame(number, seconds, frame.to_ndarray(format="rgb24"))
         except self.av.FFmpegError as error:
             if number >= 0:
-                self.damage = f"is damaged after {end:.1f} s ({_reason(error)}); the frames before are used"
+                self.damage = (
+                    f"is damaged after {end:.1f} s ({_reason(error)}); the frames before are used"
+                )
                 return
-            raise BrokenVideo(f"has no frame that can be decoded ({_reason(error)})") from error
+            raise CorruptVideoError(
+                f"has no frame that can be decoded ({_reason(error)})"
+            ) from error
         if number < 0:
-            raise BrokenVideo("has no frame that can be decoded")
-        whole = promised(container, stream)
-        if end < whole - SLACK:
+            raise CorruptVideoError("has no frame that can be decoded")
+        whole = header_duration(container, stream)
+        if end < whole - MAX_MISSING_S:
             self.damage = f"is cut short after {end:.1f} of {whole:.1f} s; the {number + 1:,} frames there are used"
-        elif container.format.name == "gif" and not ends_well(self.path):
-            self.damage = f"is cut short after {end:.1f} s; the {number + 1:,} frames there are used"
+        elif container.format.name == "gif" and not has_gif_trailer(self.path):
+            self.damage = (
+                f"is cut short after {end:.1f} s; the {number + 1:,} frames there are used"
+            )
         elif holes:
             longest, after = max(holes)
-            self.damage = f"has {len(holes)} holes, the longest of {longest:.1f} s after {after:.1f} s"
+            self.damage = (
+                f"has {len(holes)} holes, the longest of {longest:.1f} s after {after:.1f} s"
+            )
 
 
-def promised(container: Any, stream: Any) -> float:
+def header_duration(container: Any, stream: Any) -> float:
     """How long the header says that the pictures last, in seconds; 0 where it doesn't."""
     if stream.duration is None:
         return (container.duration or 0) / 1e6
@@ -100,7 +124,7 @@ def promised(container: Any, stream: Any) -> float:
     return max(float(stream.duration * stream.time_base), counted)
 
 
-def ends_well(path: Path) -> bool:
+def has_gif_trailer(path: Path) -> bool:
     """Whether a GIF has its last byte, as a header says nothing of its length."""
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)

@@ -9,27 +9,28 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gv_jax.data.dataset import Dataset, Split
-from gv_jax.evaluation import exhibits as shared
-from gv_jax.evaluation import figures, metrics
-from gv_jax.evaluation.figures import BLUE, INK, RED, Exhibit
-from gv_jax.evaluation.gallery import Line, sheet
-from gv_jax.evaluation.lettering import drawable
+from gv_jax.evaluation import class_metrics
+from gv_jax.reporting.figures import charts
+from gv_jax.reporting.figures import common as shared
+from gv_jax.reporting.figures.charts import BLUE, INK, RED, ReportFigure
+from gv_jax.reporting.figures.fonts import replace_missing_glyphs
+from gv_jax.reporting.figures.grids import CaptionLine, image_grid
 
-PAIRS = 12  # rows of the table of what is taken for what
-SHOWN = 9  # pictures of a gallery
-MATRIX = (
+CONFUSION_ROWS = 12  # rows of the table of what is taken for what
+GALLERY_IMAGES = 9  # pictures of a gallery
+MATRIX_CAPTION = (
     "Pictures of the {split} split. Rows are true classes, columns what the network said; right answers lie on "
     "the diagonal. Colours grow with the square root, so that rare mistakes show."
 )
-SHARES = (
+ROW_CAPTION = (
     "The same, in percent of each true class: the diagonal is the recall. A dark column beside the diagonal is "
     "a class that attracts others."
 )
-GROUPS = (
+GROUP_CAPTION = (
     "In percent of each true group, which is right for {accuracy:.1%} of the pictures. Of all mistakes, "
     "{mistakes_within_share:.1%} stay within the group and {mistakes_across_share:.1%} leave it."
 )
-RELIABILITY = (
+RELIABILITY_CAPTION = (
     "Above: how often answers of a given confidence are right; bars below the dashed line mean that the network "
     "is surer than it should be. Below: how often each confidence occurs. Expected calibration error {ece:.1%}."
 )
@@ -40,13 +41,16 @@ GALLERIES = {  # right, sure: title, caption
         "look-alikes gather here.",
     ),
     (False, False): ("Unsure and wrong", "The mistakes of lowest confidence."),
-    (True, True): ("Sure and right", "The right answers of highest confidence, spread over the classes."),
+    (True, True): (
+        "Sure and right",
+        "The right answers of highest confidence, spread over the classes.",
+    ),
     (True, False): ("Unsure and right", "The right answers of lowest confidence: nearly missed."),
 }
 
 
 @dataclass(frozen=True)
-class Assessment:
+class ClassificationEvaluation:
     """results: for results.json. predictions: a row for every picture of every split, {"id", "label",
     "predicted", "confidence", "split"}. main: the split that figures and rows of classes are of.
     """
@@ -63,7 +67,7 @@ class Assessment:
         augmented: tuple[np.ndarray, np.ndarray] | None = None,
         answer: Callable[[np.ndarray], np.ndarray] | None = None,
         maps: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None,
-    ) -> list[Exhibit]:
+    ) -> list[ReportFigure]:
         """Writes the figures as PNGs into `folder`, which is made.
 
         augmented: pictures that the network was trained on, float [0, 1] or uint8 [n h w c]; targets [n k].
@@ -75,70 +79,90 @@ class Assessment:
         exhibits += [found for kind in GALLERIES if (found := self._gallery(folder, *kind))]
         if maps is not None:
             split = self.dataset.splits[self.main]
-            chosen = pick(self.log_probabilities[self.main], split.labels, right=True, sure=True)
-            names = drawable(self.dataset.classes)
-            exhibits += shared.feature_maps(folder, split, chosen, [names[i] for i in split.labels[chosen]], maps)
+            chosen = pick_examples(
+                self.log_probabilities[self.main], split.labels, right=True, sure=True
+            )
+            names = replace_missing_glyphs(self.dataset.classes)
+            exhibits += shared.feature_maps_figure(
+                folder, split, chosen, [names[i] for i in split.labels[chosen]], maps
+            )
         splits, classes = self.dataset.splits.items(), self.dataset.classes
         counts = {name: np.bincount(split.labels, minlength=len(classes)) for name, split in splits}
-        exhibits.append(shared.balance(folder, counts, classes))
+        exhibits.append(shared.class_balance_figure(folder, counts, classes))
         if augmented is not None:
             images, targets = augmented
-            exhibits.append(shared.augmented(folder, images, mixtures(classes, targets)))
+            exhibits.append(
+                shared.augmented_figure(folder, images, describe_targets(classes, targets))
+            )
         return exhibits
 
-    def _matrices(self, folder: Path) -> list[Exhibit]:
+    def _matrices(self, folder: Path) -> list[ReportFigure]:
         classes, matrix = self.dataset.classes, np.array(self.results["confusion"])
 
-        def drawn(name: str, figure: Figure, title: str, caption: str) -> Exhibit:
-            figures.save(figure, folder / f"{name}.png")
-            return Exhibit(folder / f"{name}.png", "mistakes", title, caption)
+        def drawn(name: str, figure: Figure, title: str, caption: str) -> ReportFigure:
+            charts.save_figure(figure, folder / f"{name}.png")
+            return ReportFigure(folder / f"{name}.png", "mistakes", title, caption)
 
-        figure = figures.confusion(matrix, classes)
-        exhibits = [drawn("confusion", figure, "Confusion matrix", MATRIX.format(split=self.main))]
-        figure = figures.confusion(metrics.normalised(matrix), classes, shares=True)
-        exhibits.append(drawn("confusion_normalised", figure, "Confusion matrix, each row 100%", SHARES))
+        figure = charts.plot_confusion(matrix, classes)
+        exhibits = [
+            drawn("confusion", figure, "Confusion matrix", MATRIX_CAPTION.format(split=self.main))
+        ]
+        figure = charts.plot_confusion(class_metrics.normalize_rows(matrix), classes, shares=True)
+        exhibits.append(
+            drawn("confusion_normalised", figure, "Confusion matrix, each row 100%", ROW_CAPTION)
+        )
         if "groups" in self.results:
             groups = self.results["groups"]
-            between = metrics.normalised(np.array(groups["confusion"]))
-            figure = figures.confusion(between, groups["names"], shares=True)
-            caption = GROUPS.format(**groups)
+            between = class_metrics.normalize_rows(np.array(groups["confusion"]))
+            figure = charts.plot_confusion(between, groups["names"], shares=True)
+            caption = GROUP_CAPTION.format(**groups)
             exhibits.append(drawn("confusion_groups", figure, "Confusion between groups", caption))
         return exhibits
 
-    def _reliability(self, folder: Path) -> Exhibit:
+    def _reliability(self, folder: Path) -> ReportFigure:
         table, file = self.results["calibration"], folder / "reliability.png"
-        figures.save(figures.reliability(table["bins"]), file)
-        return Exhibit(file, "results", "Can its confidence be trusted?", RELIABILITY.format(**table))
+        charts.save_figure(charts.plot_reliability(table["bins"]), file)
+        return ReportFigure(
+            file, "results", "Can its confidence be trusted?", RELIABILITY_CAPTION.format(**table)
+        )
 
-    def _gallery(self, folder: Path, right: bool, sure: bool) -> Exhibit | None:
-        names, split = drawable(self.dataset.classes), self.dataset.splits[self.main]
+    def _gallery(self, folder: Path, right: bool, sure: bool) -> ReportFigure | None:
+        names, split = replace_missing_glyphs(self.dataset.classes), self.dataset.splits[self.main]
         answers = self.log_probabilities[self.main]
-        chosen = pick(answers, split.labels, right, sure)
+        chosen = pick_examples(answers, split.labels, right, sure)
         if not len(chosen):
             return None
-        captions = [verdict(names, int(split.labels[index]), answers[index]) for index in chosen]
+        captions = [
+            describe_prediction(names, int(split.labels[index]), answers[index]) for index in chosen
+        ]
         file = folder / f"{'sure' if sure else 'unsure'}_{'right' if right else 'wrong'}.png"
-        figures.save(sheet([split.images[index] for index in chosen], captions), file)
+        charts.save_figure(image_grid([split.images[index] for index in chosen], captions), file)
         title, caption = GALLERIES[right, sure]
-        return Exhibit(file, "gallery", title, caption, photos=True)
+        return ReportFigure(file, "gallery", title, caption, photos=True)
 
 
-def assess(logits: Mapping[str, np.ndarray], dataset: Dataset) -> Assessment:
+def evaluate_classification(
+    logits: Mapping[str, np.ndarray], dataset: Dataset
+) -> ClassificationEvaluation:
     """What follows from the outputs [n k] for each split of `dataset`, in the order of its pictures."""
-    answers = {name: metrics.log_softmax(values) for name, values in logits.items()}
+    answers = {name: class_metrics.log_softmax(values) for name, values in logits.items()}
     main = next(name for name in ("test", "valid", "train") if name in answers)
     labels, classes = dataset.splits[main].labels, len(dataset.classes)
-    matrix = metrics.confusion(labels, answers[main].argmax(1), classes)
-    frequent, log_shares = metrics.majority(dataset.splits["train"].labels, classes)
-    table = metrics.calibration(answers[main], labels)
+    matrix = class_metrics.confusion_matrix(labels, answers[main].argmax(1), classes)
+    frequent, log_shares = class_metrics.majority_class(dataset.splits["train"].labels, classes)
+    table = class_metrics.calibration_curve(answers[main], labels)
     baseline: dict[str, Any] = {"name": "majority class", "class": dataset.classes[frequent]}
     results: dict[str, Any] = {"baseline": baseline}
     for name, values in answers.items():
         truth = dataset.splits[name].labels
-        ece = metrics.calibration(values, truth)["ece"]
-        results[name] = {"count": len(truth), **metrics.scores(values, truth), "ece": ece}
-        baseline[name] = metrics.floor_scores(log_shares, truth)
-    results["summary"] = summary(results, main, dataset, frequent)
+        ece = class_metrics.calibration_curve(values, truth)["ece"]
+        results[name] = {
+            "count": len(truth),
+            **class_metrics.classification_metrics(values, truth),
+            "ece": ece,
+        }
+        baseline[name] = class_metrics.baseline_scores(log_shares, truth)
+    results["summary"] = summarize_classification(results, main, dataset, frequent)
     results["main_split"] = main
     results["classes"] = list(dataset.classes)
     results["per_class"] = class_rows(matrix, dataset)
@@ -147,14 +171,20 @@ def assess(logits: Mapping[str, np.ndarray], dataset: Dataset) -> Assessment:
     results["calibration"] = table
     if 1 < len(set(dataset.groups.values())) < classes:
         results["groups"] = group_results(matrix, dataset)
-    rows = [row for name, values in answers.items() for row in prediction_rows(name, values, dataset)]
-    return Assessment(results, rows, main, dataset, answers)
+    rows = [
+        row
+        for name, values in answers.items()
+        for row in classification_rows(name, values, dataset)
+    ]
+    return ClassificationEvaluation(results, rows, main, dataset, answers)
 
 
-def summary(results: Mapping[str, Any], main: str, dataset: Dataset, frequent: int) -> str:
+def summarize_classification(
+    results: Mapping[str, Any], main: str, dataset: Dataset, frequent: int
+) -> str:
     """The outcome in two sentences."""
     count, accuracy = results[main]["count"], results[main]["accuracy"]
-    low, high = metrics.interval(accuracy, count)
+    low, high = class_metrics.wilson_interval(accuracy, count)
     floor = results["baseline"][main]["accuracy"]
     return (
         f"Tells {len(dataset.classes)} classes apart: right for {round(accuracy * count):,} of {count:,} pictures "
@@ -165,7 +195,7 @@ def summary(results: Mapping[str, Any], main: str, dataset: Dataset, frequent: i
 
 def class_rows(matrix: np.ndarray, dataset: Dataset) -> list[dict[str, Any]]:
     """A row for every class, the lowest F1 first and classes without support last."""
-    each = metrics.per_class(matrix)
+    each = class_metrics.per_class_metrics(matrix)
     rows = [
         {
             "class": name,
@@ -183,7 +213,7 @@ def class_rows(matrix: np.ndarray, dataset: Dataset) -> list[dict[str, Any]]:
 def pair_rows(matrix: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
     """The commonest mistakes; `share` is of the true class."""
     wrong = matrix - np.diag(matrix.diagonal())
-    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSION_ROWS]
     pairs = [np.unravel_index(place, wrong.shape) for place in order]
     return [
         {
@@ -199,7 +229,7 @@ def pair_rows(matrix: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]
 
 def group_results(matrix: np.ndarray, dataset: Dataset) -> dict[str, Any]:
     """Right groups, and where the mistakes go: shares of all mistakes that stay in the group or leave it."""
-    names, between = metrics.by_group(matrix, dataset.classes, dataset.groups)
+    names, between = class_metrics.group_confusion(matrix, dataset.classes, dataset.groups)
     total, right, right_group = matrix.sum(), matrix.trace(), between.trace()
     wrong = max(total - right, 1)
     return {
@@ -211,7 +241,7 @@ def group_results(matrix: np.ndarray, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def prediction_rows(split: str, answers: np.ndarray, dataset: Dataset) -> list[dict[str, Any]]:
+def classification_rows(split: str, answers: np.ndarray, dataset: Dataset) -> list[dict[str, Any]]:
     """What was said about each picture of a split."""
     part: Split = dataset.splits[split]
     said = answers.argmax(1)
@@ -224,11 +254,13 @@ def prediction_rows(split: str, answers: np.ndarray, dataset: Dataset) -> list[d
             "confidence": round(float(confidence), 6),
             "split": split,
         }
-        for identity, label, answer, confidence in zip(part.ids, part.labels, said, confidences, strict=True)
+        for identity, label, answer, confidence in zip(
+            part.ids, part.labels, said, confidences, strict=True
+        )
     ]
 
 
-def pick(answers: np.ndarray, labels: np.ndarray, right: bool, sure: bool) -> np.ndarray:
+def pick_examples(answers: np.ndarray, labels: np.ndarray, right: bool, sure: bool) -> np.ndarray:
     """Indices of up to `SHOWN` answers, most telling first; of sure right ones first the surest of each class."""
     said, confidence = answers.argmax(1), answers.max(1)
     order = np.argsort(-confidence if sure else confidence, kind="stable")
@@ -239,25 +271,34 @@ def pick(answers: np.ndarray, labels: np.ndarray, right: bool, sure: bool) -> np
             mine = labels[order] == name
             rounds[mine] = np.arange(mine.sum())
         order = order[np.argsort(rounds, kind="stable")]
-    return order[:SHOWN]
+    return order[:GALLERY_IMAGES]
 
 
-def verdict(names: Sequence[str], label: int, answers: np.ndarray) -> list[Line]:
+def describe_prediction(names: Sequence[str], label: int, answers: np.ndarray) -> list[CaptionLine]:
     """The true class, and what was said instead or how sure it was."""
     said = int(answers.argmax())
     sure = f"{np.exp(answers[said]):.1%}"
-    answer = Line("", BLUE, f"✓ {sure}") if said == label else Line(names[said], RED, f"✗ {sure} ")
-    return [Line(names[label], INK), answer]
+    answer = (
+        CaptionLine("", BLUE, f"✓ {sure}")
+        if said == label
+        else CaptionLine(names[said], RED, f"✗ {sure} ")
+    )
+    return [CaptionLine(names[label], INK), answer]
 
 
-def mixtures(classes: Sequence[str], targets: np.ndarray) -> list[list[Line]]:
+def describe_targets(classes: Sequence[str], targets: np.ndarray) -> list[list[CaptionLine]]:
     """The class of each training picture with the targets [n k]; one mixed of two classes names both."""
-    names = drawable(classes)
+    names = replace_missing_glyphs(classes)
     captions = []
     for target in targets:
         first, second = np.argsort(-target, kind="stable")[:2]
         if target[first] < 0.85 and target[second] > 0.1:
-            captions.append([Line(names[index], INK, f"{target[index]:.0%} ") for index in (first, second)])
+            captions.append(
+                [
+                    CaptionLine(names[index], INK, f"{target[index]:.0%} ")
+                    for index in (first, second)
+                ]
+            )
         else:
-            captions.append([Line(names[first], INK)])
+            captions.append([CaptionLine(names[first], INK)])
     return captions

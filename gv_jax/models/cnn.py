@@ -5,25 +5,31 @@ from jax import Array
 
 from gv_jax.errors import UserError
 from gv_jax.models.dropout import Dropout
-from gv_jax.models.layers import Layer, conv, dense, flatten, relu
-from gv_jax.models.normalization import norm
-from gv_jax.models.pooling import global_pool, max_pool
+from gv_jax.models.layers import Lambda, conv, dense, flatten, relu
+from gv_jax.models.normalization import batch_norm
+from gv_jax.models.ops.pooling import global_pool, max_pool
 
 
-class Baseline(nnx.Module):
+class TextureCNN2(nnx.Module):
     """Two unpadded 7x7 convolutions, each with max-pooling, then three linear layers with dropout.
 
     The texture project's baseline; 296,463 parameters for 15 classes of 32x32 pictures with 4 channels.
     """
 
     def __init__(
-        self, *, inputs: int, classes: int, size: tuple[int, int] = (32, 32), dropout: float = 0.5, rngs: nnx.Rngs
+        self,
+        *,
+        inputs: int,
+        classes: int,
+        size: tuple[int, int] = (32, 32),
+        dropout: float = 0.5,
+        rngs: nnx.Rngs,
     ):
         self.conv1 = conv(inputs, 64, 7, padding=0, bias=True, rngs=rngs)
         self.conv2 = conv(64, 64, 7, padding=0, bias=True, rngs=rngs)
-        self.pool = Layer(max_pool, size=2, floor=0)
-        self.flatten = Layer(flatten)
-        h, w = (after(after(side, 7, 0), 7, 0) for side in size)
+        self.pool = Lambda(max_pool, size=2, floor=0)
+        self.flatten = Lambda(flatten)
+        h, w = (conv_pool_size(conv_pool_size(side, 7, 0), 7, 0) for side in size)
         self.dense1 = dense(64 * h * w, 128, rngs=rngs)
         self.dropout1 = Dropout(dropout, rngs=rngs)
         self.dense2 = dense(128, 64, rngs=rngs)
@@ -46,21 +52,29 @@ class Baseline(nnx.Module):
         return self.head(self.features(x)["dense2"])
 
 
-class Sequential(nnx.Module):
+class TextureCNN3(nnx.Module):
     """Three unpadded 3x3 convolutions, each with max-pooling, then three linear layers with dropout.
 
     The texture project's deeper network; 118,351 parameters for 15 classes of 32x32 pictures with 4 channels.
     """
 
     def __init__(
-        self, *, inputs: int, classes: int, size: tuple[int, int] = (32, 32), dropout: float = 0.5, rngs: nnx.Rngs
+        self,
+        *,
+        inputs: int,
+        classes: int,
+        size: tuple[int, int] = (32, 32),
+        dropout: float = 0.5,
+        rngs: nnx.Rngs,
     ):
         self.conv1 = conv(inputs, 64, 3, padding=0, bias=True, rngs=rngs)
         self.conv2 = conv(64, 64, 3, padding=0, bias=True, rngs=rngs)
         self.conv3 = conv(64, 64, 3, padding=0, bias=True, rngs=rngs)
-        self.pool = Layer(max_pool, size=2, floor=0)
-        self.flatten = Layer(flatten)
-        h, w = (after(after(after(side, 3, 0), 3, 0), 3, 0) for side in size)
+        self.pool = Lambda(max_pool, size=2, floor=0)
+        self.flatten = Lambda(flatten)
+        h, w = (
+            conv_pool_size(conv_pool_size(conv_pool_size(side, 3, 0), 3, 0), 3, 0) for side in size
+        )
         self.dense1 = dense(64 * h * w, 128, rngs=rngs)
         self.dropout1 = Dropout(dropout, rngs=rngs)
         self.dense2 = dense(128, 64, rngs=rngs)
@@ -84,19 +98,25 @@ class Sequential(nnx.Module):
         return self.head(self.features(x)["dense2"])
 
 
-class TwoLayer(nnx.Module):
+class TwoLayerCNN(nnx.Module):
     """Two blocks of 3x3 convolution, norm, ReLU and max-pooling, then one linear layer and dropout."""
 
     def __init__(
-        self, *, inputs: int, classes: int, size: tuple[int, int] = (255, 342), dropout: float = 0.5, rngs: nnx.Rngs
+        self,
+        *,
+        inputs: int,
+        classes: int,
+        size: tuple[int, int] = (255, 342),
+        dropout: float = 0.5,
+        rngs: nnx.Rngs,
     ):
         self.conv1 = conv(inputs, 16, 3, bias=True, rngs=rngs)
-        self.norm1 = norm(16, rngs=rngs)
+        self.norm1 = batch_norm(16, rngs=rngs)
         self.conv2 = conv(16, 32, 3, bias=True, rngs=rngs)
-        self.norm2 = norm(32, rngs=rngs)
-        self.pool = Layer(max_pool, size=2, floor=0)
-        self.flatten = Layer(flatten)
-        h, w = (after(after(side, 3, 1), 3, 1) for side in size)
+        self.norm2 = batch_norm(32, rngs=rngs)
+        self.pool = Lambda(max_pool, size=2, floor=0)
+        self.flatten = Lambda(flatten)
+        h, w = (conv_pool_size(conv_pool_size(side, 3, 1), 3, 1) for side in size)
         self.head = dense(32 * h * w, classes, rngs=rngs)
         self.dropout = Dropout(dropout, rngs=rngs)
 
@@ -114,7 +134,7 @@ class TwoLayer(nnx.Module):
         return self.dropout(self.head(self.flatten(self.features(x)["block2"])))
 
 
-class SharedNet(nnx.Module):
+class SharedConvNet(nnx.Module):
     """Three blocks of two 3x3 convolutions, five of the six the same one, then two linear layers.
 
     The minifigure project's `Net`, for any input size: the mean over all pixels stands for its `AvgPool2d(7)`,
@@ -124,8 +144,8 @@ class SharedNet(nnx.Module):
     def __init__(self, *, inputs: int, classes: int, rngs: nnx.Rngs):
         self.conv1 = conv(inputs, 64, 3, bias=True, rngs=rngs)
         self.conv2 = conv(64, 64, 3, bias=True, rngs=rngs)
-        self.pool = Layer(max_pool, size=2, floor=0)
-        self.mean = Layer(global_pool)
+        self.pool = Lambda(max_pool, size=2, floor=0)
+        self.mean = Lambda(global_pool)
         self.dense1 = dense(64, 64, rngs=rngs)
         self.head = dense(64, classes, rngs=rngs)
 
@@ -146,7 +166,7 @@ class SharedNet(nnx.Module):
         return self.head(self.features(x)["dense1"])
 
 
-def after(side: int, size: int, padding: int) -> int:
+def conv_pool_size(side: int, size: int, padding: int) -> int:
     """Height or width after a convolution of that kernel size and a max-pooling by 2."""
     side = (side + 2 * padding - size + 1) // 2
     if side < 1:

@@ -6,7 +6,7 @@ from flax import nnx
 from jax import Array
 
 
-class Rate(nnx.Variable):
+class DropRate(nnx.Variable):
     """The share of units that is dropped."""
 
 
@@ -17,7 +17,7 @@ class Dropout(nnx.Module):
     """
 
     def __init__(self, rate: float, *, rngs: nnx.Rngs):
-        self.rate = Rate(jnp.float32(rate))
+        self.rate = DropRate(jnp.float32(rate))
         self.rngs = rngs.dropout.fork()
         self.deterministic = False
 

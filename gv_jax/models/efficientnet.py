@@ -6,15 +6,15 @@ import jax
 from flax import nnx
 from jax import Array
 
-from gv_jax.models import trunk
+from gv_jax.models import backbone
 from gv_jax.models.dropout import Dropout, StochasticDepth
-from gv_jax.models.layers import DepthwiseConv, Layer, conv, dense, silu
-from gv_jax.models.normalization import norm
-from gv_jax.models.pooling import global_pool
+from gv_jax.models.layers import DepthwiseConv, Lambda, conv, dense, silu
+from gv_jax.models.normalization import batch_norm
+from gv_jax.models.ops.pooling import global_pool
 
-EPSILON = 1e-3  # of every norm
-SKIPPED = 0.2  # share of samples for which the last unit is left out in training; earlier ones in proportion
-FIRST, LAST = 24, 1280  # features of the stem and of the last 1x1 convolution
+BN_EPSILON = 1e-3  # of every norm
+DROP_PATH_RATE = 0.2  # share of samples for which the last unit is left out in training; earlier ones in proportion
+STEM_FEATURES, HEAD_FEATURES = 24, 1280  # features of the stem and of the last 1x1 convolution
 
 
 class ConvNorm(nnx.Module):
@@ -22,7 +22,7 @@ class ConvNorm(nnx.Module):
 
     def __init__(self, inputs: int, features: int, size: int, strides: int = 1, *, rngs: nnx.Rngs):
         self.conv = conv(inputs, features, size, strides, rngs=rngs)
-        self.norm = norm(features, EPSILON, rngs=rngs)
+        self.norm = batch_norm(features, BN_EPSILON, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         return self.norm(self.conv(x))
@@ -33,13 +33,13 @@ class DepthwiseNorm(nnx.Module):
 
     def __init__(self, features: int, strides: int, *, rngs: nnx.Rngs):
         self.conv = DepthwiseConv(features, 3, strides, rngs=rngs)
-        self.norm = norm(features, EPSILON, rngs=rngs)
+        self.norm = batch_norm(features, BN_EPSILON, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         return self.norm(self.conv(x))
 
 
-class Excitation(nnx.Module):
+class SqueezeExcite(nnx.Module):
     """x sigmoid(W2 silu(W1 m)), m the mean of x over all pixels: Hu et al. 2018, arXiv:1709.01507."""
 
     def __init__(self, features: int, squeezed: int, *, rngs: nnx.Rngs):
@@ -51,67 +51,94 @@ class Excitation(nnx.Module):
         return x * jax.nn.sigmoid(self.excite(silu(self.squeeze(mean))))
 
 
-class PlainUnit(nnx.Module):
+class ConvBlock(nnx.Module):
     """x + silu(conv(x)): a fused unit that doesn't expand."""
 
-    def __init__(self, inputs: int, features: int, expansion: int, strides: int, skip: float, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        inputs: int,
+        features: int,
+        expansion: int,
+        strides: int,
+        skip: float,
+        *,
+        rngs: nnx.Rngs,
+    ):
         self.conv = ConvNorm(inputs, features, 3, strides, rngs=rngs)
         self.skip = StochasticDepth(skip, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        return residual(x, silu(self.conv(x)), self.skip)
+        return add_residual(x, silu(self.conv(x)), self.skip)
 
 
-class FusedUnit(nnx.Module):
+class FusedMBConv(nnx.Module):
     """x + project(silu(expand(x))), expand a 3x3 convolution; fig. 2 right."""
 
-    def __init__(self, inputs: int, features: int, expansion: int, strides: int, skip: float, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        inputs: int,
+        features: int,
+        expansion: int,
+        strides: int,
+        skip: float,
+        *,
+        rngs: nnx.Rngs,
+    ):
         self.expand = ConvNorm(inputs, expansion * inputs, 3, strides, rngs=rngs)
         self.project = ConvNorm(expansion * inputs, features, 1, rngs=rngs)
         self.skip = StochasticDepth(skip, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        return residual(x, self.project(silu(self.expand(x))), self.skip)
+        return add_residual(x, self.project(silu(self.expand(x))), self.skip)
 
 
-class InvertedUnit(nnx.Module):
+class MBConv(nnx.Module):
     """x + project(excite(silu(spatial(silu(expand(x)))))), spatial a depthwise 3x3 convolution; fig. 2 left."""
 
-    def __init__(self, inputs: int, features: int, expansion: int, strides: int, skip: float, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        inputs: int,
+        features: int,
+        expansion: int,
+        strides: int,
+        skip: float,
+        *,
+        rngs: nnx.Rngs,
+    ):
         width = expansion * inputs
         self.expand = ConvNorm(inputs, width, 1, rngs=rngs)
         self.spatial = DepthwiseNorm(width, strides, rngs=rngs)
-        self.excitation = Excitation(width, inputs // 4, rngs=rngs)
+        self.excitation = SqueezeExcite(width, inputs // 4, rngs=rngs)
         self.project = ConvNorm(width, features, 1, rngs=rngs)
         self.skip = StochasticDepth(skip, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         y = silu(self.spatial(silu(self.expand(x))))
-        return residual(x, self.project(self.excitation(y)), self.skip)
+        return add_residual(x, self.project(self.excitation(y)), self.skip)
 
 
-def residual(x: Array, y: Array, skip: StochasticDepth) -> Array:
+def add_residual(x: Array, y: Array, skip: StochasticDepth) -> Array:
     """x + y where they have one shape, y alone where the unit changes it."""
     return x + skip(y) if x.shape == y.shape else y
 
 
-class Stage(NamedTuple):
+class StageConfig(NamedTuple):
     """`count` units of one kind; `strides` is of the first."""
 
-    unit: type[PlainUnit] | type[FusedUnit] | type[InvertedUnit]
+    unit: type[ConvBlock] | type[FusedMBConv] | type[MBConv]
     expansion: int
     strides: int
     features: int
     count: int
 
 
-SMALL = (  # table 4
-    Stage(PlainUnit, 1, 1, 24, 2),
-    Stage(FusedUnit, 4, 2, 48, 4),
-    Stage(FusedUnit, 4, 2, 64, 4),
-    Stage(InvertedUnit, 4, 2, 128, 6),
-    Stage(InvertedUnit, 6, 1, 160, 9),
-    Stage(InvertedUnit, 6, 2, 256, 15),
+EFFICIENTNETV2_S = (  # table 4
+    StageConfig(ConvBlock, 1, 1, 24, 2),
+    StageConfig(FusedMBConv, 4, 2, 48, 4),
+    StageConfig(FusedMBConv, 4, 2, 64, 4),
+    StageConfig(MBConv, 4, 2, 128, 6),
+    StageConfig(MBConv, 6, 1, 160, 9),
+    StageConfig(MBConv, 6, 2, 256, 15),
 )
 
 
@@ -122,7 +149,7 @@ class EfficientNetV2(nnx.Module):
 
     def __init__(
         self,
-        stages: tuple[Stage, ...],
+        stages: tuple[StageConfig, ...],
         *,
         inputs: int,
         classes: int,
@@ -131,31 +158,37 @@ class EfficientNetV2(nnx.Module):
         rngs: nnx.Rngs,
     ):
         names = ["stem", *(f"stage{number}" for number in range(1, len(stages) + 1)), "top"]
-        self.names = tuple(trunk.until(names, last_stage))
+        self.names = tuple(backbone.truncate_stages(names, last_stage))
         self.plan = stages
-        self.stages = nnx.List([nnx.List([ConvNorm(inputs, FIRST, 3, 2, rngs=rngs), Layer(silu)])])
-        width, total, before = FIRST, sum(stage.count for stage in stages), 0
+        self.stages = nnx.List(
+            [nnx.List([ConvNorm(inputs, STEM_FEATURES, 3, 2, rngs=rngs), Lambda(silu)])]
+        )
+        width, total, before = STEM_FEATURES, sum(stage.count for stage in stages), 0
         for stage in stages[: len(self.names) - 1]:
             units = nnx.List()
             for index in range(stage.count):
-                strides, skip = 1 if index else stage.strides, SKIPPED * before / total
-                units.append(stage.unit(width, stage.features, stage.expansion, strides, skip, rngs=rngs))
+                strides, skip = 1 if index else stage.strides, DROP_PATH_RATE * before / total
+                units.append(
+                    stage.unit(width, stage.features, stage.expansion, strides, skip, rngs=rngs)
+                )
                 width, before = stage.features, before + 1
             self.stages.append(units)
         if self.names[-1] == "top":
-            self.stages.append(nnx.List([ConvNorm(width, LAST, 1, rngs=rngs), Layer(silu)]))
-            width = LAST
-        self.mean = Layer(global_pool)
+            self.stages.append(
+                nnx.List([ConvNorm(width, HEAD_FEATURES, 1, rngs=rngs), Lambda(silu)])
+            )
+            width = HEAD_FEATURES
+        self.mean = Lambda(global_pool)
         self.dropout = Dropout(dropout, rngs=rngs)
         self.head = dense(width, classes, rngs=rngs)
 
     def features(self, x: Array) -> dict[str, Array]:
         """The maps after the stem, after every stage and after the last convolution: "stem", "stage1" …, "top"."""
-        return trunk.maps(self.names, self.stages, x)
+        return backbone.stage_outputs(self.names, self.stages, x)
 
     def parts(self) -> dict[str, tuple[str, ...]]:
         """Which modules make each stage, from input to output."""
-        return trunk.parts(self.names)
+        return backbone.stage_modules(self.names)
 
     def __call__(self, x: Array) -> Array:
         last = self.features(x)[self.names[-1]]

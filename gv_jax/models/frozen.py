@@ -4,11 +4,11 @@ from typing import Any
 
 from flax import nnx
 
-from gv_jax.models.dropout import Dropout, Rate
+from gv_jax.models.dropout import Dropout, DropRate
 from gv_jax.models.normalization import BatchNorm
 
 
-class StoredNorm(BatchNorm):
+class FrozenBatchNorm(BatchNorm):
     """Batch normalisation that uses and keeps the statistics it was made with, in training too."""
 
     def __init__(self, norm: BatchNorm):
@@ -21,14 +21,14 @@ class StoredNorm(BatchNorm):
         """No view switches it."""
 
 
-def freeze(model: Any) -> Any:
+def freeze_batch_norm(model: Any) -> Any:
     """`model`, all of whose weights are kept like batch statistics: saved, but not trained. Nothing is dropped."""
     for _, module in list(nnx.iter_modules(model)):
         if isinstance(module, Dropout):
-            module.rate = Rate(0 * module.rate[...])
+            module.rate = DropRate(0 * module.rate[...])
         for name, value in list(vars(module).items()):
             if isinstance(value, BatchNorm):
-                setattr(module, name, StoredNorm(value))
+                setattr(module, name, FrozenBatchNorm(value))
             elif isinstance(value, nnx.Param):
                 setattr(module, name, nnx.BatchStat(value[...]))
     return model

@@ -4,14 +4,14 @@ from flax import nnx
 from jax import Array
 from jax import numpy as jnp
 
-from gv_jax.models import trunk
+from gv_jax.models import backbone
 from gv_jax.models.dropout import Dropout
-from gv_jax.models.layers import ConvUnit, Layer, dense
-from gv_jax.models.pooling import global_pool, max_pool
+from gv_jax.models.layers import ConvNormAct, Lambda, dense
+from gv_jax.models.ops.pooling import global_pool, max_pool
 
 # Table 1 of the paper, by stage: features of the 1x1 branch, of the 3x3 branch (reduced, result), of the 5x5
 # branch (reduced, result), and of the pooling branch.
-STAGES = (
+INCEPTION_STAGES = (
     ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
     (
         (192, 96, 208, 16, 48, 64),
@@ -24,17 +24,17 @@ STAGES = (
 )
 
 
-class InceptionUnit(nnx.Module):
+class GoogLeNetBlock(nnx.Module):
     """Four branches side by side: 1x1; 1x1 and 3x3; 1x1 and 5x5; 3x3 max-pooling and 1x1; fig. 2b."""
 
     def __init__(self, inputs: int, widths: tuple[int, int, int, int, int, int], *, rngs: nnx.Rngs):
         one, reduced3, three, reduced5, five, pooled = widths
-        self.one = ConvUnit(inputs, one, 1, rngs=rngs)
-        self.reduce3 = ConvUnit(inputs, reduced3, 1, rngs=rngs)
-        self.three = ConvUnit(reduced3, three, 3, rngs=rngs)
-        self.reduce5 = ConvUnit(inputs, reduced5, 1, rngs=rngs)
-        self.five = ConvUnit(reduced5, five, 5, rngs=rngs)
-        self.project = ConvUnit(inputs, pooled, 1, rngs=rngs)
+        self.one = ConvNormAct(inputs, one, 1, rngs=rngs)
+        self.reduce3 = ConvNormAct(inputs, reduced3, 1, rngs=rngs)
+        self.three = ConvNormAct(reduced3, three, 3, rngs=rngs)
+        self.reduce5 = ConvNormAct(inputs, reduced5, 1, rngs=rngs)
+        self.five = ConvNormAct(reduced5, five, 5, rngs=rngs)
+        self.project = ConvNormAct(inputs, pooled, 1, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         branches = [
@@ -56,20 +56,36 @@ class Inception(nnx.Module):
 
     smallest = 1
 
-    def __init__(self, *, inputs: int, classes: int, dropout: float = 0.4, last_stage: str = "", rngs: nnx.Rngs):
-        self.names = tuple(trunk.until(("stem", "stage1", "stage2", "stage3"), last_stage))
-        self.stem = ConvUnit(inputs, 64, 3, rngs=rngs)
-        self.pools = nnx.List([Layer(max_pool, size=3, strides=2, padding=1) for _ in self.names[1:]])
+    def __init__(
+        self,
+        *,
+        inputs: int,
+        classes: int,
+        dropout: float = 0.4,
+        last_stage: str = "",
+        rngs: nnx.Rngs,
+    ):
+        self.names = tuple(
+            backbone.truncate_stages(("stem", "stage1", "stage2", "stage3"), last_stage)
+        )
+        self.stem = ConvNormAct(inputs, 64, 3, rngs=rngs)
+        self.pools = nnx.List(
+            [Lambda(max_pool, size=3, strides=2, padding=1) for _ in self.names[1:]]
+        )
         width = 64
         self.stages = nnx.List()
-        for stage in STAGES[: len(self.names) - 1]:
+        for stage in INCEPTION_STAGES[: len(self.names) - 1]:
             units = nnx.List()
             for widths in stage:
-                one, reduced3, three, reduced5, five, pooled = (features // 2 for features in widths)
-                units.append(InceptionUnit(width, (one, reduced3, three, reduced5, five, pooled), rngs=rngs))
+                one, reduced3, three, reduced5, five, pooled = (
+                    features // 2 for features in widths
+                )
+                units.append(
+                    GoogLeNetBlock(width, (one, reduced3, three, reduced5, five, pooled), rngs=rngs)
+                )
                 width = one + three + five + pooled
             self.stages.append(units)
-        self.mean = Layer(global_pool)
+        self.mean = Lambda(global_pool)
         self.dropout = Dropout(dropout, rngs=rngs)
         self.head = dense(width, classes, rngs=rngs)
 

@@ -6,17 +6,17 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from gv_jax.models.convolution import convolve, depthwise
-from gv_jax.models.cpu import once
-from gv_jax.models.normalization import norm
-from gv_jax.models.pooling import Pair
+from gv_jax.models.normalization import batch_norm
+from gv_jax.models.ops.convolution import convolve, depthwise_conv
+from gv_jax.models.ops.pooling import Pair
+from gv_jax.models.ops.xla_cpu import materialize
 
-he_outputs = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
-he_inputs = nnx.initializers.variance_scaling(2.0, "fan_in", "normal")
+he_fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
+he_fan_in = nnx.initializers.variance_scaling(2.0, "fan_in", "normal")
 
 
 def relu(x: Array) -> Array:
-    return once(nnx.relu(x))
+    return materialize(nnx.relu(x))
 
 
 def silu(x: Array) -> Array:
@@ -57,7 +57,7 @@ def conv(
     *,
     padding: int | None = None,
     bias: bool = False,
-    init: nnx.Initializer = he_outputs,
+    init: nnx.Initializer = he_fan_out,
     rngs: nnx.Rngs,
 ) -> Conv:
     """A convolution; `padding` pixels on every side, by default those that keep the size at stride 1."""
@@ -70,15 +70,15 @@ class DepthwiseConv(nnx.Module):
     """A convolution of every channel by itself, padded so that stride 1 keeps the size."""
 
     def __init__(self, features: int, size: int, strides: int, *, rngs: nnx.Rngs):
-        self.kernel = nnx.Param(he_outputs(rngs.params(), (size, size, 1, features)))
+        self.kernel = nnx.Param(he_fan_out(rngs.params(), (size, size, 1, features)))
         self.strides = strides
 
     def __call__(self, x: Array) -> Array:
         kernel = self.kernel[...].astype(x.dtype)
-        return depthwise(x, kernel, self.strides, kernel.shape[0] // 2)
+        return depthwise_conv(x, kernel, self.strides, kernel.shape[0] // 2)
 
 
-class ConvUnit(nnx.Module):
+class ConvNormAct(nnx.Module):
     """relu(norm(conv(x))); by default the size is kept."""
 
     def __init__(
@@ -94,7 +94,7 @@ class ConvUnit(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.conv = conv(inputs, features, size, strides, padding=padding, bias=bias, rngs=rngs)
-        self.norm = norm(features, epsilon, rngs=rngs)
+        self.norm = batch_norm(features, epsilon, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         return relu(self.norm(self.conv(x)))
@@ -102,10 +102,12 @@ class ConvUnit(nnx.Module):
 
 def dense(inputs: int, features: int, *, rngs: nnx.Rngs) -> nnx.Linear:
     """A linear layer in float32, whatever the precision of what comes in."""
-    return nnx.Linear(inputs, features, dtype=jnp.float32, kernel_init=nnx.initializers.he_normal(), rngs=rngs)
+    return nnx.Linear(
+        inputs, features, dtype=jnp.float32, kernel_init=nnx.initializers.he_normal(), rngs=rngs
+    )
 
 
-class Layer(nnx.Module):
+class Lambda(nnx.Module):
     """A function as a layer, so that it has a row in the summary: `Layer(max_pool, size=2)`."""
 
     def __init__(self, function: Callable[..., Array], **options: float):

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
 
-from gv_jax.models.cpu import pixel_sum, spread
+from gv_jax.models.ops.xla_cpu import broadcast_channels, sum_pixels
 
 
 class BatchNorm(nnx.Module):
@@ -39,14 +39,16 @@ class BatchNorm(nnx.Module):
         # The mean of the centred values is zero, so that no gradient passes through the mean that is subtracted
         # for the variance; for the result it passes through the bias. That saves a sum over all pixels.
         pixels = wide.size // wide.shape[-1]
-        mean = self.chosen(self.mean, pixel_sum(wide) / pixels)
+        mean = self.chosen(self.mean, sum_pixels(wide) / pixels)
         fixed = lax.stop_gradient(mean)
         centred = wide - fixed.reshape(1, 1, 1, -1)
-        var = self.chosen(self.var, pixel_sum(centred * centred) / pixels)
+        var = self.chosen(self.var, sum_pixels(centred * centred) / pixels)
         gain = scale * lax.rsqrt(var + self.epsilon)
         self.mean[...] = self.chosen(self.mean, self.running(self.mean[...], mean))
         self.var[...] = self.chosen(self.var, self.running(self.var[...], var))
-        y = centred * spread(gain, wide) + spread(bias + (fixed - mean) * gain, wide)
+        y = centred * broadcast_channels(gain, wide) + broadcast_channels(
+            bias + (fixed - mean) * gain, wide
+        )
         return y.astype(x.dtype)
 
     def chosen(self, stored: nnx.BatchStat, new: Array) -> Array:
@@ -60,7 +62,7 @@ class BatchNorm(nnx.Module):
         return self.momentum * old + (1 - self.momentum) * new
 
 
-def norm(features: int, epsilon: float = 1e-5, *, rngs: nnx.Rngs | None = None) -> BatchNorm:
+def batch_norm(features: int, epsilon: float = 1e-5, *, rngs: nnx.Rngs | None = None) -> BatchNorm:
     """Batch normalisation with PyTorch's momentum (0.1 there is 0.9 here) and, by default, its epsilon."""
     del rngs  # ones and zeros; taken so that every layer is made the same way
     return BatchNorm(features, momentum=0.9, epsilon=epsilon)

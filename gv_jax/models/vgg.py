@@ -4,18 +4,24 @@ arXiv:1409.1556."""
 from flax import nnx
 from jax import Array
 
-from gv_jax.models import trunk
+from gv_jax.models import backbone
 from gv_jax.models.dropout import Dropout
-from gv_jax.models.layers import ConvUnit, Layer, conv, dense, he_inputs, relu
-from gv_jax.models.pooling import adaptive_pool, global_pool, max_pool
+from gv_jax.models.layers import ConvNormAct, Lambda, conv, dense, he_fan_in, relu
+from gv_jax.models.ops.pooling import adaptive_pool, global_pool, max_pool
 
-STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # column D: VGG-16
-NAMES = ("stage1", "stage2", "stage3", "stage4", "stage5", "dense1", "dense2")
-GRID = 7  # what the first dense layer sees of the last map
-HIDDEN = 4096  # features of the dense layers
+VGG16_STAGES = (
+    (64, 64),
+    (128, 128),
+    (256, 256, 256),
+    (512, 512, 512),
+    (512, 512, 512),
+)  # column D: VGG-16
+STAGE_NAMES = ("stage1", "stage2", "stage3", "stage4", "stage5", "dense1", "dense2")
+POOL_GRID = 7  # what the first dense layer sees of the last map
+DENSE_FEATURES = 4096  # features of the dense layers
 
 
-class PlainUnit(nnx.Module):
+class VGGUnit(nnx.Module):
     """relu(conv(x))."""
 
     def __init__(self, inputs: int, features: int, size: int, *, rngs: nnx.Rngs):
@@ -25,7 +31,7 @@ class PlainUnit(nnx.Module):
         return relu(self.conv(x))
 
 
-class NormedUnit(ConvUnit):
+class VGGNormUnit(ConvNormAct):
     """relu(norm(conv(x))), the convolution with a bias, as torchvision's."""
 
     def __init__(self, inputs: int, features: int, size: int, *, rngs: nnx.Rngs):
@@ -43,7 +49,7 @@ class VGG(nnx.Module):
 
     def __init__(
         self,
-        unit: type[PlainUnit] | type[NormedUnit],
+        unit: type[VGGUnit] | type[VGGNormUnit],
         *,
         inputs: int,
         classes: int,
@@ -51,36 +57,40 @@ class VGG(nnx.Module):
         last_stage: str = "",
         rngs: nnx.Rngs,
     ):
-        self.names = tuple(trunk.until(NAMES, last_stage))
+        self.names = tuple(backbone.truncate_stages(STAGE_NAMES, last_stage))
         self.unit = unit
         self.stages = nnx.List()
         width = inputs
-        for widths in STAGES[: len(self.names)]:
+        for widths in VGG16_STAGES[: len(self.names)]:
             units = nnx.List()
             for features in widths:
                 units.append(unit(width, features, 3, rngs=rngs))
                 width = features
-            units.append(Layer(max_pool, size=2))
+            units.append(Lambda(max_pool, size=2))
             self.stages.append(units)
         if "dense1" in self.names:
-            cover = conv(width, HIDDEN, GRID, padding=0, bias=True, init=he_inputs, rngs=rngs)
-            self.stages.append(nnx.List([Layer(adaptive_pool, bins=GRID), cover, Layer(relu)]))
-            width = HIDDEN
+            cover = conv(
+                width, DENSE_FEATURES, POOL_GRID, padding=0, bias=True, init=he_fan_in, rngs=rngs
+            )
+            self.stages.append(
+                nnx.List([Lambda(adaptive_pool, bins=POOL_GRID), cover, Lambda(relu)])
+            )
+            width = DENSE_FEATURES
         if "dense2" in self.names:
-            layer = conv(HIDDEN, HIDDEN, 1, bias=True, init=he_inputs, rngs=rngs)
-            self.stages.append(nnx.List([Dropout(dropout, rngs=rngs), layer, Layer(relu)]))
-        self.mean = Layer(global_pool)
+            layer = conv(DENSE_FEATURES, DENSE_FEATURES, 1, bias=True, init=he_fan_in, rngs=rngs)
+            self.stages.append(nnx.List([Dropout(dropout, rngs=rngs), layer, Lambda(relu)]))
+        self.mean = Lambda(global_pool)
         self.dropout = Dropout(dropout, rngs=rngs)
         self.head = dense(width, classes, rngs=rngs)
 
     def features(self, x: Array) -> dict[str, Array]:
         """The maps after every stage, pooled, and what the dense layers make of them: [n 1 1 4096]."""
-        trunk.check_size(x, self.smallest, "VGG")
-        return trunk.maps(self.names, self.stages, x)
+        backbone.check_min_size(x, self.smallest, "VGG")
+        return backbone.stage_outputs(self.names, self.stages, x)
 
     def parts(self) -> dict[str, tuple[str, ...]]:
         """Which modules make each stage, from input to output."""
-        return trunk.parts(self.names)
+        return backbone.stage_modules(self.names)
 
     def __call__(self, x: Array) -> Array:
         last = self.features(x)[self.names[-1]]

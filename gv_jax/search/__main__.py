@@ -1,4 +1,4 @@
-from gv_jax.search.command import main
+from gv_jax.search.command import run_search_command
 
 if __name__ == "__main__":
-    main()
+    run_search_command()

@@ -9,11 +9,11 @@ from typing import Any
 
 from gv_jax.errors import UserError, unknown
 
-FOLDER = Path("configs/spaces")
+SPACES_DIR = Path("configs/spaces")
 
 
 @dataclass(frozen=True)
-class Choice:
+class Categorical:
     """One of `values`, whatever they are: numbers, names, tuples."""
 
     values: tuple[Any, ...]
@@ -27,7 +27,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Real:
+class Float:
     """A number from `low` to `high`, by its logarithm where `log`; in a grid, so many `steps` evenly spread."""
 
     low: float
@@ -48,7 +48,7 @@ class Real:
 
 
 @dataclass(frozen=True)
-class Whole(Real):
+class Int(Float):
     """The same with whole numbers."""
 
     def suggest(self, trial: Any, name: str) -> int:
@@ -58,39 +58,48 @@ class Whole(Real):
         return sorted({round(value) for value in super().points()})
 
 
-Space = Mapping[str, Choice | Real]
+Space = Mapping[str, Categorical | Float]
 
 
-def read(name: str) -> Space:
+def load_space(name: str) -> Space:
     """The `SPACE` of a Python file, or of the one of that name in configs/spaces. UserError where there is none."""
-    named = FOLDER / f"{name}.py"
+    named = SPACES_DIR / f"{name}.py"
     file = named if named.is_file() else Path(name)
     if not file.is_file():
-        raise unknown("file of a space, and no space,", name, [place.stem for place in FOLDER.glob("*.py")])
+        raise unknown(
+            "file of a space, and no space,",
+            name,
+            [place.stem for place in SPACES_DIR.glob("*.py")],
+        )
     space = runpy.run_path(str(file)).get("SPACE")
     if not isinstance(space, dict) or not space:
-        raise UserError(f'{file}: has no SPACE = {{"optimizer.learning_rate": Real(1e-4, 1e-2, log=True), …}}')
+        raise UserError(
+            f'{file}: has no SPACE = {{"optimizer.learning_rate": Real(1e-4, 1e-2, log=True), …}}'
+        )
     for field, values in space.items():
-        if not isinstance(values, Choice | Real) or not sized(values):
-            raise UserError(f"{file}: {field} is {values!r}: give Choice, Real or Whole with something to choose from")
+        if not isinstance(values, Categorical | Float) or not grid_size(values):
+            raise UserError(
+                f"{file}: {field} is {values!r}: give Choice, Real or Whole with something to choose from"
+            )
     return space
 
 
-def sized(values: Choice | Real) -> bool:
+def grid_size(values: Categorical | Float) -> bool:
     """Whether there is something to choose from."""
-    if isinstance(values, Choice):
+    if isinstance(values, Categorical):
         return len(values.values) > 0
     return values.low <= values.high and values.steps > 0 and not (values.log and values.low <= 0)
 
 
-def grid(space: Space) -> list[dict[str, Any]]:
+def grid_points(space: Space) -> list[dict[str, Any]]:
     """Every combination."""
     names = list(space)
     return [
-        dict(zip(names, values, strict=True)) for values in itertools.product(*(space[name].points() for name in names))
+        dict(zip(names, values, strict=True))
+        for values in itertools.product(*(space[name].points() for name in names))
     ]
 
 
-def suggest(trial: Any, space: Space) -> dict[str, Any]:
+def suggest_fields(trial: Any, space: Space) -> dict[str, Any]:
     """The values of an Optuna trial, drawn the first time."""
     return {name: values.suggest(trial, name) for name, values in space.items()}

@@ -17,13 +17,17 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gv_jax.ablation.claims import Claim, claimed, take
 from gv_jax.errors import UserError
-from gv_jax.search.space import Space, grid, suggest
-from gv_jax.training.run_folder import RunFolder
+from gv_jax.search.space import Space, grid_points, suggest_fields
+from gv_jax.training.run_dir import RunDir
 
-SAMPLERS = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler, "grid": None}
-LOWER = ("loss", "mse", "ece")  # metrics of which less is better
-STARTUP, WARMUP = 5, 5  # trials that are never cut short, and epochs of each other one
-STRIDE = 1000  # between the first epochs of two folds, as Optuna counts them
+SAMPLERS = {
+    "tpe": optuna.samplers.TPESampler,
+    "random": optuna.samplers.RandomSampler,
+    "grid": None,
+}
+MINIMIZED = ("loss", "mse", "ece")  # metrics of which less is better
+STARTUP_TRIALS, WARMUP_STEPS = 5, 5  # trials that are never cut short, and epochs of each other one
+FOLD_STEP_OFFSET = 1000  # between the first epochs of two folds, as Optuna counts them
 
 for name in ("optuna", "optuna.storages"):  # it tells of every trial
     logging.getLogger(name).setLevel(logging.ERROR)
@@ -53,14 +57,20 @@ class Search:
 
     @property
     def maximized(self) -> bool:
-        return self.metric.split(".")[1] not in LOWER
+        return self.metric.split(".")[1] not in MINIMIZED
 
     @property
     def question(self) -> dict[str, Any]:
         """What has to be the same for trials to be of one search."""
         space = {name: repr(values) for name, values in self.space.items()}
         common = {name: str(value) for name, value in self.common.items()}
-        return {"config": self.config, "space": space, "folds": self.folds, "metric": self.metric, "common": common}
+        return {
+            "config": self.config,
+            "space": space,
+            "folds": self.folds,
+            "metric": self.metric,
+            "common": common,
+        }
 
     def open(self) -> optuna.Study:
         """The study of the folder. UserError where it is of another search."""
@@ -68,7 +78,9 @@ class Search:
         file = str(self.folder / "journal.log")
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(file, lock_obj=JournalFileOpenLock(file))),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP)
+            pruner=optuna.pruners.MedianPruner(
+                n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_STEPS
+            )
             if self.prune
             else optuna.pruners.NopPruner(),
             study_name="search",
@@ -79,7 +91,9 @@ class Search:
         if theirs is None:
             study.set_user_attr("question", self.question)
         elif theirs != self.question:
-            changed = next(name for name in self.question if theirs.get(name) != self.question[name])
+            changed = next(
+                name for name in self.question if theirs.get(name) != self.question[name]
+            )
             raise UserError(
                 f"{self.folder} holds a search with another {changed} ({theirs.get(changed)}): give another "
                 "--results, or remove that folder"
@@ -89,7 +103,7 @@ class Search:
     @cached_property
     def points(self) -> list[dict[str, Any]]:
         """Of a grid."""
-        return grid(self.space)
+        return grid_points(self.space)
 
     @property
     def total(self) -> int:
@@ -107,7 +121,7 @@ class Search:
                     claim = take(self.claims, f"trial{old.number:05d}")
                     if claim is not None:
                         trial = Trial(study, old._trial_id)
-                        return trial, suggest(trial, self.space), claim
+                        return trial, suggest_fields(trial, self.space), claim
             begun = [trial for trial in trials if trial.state != TrialState.WAITING]
             if len(begun) >= self.total:
                 return None
@@ -119,7 +133,7 @@ class Search:
             trial = study.ask()
             claim = take(self.claims, f"trial{trial.number:05d}")
             assert claim is not None, "a new trial has no other worker"
-            return trial, suggest(trial, self.space), claim
+            return trial, suggest_fields(trial, self.space), claim
 
     def done(self, study: optuna.Study) -> bool:
         """Whether no trial is left to begin or to wait for."""
@@ -129,18 +143,24 @@ class Search:
     def run(self, number: int, values: Mapping[str, Any], fold: int) -> "TrialRun":
         held_out = {"data.folds": self.folds, "data.fold": fold} if self.folds else {}
         place = f"fold{fold}" if self.folds else "run"
-        return TrialRun(self.folder / "trials" / f"{number:05d}" / place, {**self.common, **values, **held_out}, self)
+        return TrialRun(
+            self.folder / "trials" / f"{number:05d}" / place,
+            {**self.common, **values, **held_out},
+            self,
+        )
 
     def runs(self, number: int, values: Mapping[str, Any]) -> list["TrialRun"]:
         return [self.run(number, values, fold) for fold in range(self.folds or 1)]
 
     def values(self, trial: FrozenTrial) -> dict[str, Any]:
         """What a trial was given."""
-        return suggest(optuna.trial.FixedTrial(trial.params), self.space)
+        return suggest_fields(optuna.trial.FixedTrial(trial.params), self.space)
 
     def typed(self, values: Mapping[str, Any]) -> str:
         """The command that trains with `values`, on all training pictures, as a person would type it."""
-        return shlex.join(["python", "-m", "gv_jax.main", *arguments(self.config, {**self.common, **values})])
+        return shlex.join(
+            ["python", "-m", "gv_jax.main", *override_args(self.config, {**self.common, **values})]
+        )
 
 
 @dataclass(frozen=True)
@@ -152,8 +172,8 @@ class TrialRun:
     search: Search
 
     @property
-    def folder(self) -> RunFolder:
-        return RunFolder(self.path)
+    def folder(self) -> RunDir:
+        return RunDir(self.path)
 
     @property
     def log(self) -> Path:
@@ -162,7 +182,7 @@ class TrialRun:
 
     @property
     def command(self) -> list[str]:
-        words = arguments(self.search.config, self.fields)
+        words = override_args(self.search.config, self.fields)
         return [sys.executable, "-m", "gv_jax.main", f"--workdir={self.path}", *words]
 
     @property
@@ -171,19 +191,25 @@ class TrialRun:
         split, metric = self.search.metric.split(".")
         found = (self.folder.results or {}).get(split, {})
         if metric not in found:
-            raise UserError(f"{self.path} has no {self.search.metric}; it has {', '.join(found) or 'no such split'}")
+            raise UserError(
+                f"{self.path} has no {self.search.metric}; it has {', '.join(found) or 'no such split'}"
+            )
         return float(found[metric])
 
     def progress(self) -> dict[int, float]:
         """Epoch -> the score there, of those logged."""
         split, metric = self.search.metric.split(".")
-        return {row["epoch"]: row[metric] for row in self.folder.rows() if row["split"] == split and metric in row}
+        return {
+            row["epoch"]: row[metric]
+            for row in self.folder.rows()
+            if row["split"] == split and metric in row
+        }
 
 
-def arguments(config: str, fields: Mapping[str, Any]) -> list[str]:
+def override_args(config: str, fields: Mapping[str, Any]) -> list[str]:
     """Of `python -m gv_jax.main`, without the run folder."""
     return [f"--config={config}", *(f"--config.{name}={value}" for name, value in fields.items())]
 
 
-def mean(scores: list[float]) -> float:
+def mean_score(scores: list[float]) -> float:
     return float(np.mean(scores))

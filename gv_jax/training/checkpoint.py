@@ -9,7 +9,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from gv_jax.errors import UserError
-from gv_jax.training.step import State
+from gv_jax.training.step import TrainState
 
 for name in ("absl", "orbax"):  # they report every save at INFO and below
     logging.getLogger(name).setLevel(logging.ERROR)
@@ -31,7 +31,7 @@ class Checkpoints:
         """The step of the newest checkpoint."""
         return self._manager.latest_step()
 
-    def save(self, step: int, state: State, best: Any, progress: dict[str, Any]) -> None:
+    def save(self, step: int, state: TrainState, best: Any, progress: dict[str, Any]) -> None:
         """Starts to write; a step that is there already is left as it is (it would be the same)."""
         if step == self.latest:
             return
@@ -42,19 +42,19 @@ class Checkpoints:
         )
         self._manager.save(step, args=items, force=True)
 
-    def restore(self, state: State) -> tuple[State, Any, dict[str, Any]]:
+    def restore(self, state: TrainState) -> tuple[TrainState, Any, dict[str, Any]]:
         """(state, best weights, progress) of the newest checkpoint; `state` gives structure, shapes and places."""
         params, stats = state.weights
         restored = self._restored(
-            state=ocp.args.StandardRestore(abstract(state._asdict())),
-            best=ocp.args.StandardRestore(abstract({"params": params, "stats": stats})),
+            state=ocp.args.StandardRestore(abstract_tree(state._asdict())),
+            best=ocp.args.StandardRestore(abstract_tree({"params": params, "stats": stats})),
             progress=ocp.args.JsonRestore(),
         )
-        return State(**restored["state"]), restored["best"], restored["progress"]
+        return TrainState(**restored["state"]), restored["best"], restored["progress"]
 
     def best(self, weights: dict[str, Any]) -> dict[str, Any]:
         """The best weights {"params", "stats"} of the newest checkpoint; `weights` gives structure and shapes."""
-        return self._restored(best=ocp.args.StandardRestore(abstract(weights)))["best"]
+        return self._restored(best=ocp.args.StandardRestore(abstract_tree(weights)))["best"]
 
     def _restored(self, **items: Any) -> Any:
         assert self.latest is not None
@@ -78,15 +78,17 @@ class Checkpoints:
         self._manager.close()
 
 
-def abstract(tree: Any) -> Any:
+def abstract_tree(tree: Any) -> Any:
     """Shapes, dtypes and shardings of `tree`, which tell Orbax where to put what it reads."""
     return jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
 
 
-def snapshot(state: State) -> dict[str, Any]:
+def snapshot(state: TrainState) -> dict[str, Any]:
     """A copy on the host of the weights to evaluate, {"params", "stats"}, that no later step can overwrite."""
     params, stats = state.weights
-    return jax.tree.map(lambda array: np.array(array, copy=True), {"params": params, "stats": stats})
+    return jax.tree.map(
+        lambda array: np.array(array, copy=True), {"params": params, "stats": stats}
+    )
 
 
 def first_line(error: Exception) -> str:

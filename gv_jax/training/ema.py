@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 
-def ema(old, new, decay: float, step):
+def update_ema(old, new, decay: float, step):
     """rate * old + (1 - rate) * new with rate = min(decay, (1 + step) / (10 + step)), step from 0.
 
     The smaller rate at the start forgets the initial weights; it is that of TensorFlow's

@@ -9,15 +9,23 @@ from typing import Any
 from tqdm import tqdm
 
 from gv_jax.training.checkpoint import Checkpoints, snapshot
-from gv_jax.training.loop import Interruption, Sums, add, check_finite, due, means, train
-from gv_jax.training.run_folder import RunFolder
-from gv_jax.training.step import Batch, State
+from gv_jax.training.loop import (
+    MetricSums,
+    PreemptionGuard,
+    accumulate,
+    averages,
+    check_finite,
+    is_multiple,
+    iterate,
+)
+from gv_jax.training.run_dir import RunDir
+from gv_jax.training.step import Batch, TrainState
 
-GLANCE = 10  # steps between two looks at the loss: the device is never waited for more often
+LOG_EVERY = 10  # steps between two looks at the loss: the device is never waited for more often
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoopConfig:
     """How long a training lasts and what is kept of it. Lengths in steps and epochs, 0 switches off."""
 
     steps: int
@@ -34,7 +42,7 @@ class Progress:
     """What a resumed training must know besides its state."""
 
     step: int = 0
-    sums: Sums = field(default_factory=dict)  # over the epoch under way
+    sums: MetricSums = field(default_factory=dict)  # over the epoch under way
     best_score: float | None = None
     best_step: int = 0
     stale_epochs: int = 0
@@ -55,11 +63,11 @@ class Progress:
         return better or score == best
 
 
-class Interrupted(Exception):
+class InterruptedRun(Exception):
     """SIGTERM or Ctrl-C came; everything is saved."""
 
 
-class Training:
+class RunTracker:
     """What is logged, saved and kept of one run while its steps are taken: `open`, `after` every step, `close`.
 
     `validate` gives the validation split's metrics for a state; without it the last weights are kept. `shown` tells
@@ -68,13 +76,18 @@ class Training:
 
     def __init__(
         self,
-        plan: Plan,
-        folder: RunFolder,
-        validate: Callable[[State], dict[str, float]] | None,
+        plan: LoopConfig,
+        folder: RunDir,
+        validate: Callable[[TrainState], dict[str, float]] | None,
         learning_rate: Callable[[int], float],
         shown: bool = True,
     ) -> None:
-        self.plan, self.folder, self.validate, self.learning_rate = plan, folder, validate, learning_rate
+        self.plan, self.folder, self.validate, self.learning_rate = (
+            plan,
+            folder,
+            validate,
+            learning_rate,
+        )
         self.shown = shown
         self.progress, self.best = Progress(), {}
         self._checkpoints = Checkpoints(folder.checkpoints)
@@ -83,20 +96,22 @@ class Training:
     def ended(self) -> bool:
         """Whether no step is left to take."""
         stale = 0 < self.plan.patience <= self.progress.stale_epochs
-        at_end = due(self.progress.step, self.plan.steps_per_epoch) and stale
+        at_end = is_multiple(self.progress.step, self.plan.steps_per_epoch) and stale
         return at_end or self.progress.step >= self.plan.steps
 
-    def open(self, state: State) -> State:
+    def open(self, state: TrainState) -> TrainState:
         """The state of the latest checkpoint, or `state` where there is none; what was logged since is forgotten."""
         self.best = snapshot(state)
         if self._checkpoints.latest is not None:
             state, self.best, saved = self._checkpoints.restore(state)
             self.progress = Progress(**saved)
         self.folder.rewind(self.progress.step)
-        self._log = Log(self.folder, self.progress, self.plan, self.learning_rate, self.shown)
+        self._log = RunLog(self.folder, self.progress, self.plan, self.learning_rate, self.shown)
         return state
 
-    def after(self, metrics: dict[str, Any], current: Callable[[], State], interrupted: bool) -> None:
+    def after(
+        self, metrics: dict[str, Any], current: Callable[[], TrainState], interrupted: bool
+    ) -> None:
         """Takes note of a step. `current` gives the state, and is only asked where it is kept or validated.
 
         Raises Interrupted after a clean save, and UserError when the loss is no longer finite.
@@ -104,8 +119,8 @@ class Training:
         plan, progress, log = self.plan, self.progress, self._log
         progress.step += 1
         log.add(metrics)
-        epoch_ends = due(progress.step, plan.steps_per_epoch) or progress.step == plan.steps
-        if epoch_ends or interrupted or due(progress.step, GLANCE):
+        epoch_ends = is_multiple(progress.step, plan.steps_per_epoch) or progress.step == plan.steps
+        if epoch_ends or interrupted or is_multiple(progress.step, LOG_EVERY):
             log.glance()
         if epoch_ends:
             self._end_epoch(current())
@@ -115,9 +130,9 @@ class Training:
             progress.seconds = log.seconds()
             self._checkpoints.save(progress.step, current(), self.best, asdict(progress))
         if interrupted and not self.ended:
-            raise Interrupted(f"stopped at step {progress.step} of {plan.steps}")
+            raise InterruptedRun(f"stopped at step {progress.step} of {plan.steps}")
 
-    def _end_epoch(self, state: State) -> None:
+    def _end_epoch(self, state: TrainState) -> None:
         self._log.epoch("train")
         if self.validate is None:
             self.best = snapshot(state)
@@ -134,10 +149,10 @@ class Training:
 
 
 def fit(
-    state: State,
-    update: Callable[[State, Batch], tuple[State, dict[str, Any]]],
+    state: TrainState,
+    update: Callable[[TrainState, Batch], tuple[TrainState, dict[str, Any]]],
     batch_at: Callable[[int], Batch],
-    training: Training,
+    training: RunTracker,
 ) -> tuple[dict[str, Any], Progress]:
     """Trains `state` to the end of the plan; (the weights to keep {"params", "stats"}, progress).
 
@@ -145,19 +160,24 @@ def fit(
     """
     state = training.open(state)
     steps = () if training.ended else range(training.progress.step, training.plan.steps)
-    with Interruption() as interruption, closing(training):
-        for current, metrics in train(state, update, map(batch_at, steps)):
+    with PreemptionGuard() as interruption, closing(training):
+        for current, metrics in iterate(state, update, map(batch_at, steps)):
             training.after(metrics, lambda current=current: current, interruption.requested)
             if training.ended:
                 break
     return training.best, training.progress
 
 
-class Log:
+class RunLog:
     """Rows, event files and the progress bar of one training."""
 
     def __init__(
-        self, folder: RunFolder, progress: Progress, plan: Plan, learning_rate: Callable[[int], float], shown: bool
+        self,
+        folder: RunDir,
+        progress: Progress,
+        plan: LoopConfig,
+        learning_rate: Callable[[int], float],
+        shown: bool,
     ) -> None:
         self._folder, self._progress, self._plan, self._rate = folder, progress, plan, learning_rate
         self._window: list[dict[str, Any]] = []
@@ -193,10 +213,12 @@ class Log:
         progress = self._progress
         rate = float(self._rate(progress.step - 1))
         self._epoch_images += len(self._window) * self._plan.batch_size
-        progress.sums = add(progress.sums, self._window)
+        progress.sums = accumulate(progress.sums, self._window)
         self._window.clear()
         check_finite(progress.sums, progress.step, rate)
-        self._bar.set_postfix({name: f"{value:.3f}" for name, value in means(progress.sums).items()})
+        self._bar.set_postfix(
+            {name: f"{value:.3f}" for name, value in averages(progress.sums).items()}
+        )
 
     def epoch(self, split: str, scores: dict[str, float] | None = None) -> None:
         """Logs a row: the epoch's own means for "train", `scores` for another split."""
@@ -208,10 +230,16 @@ class Log:
         }
         if scores is None:
             speed = self._epoch_images / max(time.monotonic() - self._epoch_started, 1e-9)
-            scores = means(progress.sums)
-            scores |= {"learning_rate": float(self._rate(progress.step - 1)), "images_per_second": speed}
+            scores = averages(progress.sums)
+            scores |= {
+                "learning_rate": float(self._rate(progress.step - 1)),
+                "images_per_second": speed,
+            }
             progress.sums = {}
-        self._epoch_started, self._epoch_images = time.monotonic(), 0  # validation is not training time
+        self._epoch_started, self._epoch_images = (
+            time.monotonic(),
+            0,
+        )  # validation is not training time
         self._folder.log({**row, **scores})
         for name, value in scores.items():
             self._events.add_scalar(f"{split}/{name}", value, progress.step)

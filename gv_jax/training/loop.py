@@ -9,27 +9,29 @@ import jax
 import numpy as np
 
 from gv_jax.errors import UserError
-from gv_jax.training.step import Batch, State
+from gv_jax.training.step import Batch, TrainState
 
-Sums = dict[str, float]
+MetricSums = dict[str, float]
 Metrics = TypeVar("Metrics")  # what a step says: metric sums, or those of every member
 
 
-def train(
-    state: State, update: Callable[[State, Batch], tuple[State, Metrics]], batches: Iterable[Batch]
-) -> Iterator[tuple[State, Metrics]]:
+def iterate(
+    state: TrainState,
+    update: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
+    batches: Iterable[Batch],
+) -> Iterator[tuple[TrainState, Metrics]]:
     """Yields (state, metric sums) after every call of `update`; the caller logs, evaluates and saves."""
     for batch in batches:
         state, metrics = update(state, batch)
         yield state, metrics
 
 
-def due(step: int, every: int) -> bool:
+def is_multiple(step: int, every: int) -> bool:
     """Whether `step` (counted from 1) ends a stretch of `every` steps; never where `every` is 0."""
     return every > 0 and step % every == 0
 
 
-def add(sums: Sums, window: list[dict[str, jax.Array]]) -> Sums:
+def accumulate(sums: MetricSums, window: list[dict[str, jax.Array]]) -> MetricSums:
     """`sums` with the steps of `window` added, in float64 on the host."""
     total = dict(sums)
     for metrics in jax.device_get(window):
@@ -38,12 +40,12 @@ def add(sums: Sums, window: list[dict[str, jax.Array]]) -> Sums:
     return total
 
 
-def means(sums: Sums) -> dict[str, float]:
+def averages(sums: MetricSums) -> dict[str, float]:
     """Every metric's sum divided, once, by the count."""
     return {name: value / sums["count"] for name, value in sums.items() if name != "count"}
 
 
-def check_finite(sums: Sums, step: int, learning_rate: float) -> None:
+def check_finite(sums: MetricSums, step: int, learning_rate: float) -> None:
     """UserError with advice once the loss is no longer a number."""
     if not np.isfinite(sums["loss"]):
         raise UserError(
@@ -53,13 +55,13 @@ def check_finite(sums: Sums, step: int, learning_rate: float) -> None:
         )
 
 
-class Interruption:
+class PreemptionGuard:
     """Inside `with`, SIGTERM and Ctrl-C only set `requested`: the loop saves and ends by itself."""
 
     def __init__(self) -> None:
         self.requested = False
 
-    def __enter__(self) -> "Interruption":
+    def __enter__(self) -> "PreemptionGuard":
         self._before: dict[int, Any] = {}
         for number in (signal.SIGTERM, signal.SIGINT):
             self._before[number] = signal.signal(number, self._request)

@@ -12,18 +12,22 @@ import jax.numpy as jnp
 import numpy as np
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
-POWERS = {"": 0.0, "inverse": 1.0, "inverse_sqrt": 0.5}  # how class weights fall with a class's pictures
-FLAT = 1e-7  # 1 - p is not taken for less: a power below 1 has no slope at 0
+CLASS_WEIGHTING = {
+    "": 0.0,
+    "inverse": 1.0,
+    "inverse_sqrt": 0.5,
+}  # how class weights fall with a class's pictures
+EPS = 1e-7  # 1 - p is not taken for less: a power below 1 has no slope at 0
 
 
-def class_weights(counts: Sequence[int], kind: str) -> np.ndarray:
+def balance_weights(counts: Sequence[int], kind: str) -> np.ndarray:
     """1/n ("inverse") or 1/sqrt(n) ("inverse_sqrt") for classes of n pictures each: float32 [k].
 
     Normalised so that their mean over the training pictures, sum n w / sum n, is 1: the learning rate means what it
     means without weights. A class without pictures counts as one of one picture.
     """
     n = np.asarray(counts, np.float64)
-    weights = np.maximum(n, 1.0) ** -POWERS[kind]
+    weights = np.maximum(n, 1.0) ** -CLASS_WEIGHTING[kind]
     return (weights * n.sum() / (weights * n).sum()).astype(np.float32)
 
 
@@ -42,7 +46,12 @@ def softmax_loss(
     prior for the logit-adjusted loss of Menon et al. 2021, "Long-tail learning via logit adjustment" (eq. 10).
     """
     log_p = jax.nn.log_softmax(logits + jnp.asarray(shift, jnp.float32).reshape(1, -1))
-    return -(targets * jnp.asarray(weights, jnp.float32).reshape(1, -1) * _away(log_p, focal) * log_p).sum(-1)
+    return -(
+        targets
+        * jnp.asarray(weights, jnp.float32).reshape(1, -1)
+        * _focal_factor(log_p, focal)
+        * log_p
+    ).sum(-1)
 
 
 def sigmoid_loss(logits: jax.Array, targets: jax.Array, *, focal: float = 0.0) -> jax.Array:
@@ -51,20 +60,26 @@ def sigmoid_loss(logits: jax.Array, targets: jax.Array, *, focal: float = 0.0) -
     Every label is a question of its own, so targets need not sum to 1; those that mixup made are shares of yes.
     """
     yes, no = jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits)
-    return -(targets * _away(yes, focal) * yes + (1 - targets) * _away(no, focal) * no).mean(-1)
+    return -(
+        targets * _focal_factor(yes, focal) * yes + (1 - targets) * _focal_factor(no, focal) * no
+    ).mean(-1)
 
 
-def _away(log_p: jax.Array, power: float) -> jax.Array:
+def _focal_factor(log_p: jax.Array, power: float) -> jax.Array:
     """(1 - p)^power."""
-    return jnp.maximum(1 - jnp.exp(log_p), FLAT) ** power if power else jnp.ones_like(log_p)
+    return jnp.maximum(1 - jnp.exp(log_p), EPS) ** power if power else jnp.ones_like(log_p)
 
 
-def softmax_loss_for(counts: Sequence[int], weights: str, focal: float, logit_adjustment: float) -> Loss:
+def make_softmax_loss(
+    counts: Sequence[int], class_weights: str, focal: float, logit_adjustment: float
+) -> Loss:
     """The loss of a classifier whose classes have `counts` training pictures.
 
-    weights: a name in POWERS. logit_adjustment: tau of log shares of the classes; a class without pictures counts as
+    class_weights: a name in POWERS. logit_adjustment: tau of log shares of the classes; a class without pictures counts as
     one of one picture. All off, it is the plain cross entropy.
     """
     prior = np.maximum(np.asarray(counts, np.float64), 1.0)
     shift = logit_adjustment * np.log(prior / prior.sum())
-    return partial(softmax_loss, weights=class_weights(counts, weights), focal=focal, shift=shift)
+    return partial(
+        softmax_loss, weights=balance_weights(counts, class_weights), focal=focal, shift=shift
+    )

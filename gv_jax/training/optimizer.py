@@ -6,38 +6,50 @@ import optax
 from optax import GradientTransformation
 
 from gv_jax.errors import UserError, unknown
-from gv_jax.training.tiers import Schedule, Tuning, tiered
+from gv_jax.training.finetune import FinetuneSpec, Schedule, per_stage_optimizer
 
 
-def adam(rate: Schedule, decay: GradientTransformation, momentum: float) -> GradientTransformation:
+def make_adam(
+    rate: Schedule, decay: GradientTransformation, momentum: float
+) -> GradientTransformation:
     """Kingma and Ba 2015, with the paper's 0.9, 0.999 and 1e-8; weight decay is L2 added to the gradient."""
     return optax.chain(decay, optax.scale_by_adam(), optax.scale_by_learning_rate(rate))
 
 
-def adamw(rate: Schedule, decay: GradientTransformation, momentum: float) -> GradientTransformation:
+def make_adamw(
+    rate: Schedule, decay: GradientTransformation, momentum: float
+) -> GradientTransformation:
     """Loshchilov and Hutter 2019: Adam, with weight decay beside the gradient, times the learning rate."""
     return optax.chain(optax.scale_by_adam(), decay, optax.scale_by_learning_rate(rate))
 
 
-def sgd(rate: Schedule, decay: GradientTransformation, momentum: float) -> GradientTransformation:
+def make_sgd(
+    rate: Schedule, decay: GradientTransformation, momentum: float
+) -> GradientTransformation:
     """Gradient descent with momentum (0 for none); weight decay is L2 added to the gradient."""
     velocity = optax.trace(momentum) if momentum else optax.identity()
     return optax.chain(decay, velocity, optax.scale_by_learning_rate(rate))
 
 
-OPTIMIZERS = {"adam": adam, "adamw": adamw, "sgd": sgd}
+OPTIMIZERS = {"adam": make_adam, "adamw": make_adamw, "sgd": make_sgd}
 
 
-def constant(peak: float, updates: int, decay_at: tuple[float, ...], decay_rate: float) -> Schedule:
+def constant_schedule(
+    peak: float, updates: int, step_milestones: tuple[float, ...], step_gamma: float
+) -> Schedule:
     return optax.constant_schedule(peak)
 
 
-def cosine(peak: float, updates: int, decay_at: tuple[float, ...], decay_rate: float) -> Schedule:
+def cosine_schedule(
+    peak: float, updates: int, step_milestones: tuple[float, ...], step_gamma: float
+) -> Schedule:
     """Half a cosine from the peak to 0; Loshchilov and Hutter 2017, without restarts."""
     return optax.cosine_decay_schedule(peak, updates)
 
 
-def one_cycle(peak: float, updates: int, decay_at: tuple[float, ...], decay_rate: float) -> Schedule:
+def one_cycle_schedule(
+    peak: float, updates: int, step_milestones: tuple[float, ...], step_gamma: float
+) -> Schedule:
     """Half cosines: up from peak / 25 in 30 % of the updates, then down to peak / 250,000.
 
     Smith 2018, "A disciplined approach to neural network hyper-parameters", in the form of fastai and of
@@ -57,49 +69,70 @@ def one_cycle(peak: float, updates: int, decay_at: tuple[float, ...], decay_rate
     return rate
 
 
-def stepwise(peak: float, updates: int, decay_at: tuple[float, ...], decay_rate: float) -> Schedule:
-    """Times `decay_rate` at each share of the updates in `decay_at`; He et al. 2016: 0.1 at (0.5, 0.75)."""
-    drops = [round(share * updates) for share in decay_at]
-    return lambda count: peak * decay_rate ** sum(jnp.asarray(count >= drop, jnp.float32) for drop in drops)
+def step_decay(
+    peak: float, updates: int, step_milestones: tuple[float, ...], step_gamma: float
+) -> Schedule:
+    """Times `step_gamma` at each share of the updates in `step_milestones`; He et al. 2016: 0.1 at (0.5, 0.75)."""
+    drops = [round(share * updates) for share in step_milestones]
+    return lambda count: (
+        peak * step_gamma ** sum(jnp.asarray(count >= drop, jnp.float32) for drop in drops)
+    )
 
 
-SCHEDULES = {"constant": constant, "cosine": cosine, "one_cycle": one_cycle, "step": stepwise}
+SCHEDULES = {
+    "constant": constant_schedule,
+    "cosine": cosine_schedule,
+    "one_cycle": one_cycle_schedule,
+    "step": step_decay,
+}
 
 
-def warmed(
-    schedule: str, peak: float, updates: int, warmup: int, decay_at: tuple[float, ...], decay_rate: float
+def with_warmup(
+    schedule: str,
+    peak: float,
+    updates: int,
+    warmup: int,
+    step_milestones: tuple[float, ...],
+    step_gamma: float,
 ) -> Schedule:
     """`warmup` updates rise in equal steps from peak / (warmup + 1); the schedule has those that are left."""
     if schedule not in SCHEDULES:
         raise unknown("schedule", schedule, SCHEDULES)
-    check("learning_rate", peak, 0 < peak < float("inf"), "above 0")
-    check("decay_at", decay_at, all(0 < share < 1 for share in decay_at), "shares between 0 and 1")
-    check("decay_rate", decay_rate, 0 < decay_rate <= 1, "above 0, at most 1")
-    rest = SCHEDULES[schedule](peak, updates - warmup, decay_at, decay_rate)
+    check_optimizer("learning_rate", peak, 0 < peak < float("inf"), "above 0")
+    check_optimizer(
+        "step_milestones",
+        step_milestones,
+        all(0 < share < 1 for share in step_milestones),
+        "shares between 0 and 1",
+    )
+    check_optimizer("step_gamma", step_gamma, 0 < step_gamma <= 1, "above 0, at most 1")
+    rest = SCHEDULES[schedule](peak, updates - warmup, step_milestones, step_gamma)
     if not warmup:
         return rest
-    return optax.join_schedules([optax.linear_schedule(peak / (warmup + 1), peak, warmup), rest], [warmup])
+    return optax.join_schedules(
+        [optax.linear_schedule(peak / (warmup + 1), peak, warmup), rest], [warmup]
+    )
 
 
-def kernels(params):
+def decay_mask(params):
     """True for the leaves that weight decay is for: of more than one axis, so no norms and no biases."""
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
 
 
-def optimizer(
+def build_optimizer(
     *,
     name: str,
     learning_rate: float,
     schedule: str,
     total_steps: int,
     warmup_steps: int,
-    decay_at: tuple[float, ...],
-    decay_rate: float,
+    step_milestones: tuple[float, ...],
+    step_gamma: float,
     momentum: float,
     weight_decay: float | jax.Array,
     clip_norm: float,
-    accumulate: int,
-    tuning: Tuning | None = None,
+    grad_accum_steps: int,
+    tuning: FinetuneSpec | None = None,
 ) -> tuple[GradientTransformation, Schedule]:
     """The transformation of gradients into updates of the weights, and the learning rate at each step.
 
@@ -110,7 +143,7 @@ def optimizer(
     Args:
         name: in `OPTIMIZERS`.
         schedule: in `SCHEDULES`; "one_cycle" warms up by itself and takes no `warmup_steps`.
-        decay_at, decay_rate: for "step" only: shares of the run after the warm-up, and the factor at each.
+        step_milestones, step_gamma: for "step" only: shares of the run after the warm-up, and the factor at each.
         momentum: for "sgd" only.
         weight_decay: per unit of learning rate; not on norms and biases (leaves of one axis). 0 is off; an array []
             is not looked into.
@@ -123,30 +156,49 @@ def optimizer(
     """
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
-    check("momentum", momentum, 0 <= momentum < 1, "from 0, below 1")
+    check_optimizer("momentum", momentum, 0 <= momentum < 1, "from 0, below 1")
     fixed = isinstance(weight_decay, int | float)
-    check("weight_decay", weight_decay, not fixed or 0 <= weight_decay < float("inf"), "0 or more")
-    check("clip_norm", clip_norm, 0 <= clip_norm < float("inf"), "0 or more")
-    check("accumulate", accumulate, 1 <= accumulate <= total_steps, f"1 to {total_steps}, the run's steps")
-    updates, warmup = total_steps // accumulate, -(-warmup_steps // accumulate)
-    most = 0 if schedule == "one_cycle" else (updates - 1) * accumulate
+    check_optimizer(
+        "weight_decay", weight_decay, not fixed or 0 <= weight_decay < float("inf"), "0 or more"
+    )
+    check_optimizer("clip_norm", clip_norm, 0 <= clip_norm < float("inf"), "0 or more")
+    check_optimizer(
+        "grad_accum_steps",
+        grad_accum_steps,
+        1 <= grad_accum_steps <= total_steps,
+        f"1 to {total_steps}, the run's steps",
+    )
+    updates, warmup = total_steps // grad_accum_steps, -(-warmup_steps // grad_accum_steps)
+    most = 0 if schedule == "one_cycle" else (updates - 1) * grad_accum_steps
     if not 0 <= warmup_steps <= most:
-        raise UserError(f"a warm-up of {warmup_steps} steps is out of range: 0 to {most} before {schedule}.")
+        raise UserError(
+            f"a warm-up of {warmup_steps} steps is out of range: 0 to {most} before {schedule}."
+        )
 
-    rate = warmed(schedule, learning_rate, updates, warmup, decay_at, decay_rate)
-    decay = optax.identity() if fixed and not weight_decay else optax.add_decayed_weights(weight_decay, kernels)
+    rate = with_warmup(schedule, learning_rate, updates, warmup, step_milestones, step_gamma)
+    decay = (
+        optax.identity()
+        if fixed and not weight_decay
+        else optax.add_decayed_weights(weight_decay, decay_mask)
+    )
     clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
 
     def base(rate: Schedule) -> GradientTransformation:
         return OPTIMIZERS[name](rate, decay, momentum)
 
-    moves = tiered(base, rate, tuning, accumulate) if tuning and tuning.tiers else base(rate)
+    moves = (
+        per_stage_optimizer(base, rate, tuning, grad_accum_steps)
+        if tuning and tuning.tiers
+        else base(rate)
+    )
     transformation = optax.chain(clip, moves)
-    if accumulate > 1:
-        transformation = optax.MultiSteps(transformation, accumulate).gradient_transformation()
-    return transformation, lambda step: rate(step // accumulate)
+    if grad_accum_steps > 1:
+        transformation = optax.MultiSteps(
+            transformation, grad_accum_steps
+        ).gradient_transformation()
+    return transformation, lambda step: rate(step // grad_accum_steps)
 
 
-def check(field: str, value: object, valid: bool, meant: str) -> None:
+def check_optimizer(field: str, value: object, valid: bool, meant: str) -> None:
     if not valid:
         raise UserError(f"optimizer.{field}={value} is out of range: {meant}.")

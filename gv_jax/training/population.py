@@ -15,15 +15,15 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gv_jax.data.mixing import smoothed
+from gv_jax.data.augment.mixing import smooth_labels
 from gv_jax.errors import UserError
-from gv_jax.training.fit import Interrupted, Progress, Training
-from gv_jax.training.loop import Interruption, train
-from gv_jax.training.step import Augmentation, Batch, Network, State, Tree, make_update
-from gv_jax.training.tasks import Task
+from gv_jax.training.fit import InterruptedRun, Progress, RunTracker
+from gv_jax.training.loop import PreemptionGuard, iterate
+from gv_jax.training.step import Augmentation, Batch, SplitModule, TrainState, Tree, make_train_step
+from gv_jax.training.task import Task
 
 
-class Numbers(NamedTuple):
+class HParams(NamedTuple):
     """What tells the members of a population apart: arrays [m], and trees of arrays [m ...].
 
     learning_rate: as a share of the rate that the optimizer was built with. noise: the random streams and dropout
@@ -37,25 +37,25 @@ class Numbers(NamedTuple):
     noise: Tree
 
 
-def stack(trees: Sequence[Any]) -> Any:
+def tree_stack(trees: Sequence[Any]) -> Any:
     """Trees of one structure as one whose arrays have a leading axis of members."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
-def member(tree: Any, number: int) -> Any:
+def tree_index(tree: Any, number: int) -> Any:
     """One of them."""
     return jax.tree.map(lambda leaf: leaf[number], tree)
 
 
-def make_population_update(
-    network: Network,
+def make_vmapped_train_step(
+    network: SplitModule,
     task: Task,
     optimizer: Callable[[Any], optax.GradientTransformation],
     augment: Augmentation,
     *,
     ema_decay: float = 0.0,
     dtype: Any = jnp.float32,
-) -> Callable[[State, Batch, Numbers], tuple[State, list[dict[str, jax.Array]]]]:
+) -> Callable[[TrainState, Batch, HParams], tuple[TrainState, list[dict[str, jax.Array]]]]:
     """The training step of all members: (states [m], batches one after the other [m·b …], numbers [m])
     -> (states, metric sums of each).
 
@@ -63,15 +63,19 @@ def make_population_update(
     smoothing.
     """
 
-    def update(state: State, batch: Batch, numbers: Numbers) -> tuple[State, dict[str, jax.Array]]:
-        def softened(key: jax.Array, images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def update(
+        state: TrainState, batch: Batch, numbers: HParams
+    ) -> tuple[TrainState, dict[str, jax.Array]]:
+        def softened(
+            key: jax.Array, images: jax.Array, targets: jax.Array
+        ) -> tuple[jax.Array, jax.Array]:
             images, targets = augment(key, images, targets)
-            return images, smoothed(targets, numbers.label_smoothing)
+            return images, smooth_labels(targets, numbers.label_smoothing)
 
-        single = make_update(
+        single = make_train_step(
             replace(network, noise=numbers.noise),
             task,
-            scaled(optimizer(numbers.weight_decay), numbers.learning_rate),
+            scale_updates(optimizer(numbers.weight_decay), numbers.learning_rate),
             softened,
             seed=numbers.seed,
             ema_decay=ema_decay,
@@ -79,16 +83,20 @@ def make_population_update(
         )
         return single(state, batch)
 
-    def update_all(state: State, batch: Batch, numbers: Numbers) -> tuple[State, list[dict[str, jax.Array]]]:
+    def update_all(
+        state: TrainState, batch: Batch, numbers: HParams
+    ) -> tuple[TrainState, list[dict[str, jax.Array]]]:
         members = len(numbers.seed)
         batch = {name: rows.reshape(members, -1, *rows.shape[1:]) for name, rows in batch.items()}
         state, sums = jax.vmap(update)(state, batch, numbers)
-        return state, [member(sums, number) for number in range(members)]
+        return state, [tree_index(sums, number) for number in range(members)]
 
     return update_all
 
 
-def scaled(optimizer: optax.GradientTransformation, factor: jax.Array) -> optax.GradientTransformation:
+def scale_updates(
+    optimizer: optax.GradientTransformation, factor: jax.Array
+) -> optax.GradientTransformation:
     """`optimizer` at `factor` times its learning rate, which is the last thing that it multiplies by."""
 
     def update(updates: Tree, state: Tree, params: Tree | None = None) -> tuple[Tree, Tree]:
@@ -99,10 +107,10 @@ def scaled(optimizer: optax.GradientTransformation, factor: jax.Array) -> optax.
 
 
 def fit_population(
-    states: Sequence[State],
-    update: Callable[[State, Batch], tuple[State, list[dict[str, Any]]]],
+    states: Sequence[TrainState],
+    update: Callable[[TrainState, Batch], tuple[TrainState, list[dict[str, Any]]]],
     batch_at: Callable[[int], Batch],
-    trainings: Sequence[Training],
+    trainings: Sequence[RunTracker],
 ) -> list[tuple[dict[str, Any], Progress] | UserError]:
     """Trains `states` to the end of their common plan; of each the weights to keep and its progress.
 
@@ -110,13 +118,13 @@ def fit_population(
     Interrupted when every member is saved.
     """
     lost: dict[int, UserError] = {}
-    with Interruption() as interruption, ExitStack() as stacked:
+    with PreemptionGuard() as interruption, ExitStack() as stacked:
         opened = []
         for training, state in zip(trainings, states, strict=True):
             opened.append(training.open(state))
             stacked.callback(training.close)
         steps = range(trainings[0].progress.step, trainings[0].plan.steps)
-        for current, metrics in train(stack(opened), update, map(batch_at, steps)):
+        for current, metrics in iterate(tree_stack(opened), update, map(batch_at, steps)):
             requested, stopped = interruption.requested, None
             for number, training in enumerate(trainings):
                 if number in lost:
@@ -124,10 +132,10 @@ def fit_population(
                 try:
                     training.after(
                         metrics[number],
-                        lambda number=number, current=current: member(current, number),
+                        lambda number=number, current=current: tree_index(current, number),
                         requested,
                     )
-                except Interrupted as stop:
+                except InterruptedRun as stop:
                     stopped = stop
                 except UserError as error:
                     lost[number] = error
@@ -135,4 +143,7 @@ def fit_population(
                 raise stopped
             if len(lost) == len(trainings):
                 break
-    return [lost.get(number) or (training.best, training.progress) for number, training in enumerate(trainings)]
+    return [
+        lost.get(number) or (training.best, training.progress)
+        for number, training in enumerate(trainings)
+    ]

@@ -8,35 +8,35 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gv_jax.data.batches import padded
-from gv_jax.data.views import View
+from gv_jax.data.augment.tta import Transform
+from gv_jax.data.sampling import padded_batches
+from gv_jax.distributed import compiler_options
 from gv_jax.training.checkpoint import Checkpoints, snapshot
-from gv_jax.training.devices import compiler_options
 from gv_jax.training.fit import Progress
-from gv_jax.training.linear import choose
-from gv_jax.training.run_folder import RunFolder
-from gv_jax.training.step import Network, State, make_features
-from gv_jax.training.tasks import Task
+from gv_jax.training.linear import fit_cv
+from gv_jax.training.run_dir import RunDir
+from gv_jax.training.step import SplitModule, TrainState, make_features
+from gv_jax.training.task import Task
 
-MARGIN = 2.0  # times the longest vector of a pixel that was met
+NORM_MARGIN = 2.0  # times the longest vector of a pixel that was met
 
 
 def fit_probe(
-    network: Network,
-    state: State,
+    network: SplitModule,
+    state: TrainState,
     task: Task,
     feed: Callable[[np.ndarray], Any],
-    validate: Callable[[State], dict[str, float]] | None,
-    folder: RunFolder,
+    validate: Callable[[TrainState], dict[str, float]] | None,
+    folder: RunDir,
     *,
     layer: str,
-    views: Sequence[View],
+    views: Sequence[Transform],
     batch_size: int,
     dtype: Any,
     method: str,
     labels: np.ndarray,
     classes: int,
-    penalties: tuple[float, ...],
+    l2: tuple[float, ...],
     folds: np.ndarray,
 ) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
     """Finds the last layer and saves everything as a training of one step; (weights, progress, the penalty and why).
@@ -47,13 +47,17 @@ def fit_probe(
     began = time.monotonic()
     features = make_features(network, task, layer, views, dtype=dtype)
     features = jax.jit(features, compiler_options=compiler_options())
-    found, longest = over(features, state, feed, len(labels), batch_size)
+    found, longest = extract_features(features, state, feed, len(labels), batch_size)
     mirrored = found[:, 1] if found.shape[1] > 1 else None
-    chosen = choose(method, found[:, 0], labels, classes, penalties, folds, mirrored)
-    state = with_layer(state, layer, chosen.kernel, chosen.bias, longest)
+    chosen = fit_cv(method, found[:, 0], labels, classes, l2, folds, mirrored)
+    state = replace_head(state, layer, chosen.kernel, chosen.bias, longest)
     progress = Progress(step=1, best_step=1, seconds=time.monotonic() - began)
     answers = found[:, 0] @ chosen.kernel + chosen.bias
-    shown = {"step": 1, "epoch": 1, "images_per_second": found.shape[1] * len(labels) / progress.seconds}
+    shown = {
+        "step": 1,
+        "epoch": 1,
+        "images_per_second": found.shape[1] * len(labels) / progress.seconds,
+    }
     folder.rewind(0)
     folder.log({**shown, "split": "train", "accuracy": float((answers.argmax(1) == labels).mean())})
     if validate is not None:
@@ -64,47 +68,60 @@ def fit_probe(
     return best, progress, {"penalty": chosen.penalty, "held_out_accuracies": chosen.accuracies}
 
 
-def over(
-    features: Callable[..., Any], state: State, feed: Callable[[np.ndarray], Any], size: int, batch_size: int
+def extract_features(
+    features: Callable[..., Any],
+    state: TrainState,
+    feed: Callable[[np.ndarray], Any],
+    size: int,
+    batch_size: int,
 ) -> tuple[np.ndarray, float]:
     """The features of all pictures of a split [n v f], and the longest vector of all."""
     rows, longest = [], 0.0
-    for indices, mask in padded(size, batch_size):
+    for indices, mask in padded_batches(size, batch_size):
         means, lengths = features(*state.weights, feed(indices))
         rows.append(np.asarray(means)[mask])
         longest = max(longest, float(np.asarray(lengths).max()))
     return np.concatenate(rows), longest
 
 
-def with_layer(state: State, layer: str, kernel: np.ndarray, bias: np.ndarray, longest: float) -> State:
+def replace_head(
+    state: TrainState, layer: str, kernel: np.ndarray, bias: np.ndarray, longest: float
+) -> TrainState:
     """`state` with a linear layer, or a 1x1 convolution, of these weights, in the average too.
 
     A convolution may stand before a ReLU, so all of its answers are raised by one number, which changes no
     probability, until they are above 0 for vectors of up to MARGIN times the length of the `longest` one met.
     """
-    if get(state.params, layer)["kernel"].ndim == 4:
-        bias = bias + MARGIN * longest * float(np.linalg.norm(kernel, axis=0).max()) + float(np.abs(bias).max())
+    if get_path(state.params, layer)["kernel"].ndim == 4:
+        bias = (
+            bias
+            + NORM_MARGIN * longest * float(np.linalg.norm(kernel, axis=0).max())
+            + float(np.abs(bias).max())
+        )
 
     def changed(params: Any) -> Any:
-        mine = get(params, layer)
+        mine = get_path(params, layer)
         new = {"kernel": kernel, "bias": bias}
-        new = {name: jnp.asarray(value.reshape(mine[name].shape), jnp.float32) for name, value in new.items()}
-        return put(params, layer.split("."), {**mine, **new})
+        new = {
+            name: jnp.asarray(value.reshape(mine[name].shape), jnp.float32)
+            for name, value in new.items()
+        }
+        return set_path(params, layer.split("."), {**mine, **new})
 
     average = {**state.average, "params": changed(state.average["params"])} if state.average else {}
     return state._replace(step=state.step + 1, params=changed(state.params), average=average)
 
 
-def get(params: Any, path: str) -> Any:
+def get_path(params: Any, path: str) -> Any:
     """What is at the dotted path of nested dicts, whose keys are names or numbers."""
     for part in path.split("."):
         params = params[int(part) if part.isdigit() else part]
     return params
 
 
-def put(params: Any, path: list[str], value: Any) -> Any:
+def set_path(params: Any, path: list[str], value: Any) -> Any:
     """`params` with `value` at `path`."""
     if not path:
         return value
     key = int(path[0]) if path[0].isdigit() else path[0]
-    return {**params, key: put(params[key], path[1:], value)}
+    return {**params, key: set_path(params[key], path[1:], value)}

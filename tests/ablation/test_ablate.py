@@ -33,8 +33,8 @@ SMALL = (
     "--config.data.size=(16,16)",
     "--config.train.epochs=2",
     "--config.train.batch_size=16",
-    "--config.data.valid_share=0.25",
-    "--config.data.test_share=0.25",
+    "--config.data.valid_fraction=0.25",
+    "--config.data.test_fraction=0.25",
 )
 
 
@@ -60,7 +60,12 @@ def table(place):
 def start(place, *arguments):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        command(place, *arguments), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        command(place, *arguments),
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -85,7 +90,10 @@ def test_table_holds_what_the_runs_found(place, done):
     rows = table(place)
     for name in ("plain", "fast"):
         folders = [place / "steps" / "runs" / name / f"seed{seed}" for seed in (0, 1)]
-        found = [json.loads((folder / "results.json").read_text())["test"]["accuracy"] for folder in folders]
+        found = [
+            json.loads((folder / "results.json").read_text())["test"]["accuracy"]
+            for folder in folders
+        ]
         assert float(rows[name]["test.accuracy"]) == pytest.approx(sum(found) / 2)
         assert [float(value) for value in rows[name]["per_seed"].split()] == found
     gap = float(rows["fast"]["test.accuracy"]) - float(rows["plain"]["test.accuracy"])
@@ -97,7 +105,14 @@ def test_report_is_one_page_with_every_figure(place, done):
     page = (place / "steps" / "report.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
     figures = {file.stem for file in (place / "steps" / "figures").iterdir()}
-    assert {"scores", "differences", "classes", "curve_valid_accuracy", "curve_train_loss", "confusion_fast"} <= figures
+    assert {
+        "scores",
+        "differences",
+        "classes",
+        "curve_valid_accuracy",
+        "curve_train_loss",
+        "confusion_fast",
+    } <= figures
     assert page.count("<img") == len(figures)
     assert "Do wider steps help on shapes?" in page
     assert "broken, seed 0" in page
@@ -108,9 +123,14 @@ def test_another_metric_needs_no_other_runs(place, done):
     other = start(place, "--metric=valid.macro_f1")
     assert "runs failed" in other.stdout
     assert "bootstrap of the valid pictures" in other.stdout
-    found = json.loads((place / "steps" / "runs" / "fast" / "seed0" / "results.json").read_text())["valid"]["macro_f1"]
+    found = json.loads((place / "steps" / "runs" / "fast" / "seed0" / "results.json").read_text())[
+        "valid"
+    ]["macro_f1"]
     assert table(place)["fast"]["per_seed"].split()[0] == str(found)
-    for metric, said in (("valid.accurac", "did you mean 'accuracy'"), ("accuracy", "say a split and a name")):
+    for metric, said in (
+        ("valid.accurac", "did you mean 'accuracy'"),
+        ("accuracy", "say a split and a name"),
+    ):
         refused = start(place, f"--metric={metric}")
         assert refused.returncode == 2
         assert said in refused.stderr
@@ -137,7 +157,9 @@ def test_a_killed_ablation_goes_on(place, done):
     folder = place / "killed"
     arguments = (f"--results={folder}", "--workers=1", "--seeds=1", "--config.train.epochs=40")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command(place, *arguments), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command(place, *arguments), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+    )
     first = folder / "steps" / "runs" / "plain" / "seed0"
     deadline = time.monotonic() + 120
     while not (first / "metrics.jsonl").exists() and time.monotonic() < deadline:
@@ -155,15 +177,28 @@ def test_a_population_gives_the_same_table(place, done):
     folder = place / "population"
     found = start(place, f"--results={folder}", "--workers=1", "--population")
     assert found.returncode == 1, found.stderr
-    assert found.stdout.count("goes on by itself") == 2  # the broken ones, to fail with a line of their own
-    ones, others = table(place), list(csv.DictReader((folder / "steps" / "table.csv").read_text().splitlines()))
+    assert (
+        found.stdout.count("goes on by itself") == 2
+    )  # the broken ones, to fail with a line of their own
+    ones, others = (
+        table(place),
+        list(csv.DictReader((folder / "steps" / "table.csv").read_text().splitlines())),
+    )
     for row in others:
-        assert (row["seeds"], row["failed"]) == (ones[row["variant"]]["seeds"], ones[row["variant"]]["failed"])
-    trained = [json.loads(file.read_text())["training"] for file in folder.glob("steps/runs/*/*/results.json")]
+        assert (row["seeds"], row["failed"]) == (
+            ones[row["variant"]]["seeds"],
+            ones[row["variant"]]["failed"],
+        )
+    trained = [
+        json.loads(file.read_text())["training"]
+        for file in folder.glob("steps/runs/*/*/results.json")
+    ]
     assert [training["together"] for training in trained] == [4] * 4
 
 
-@pytest.mark.parametrize("arguments", [["--population=0"], ["--seeds=0"], ["--confg.seed=1"], ["--config.seed"]])
+@pytest.mark.parametrize(
+    "arguments", [["--population=0"], ["--seeds=0"], ["--confg.seed=1"], ["--config.seed"]]
+)
 def test_mistakes_on_the_command_line_are_one_line(place, arguments):
     found = start(place, *arguments)
     assert found.returncode == 2

@@ -65,7 +65,9 @@ def test_the_claim_of_a_killed_worker_lives_as_long_as_the_process_that_it_start
         "print(child.pid, flush=True)\n"
         "child.wait()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as worker:
         worker.stdout.readline()
         worker.kill()
         worker.wait()

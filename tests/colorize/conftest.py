@@ -7,7 +7,7 @@ from PIL import Image
 
 from configs import colorize as config_of
 from gv_jax import experiment
-from gv_jax.serving.colorizer import colorizer
+from gv_jax.inference.colorizer import load_colorizer
 from tests.colorize.scenes import scene
 
 
@@ -28,12 +28,12 @@ def run(tmp_path_factory):
         {
             "data.root": str(base / "data"),
             "data.size": (16, 24),
-            "data.frames_folder.scene": 3,
+            "data.frames_folder.scene_length": 3,
             "data.frames_folder.gap": 1,
-            "data.valid_share": 0.2,
-            "data.test_share": 0.2,
+            "data.valid_fraction": 0.2,
+            "data.test_fraction": 0.2,
             "model.name": "alpha",
-            "colour.head": "mse",
+            "color_head.name": "mse",
             "train.batch_size": 8,
             "train.epochs": 6,
             "optimizer.learning_rate": 1e-2,
@@ -49,4 +49,4 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def color(run):
-    return colorizer(run)
+    return load_colorizer(run)

@@ -1,4 +1,4 @@
-"""`python -m gv_jax.colorize` with videos."""
+"""`python -m gv_jax.cli.colorize` with videos."""
 
 import sys
 from fractions import Fraction
@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2lab
 
-from gv_jax.colorize import colorize
-from gv_jax.data.colour_fidelity import flicker
+from gv_jax.cli.colorize import colorize_inputs
 from gv_jax.data.video import Video
 from gv_jax.errors import UserError
+from gv_jax.image.color_metrics import flicker
 from tests.colorize.scenes import greys, scene
 
 av = pytest.importorskip("av")
@@ -20,7 +20,9 @@ av = pytest.importorskip("av")
 def clip(path, frames, rate=Fraction(30000, 1001)):
     """A video with a sound track."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libvpx-vp9" if path.suffix == ".webm" else "libx264", rate=rate)
+        stream = container.add_stream(
+            "libvpx-vp9" if path.suffix == ".webm" else "libx264", rate=rate
+        )
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv444p" if frames[0].shape[0] % 2 else "yuv420p"
         sound = container.add_stream("libopus" if path.suffix == ".webm" else "aac", rate=48000)
@@ -46,13 +48,17 @@ def sound_of(path):
         ]
 
 
-@pytest.mark.parametrize(("name", "height"), [("film.mp4", 48), ("film.mp4", 47), ("film.webm", 48), ("film.mkv", 48)])
+@pytest.mark.parametrize(
+    ("name", "height"), [("film.mp4", 48), ("film.mp4", 47), ("film.webm", 48), ("film.mkv", 48)]
+)
 def test_a_video_keeps_size_times_and_sound(name, height, run, color, tmp_path, monkeypatch):
-    monkeypatch.setattr("gv_jax.serving.colorizer.colorizer", lambda folder: color)
+    monkeypatch.setattr("gv_jax.inference.colorizer.load_colorizer", lambda folder: color)
     source = clip(tmp_path / name, [scene(number, height, 64) for number in range(40)])
-    colorize(run, [source], tmp_path / "out", steady=False)
+    colorize_inputs(run, [source], tmp_path / "out", steady=False)
     before, after = list(Video(source)), list(Video(tmp_path / "out" / name))
-    np.testing.assert_allclose([frame.seconds for frame in after], [frame.seconds for frame in before], atol=1e-3)
+    np.testing.assert_allclose(
+        [frame.seconds for frame in after], [frame.seconds for frame in before], atol=1e-3
+    )
     assert {frame.pixels.shape for frame in after} == {(height, 64, 3)}
     for old, new in zip(before[::13], after[::13], strict=True):
         assert np.abs(greys(old.pixels) - greys(new.pixels)).mean() < 3  # but for compression
@@ -80,39 +86,43 @@ def test_steady_lowers_the_flicker(color):
 
 
 def test_steady_begins_anew_with_every_video(run, color, tmp_path, monkeypatch):
-    monkeypatch.setattr("gv_jax.serving.colorizer.colorizer", lambda folder: color)
+    monkeypatch.setattr("gv_jax.inference.colorizer.load_colorizer", lambda folder: color)
     seen, frame = [], color.frame
     monkeypatch.setattr(
-        type(color), "frame", lambda self, pixels, before: (seen.append(before), frame(pixels, before))[1]
+        type(color),
+        "frame",
+        lambda self, pixels, before: (seen.append(before), frame(pixels, before))[1],
     )
     for name in ("a.mp4", "b.mp4"):
         clip(tmp_path / name, [scene(number) for number in range(3)])
-    colorize(run, [tmp_path / "a.mp4", tmp_path / "b.mp4"], tmp_path / "out", steady=True)
+    colorize_inputs(run, [tmp_path / "a.mp4", tmp_path / "b.mp4"], tmp_path / "out", steady=True)
     assert [before is None for before in seen] == [True, False, False] * 2
 
 
 def test_a_gif_that_moves_becomes_a_video(run, tmp_path):
     frames = [Image.fromarray(scene(number)) for number in range(3)]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:], duration=100)
-    colorize(run, [tmp_path / "moving.gif"], tmp_path / "out", steady=False)
-    np.testing.assert_allclose([frame.seconds for frame in Video(tmp_path / "out" / "moving.mp4")], [0, 0.1, 0.2])
+    colorize_inputs(run, [tmp_path / "moving.gif"], tmp_path / "out", steady=False)
+    np.testing.assert_allclose(
+        [frame.seconds for frame in Video(tmp_path / "out" / "moving.mp4")], [0, 0.1, 0.2]
+    )
 
 
 def test_of_a_damaged_video_come_the_frames_before(run, tmp_path):
     noise = list(np.random.default_rng(0).integers(0, 256, (60, 32, 48, 3), dtype=np.uint8))
     data = clip(tmp_path / "whole.mkv", noise, rate=Fraction(10)).read_bytes()
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
-    message = colorize(run, [tmp_path / "cut.mkv"], tmp_path / "out", steady=False)
+    message = colorize_inputs(run, [tmp_path / "cut.mkv"], tmp_path / "out", steady=False)
     assert "cut.mkv: is cut short after " in message
     assert message.endswith(f"coloured 1 file into {tmp_path / 'out'}")
     assert 10 < len(list(Video(tmp_path / "out" / "cut.mkv"))) < 50
 
 
 def test_without_pyav_the_extra_is_named(run, color, tmp_path, monkeypatch):
-    monkeypatch.setattr("gv_jax.serving.colorizer.colorizer", lambda folder: color)
+    monkeypatch.setattr("gv_jax.inference.colorizer.load_colorizer", lambda folder: color)
     monkeypatch.setitem(sys.modules, "av", None)
     (tmp_path / "film.mp4").write_bytes(b"some video")
     with pytest.raises(UserError, match=r"pip install -e '\.\[video\]'"):
-        colorize(run, [tmp_path / "film.mp4"], tmp_path / "out", steady=False)
+        colorize_inputs(run, [tmp_path / "film.mp4"], tmp_path / "out", steady=False)
     Image.fromarray(scene(0)).save(tmp_path / "a.png")
-    assert "1 file" in colorize(run, [tmp_path / "a.png"], tmp_path / "out", steady=False)
+    assert "1 file" in colorize_inputs(run, [tmp_path / "a.png"], tmp_path / "out", steady=False)

@@ -9,7 +9,11 @@ import pytest
 def film() -> Callable[..., Path]:
     """Writes frames uint8 [h w 3] (even sides) as a video; the suffix says which kind."""
     av = pytest.importorskip("av")
-    codecs = {".gif": ("gif", "rgb8"), ".webm": ("libvpx-vp9", "yuv420p"), ".avi": ("mpeg4", "yuv420p")}
+    codecs = {
+        ".gif": ("gif", "rgb8"),
+        ".webm": ("libvpx-vp9", "yuv420p"),
+        ".avi": ("mpeg4", "yuv420p"),
+    }
 
     def write(path: Path, frames: Sequence[np.ndarray], rate: int = 24) -> Path:
         codec, layout = codecs.get(path.suffix, ("libx264", "yuv420p"))

@@ -9,7 +9,13 @@ from PIL import Image
 from gv_jax.data.builders.image_folder import ImageFolder
 from gv_jax.errors import UserError
 
-COMMON = {"skip_broken": False, "valid_share": 0.2, "test_share": 0.2, "split_seed": 0, "group_pattern": ""}
+COMMON = {
+    "skip_broken": False,
+    "valid_fraction": 0.2,
+    "test_fraction": 0.2,
+    "split_seed": 0,
+    "group_pattern": "",
+}
 
 
 def picture(path, number=0, size=(4, 3)):
@@ -31,11 +37,16 @@ def builder(folder, tmp_path, **options):
 
 
 def ids(made):
-    return {split: [picture.id for picture in pictures] for split, pictures in made.pictures().items()}
+    return {
+        split: [picture.id for picture in pictures] for split, pictures in made.pictures().items()
+    }
 
 
 def per_class(made):
-    return {split: dict(Counter(name.split("/")[-2] for name in names)) for split, names in ids(made).items()}
+    return {
+        split: dict(Counter(name.split("/")[-2] for name in names))
+        for split, names in ids(made).items()
+    }
 
 
 def contents(folder):

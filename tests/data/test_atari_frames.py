@@ -15,7 +15,7 @@ from ale_py import roms
 from gv_jax.data.builders import atari_player
 from gv_jax.data.builders.atari_frames import AtariFrames, of_whole_games
 from gv_jax.data.builders.atari_games import GAMES, GENRES
-from gv_jax.data.duplicates import count_differing, thumbnail
+from gv_jax.data.duplicates.index import count_differing, thumbnail
 from gv_jax.errors import UserError
 
 SPLITS = ("train", "valid", "test")
@@ -26,16 +26,16 @@ def builder(root, **changes):
         "root": root,
         "path": "",
         "skip_broken": False,
-        "valid_share": 0.2,
-        "test_share": 0.2,
+        "valid_fraction": 0.2,
+        "test_fraction": 0.2,
         "split_seed": 0,
         "games": ("pong", "breakout"),
         "frames_per_game": 20,
-        "every": 9,
+        "frame_stride": 9,
         "seed": 0,
         "label": "game",
-        "unseen": (),
-        "clip": 1,
+        "test_only": (),
+        "clip_length": 1,
     }
     return AtariFrames(**options | changes)
 
@@ -72,9 +72,14 @@ def test_ids_say_game_episode_frame_and_are_in_order(captured):
         names = [name for name, _, _ in examples]
         parsed = re.findall(r"^(\w+)/e(\d{3})/f(\d{5})$", "\n".join(names), re.MULTILINE)
         assert len(parsed) == len(names)
-        assert [label for _, label, _ in examples] == [("pong", "breakout").index(game) for game, _, _ in parsed]
+        assert [label for _, label, _ in examples] == [
+            ("pong", "breakout").index(game) for game, _, _ in parsed
+        ]
         assert parsed == sorted(parsed, key=lambda place: (place[0] != "pong", *place[1:]))
-        assert all(int(number) % 9 == 0 and int(number) >= atari_player.WARM_UP for _, _, number in parsed)
+        assert all(
+            int(number) % 9 == 0 and int(number) >= atari_player.WARM_UP_FRAMES
+            for _, _, number in parsed
+        )
 
 
 def test_no_episode_is_in_two_splits(captured):
@@ -87,7 +92,9 @@ def test_no_episode_is_in_two_splits(captured):
 
 def test_no_two_frames_of_a_game_are_nearly_the_same(captured):
     for label in (0, 1):
-        images = [pixels(png) for examples in captured.values() for _, of, png in examples if of == label]
+        images = [
+            pixels(png) for examples in captured.values() for _, of, png in examples if of == label
+        ]
         assert len({image.tobytes() for image in images}) == 20
         cells = np.stack([thumbnail(image) for image in images])
         differing = count_differing(cells[:, None], cells[None]) + 1024 * np.eye(20, dtype=int)
@@ -99,33 +106,39 @@ def test_frames_do_not_depend_on_the_other_games(captured, tmp_path):
     for split in SPLITS:
         for game in ("pong", "breakout"):
             first, second = (
-                [(name, png) for name, _, png in made[split] if name.startswith(game)] for made in (captured, again)
+                [(name, png) for name, _, png in made[split] if name.startswith(game)]
+                for made in (captured, again)
             )
             assert first == second
 
 
 def test_another_seed_plays_another_game():
-    first, second = (atari_player.capture("pong", {"train": 5}, every=9, seed=seed, clip=1) for seed in (0, 1))
+    first, second = (
+        atari_player.record_frames("pong", {"train": 5}, frame_stride=9, seed=seed, clip_length=1)
+        for seed in (0, 1)
+    )
     assert [frame.png for frame in first] != [frame.png for frame in second]
 
 
 def test_playing_is_silent(capfd):
-    atari_player.capture("pong", {"train": 1}, every=9, seed=0, clip=1)
+    atari_player.record_frames("pong", {"train": 1}, frame_stride=9, seed=0, clip_length=1)
     assert capfd.readouterr() == ("", "")
 
 
 def test_an_episode_that_is_too_long_is_reset(monkeypatch):
-    monkeypatch.setattr(atari_player, "EPISODE", 300)
-    made = atari_player.capture("boxing", {"train": 12, "test": 4}, every=20, seed=0, clip=1)
+    monkeypatch.setattr(atari_player, "MAX_EPISODE_FRAMES", 300)
+    made = atari_player.record_frames(
+        "boxing", {"train": 12, "test": 4}, frame_stride=20, seed=0, clip_length=1
+    )
     assert max(frame.number for frame in made) <= 300
     assert len({frame.episode for frame in made}) >= 3
     assert sum(frame.split == "test" for frame in made) == 4
 
 
 def test_fewer_frames_than_wanted_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(atari_player, "EPISODE", 240)
-    monkeypatch.setattr(atari_player, "PATIENCE", 0)
-    made = builder(tmp_path, games=("pong", "boxing"), frames_per_game=2000, every=1)
+    monkeypatch.setattr(atari_player, "MAX_EPISODE_FRAMES", 240)
+    monkeypatch.setattr(atari_player, "MAX_PLAY_FACTOR", 0)
+    made = builder(tmp_path, games=("pong", "boxing"), frames_per_game=2000, frame_stride=1)
     got = frames(made)
     counts = np.bincount([label for examples in got.values() for _, label, _ in examples])
     assert list(made.skipped) == [
@@ -135,8 +148,8 @@ def test_fewer_frames_than_wanted_are_told(tmp_path, monkeypatch):
 
 
 def test_a_game_that_gives_nothing_for_a_split_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(atari_player, "EPISODE", 10)  # all of it warm-up
-    monkeypatch.setattr(atari_player, "PATIENCE", 0)
+    monkeypatch.setattr(atari_player, "MAX_EPISODE_FRAMES", 10)  # all of it warm-up
+    monkeypatch.setattr(atari_player, "MAX_PLAY_FACTOR", 0)
     with pytest.raises(UserError, match="pong: every frame for train"):
         builder(tmp_path).prepare()
 
@@ -158,18 +171,21 @@ def test_genres_hold_out_whole_games(tmp_path):
 
 
 def test_unseen_games_are_in_the_test_alone(tmp_path):
-    got = frames(builder(tmp_path, frames_per_game=10, unseen=("pong",)))
-    counts = {split: np.bincount([label for _, label, _ in got[split]], minlength=2).tolist() for split in got}
+    got = frames(builder(tmp_path, frames_per_game=10, test_only=("pong",)))
+    counts = {
+        split: np.bincount([label for _, label, _ in got[split]], minlength=2).tolist()
+        for split in got
+    }
     assert counts == {"train": [0, 8], "valid": [0, 2], "test": [10, 0]}
 
 
 def test_clips_go_on_where_nothing_is_new():
-    made = atari_player.capture("pong", {"train": 24}, every=1, seed=0, clip=6)
+    made = atari_player.record_frames("pong", {"train": 24}, frame_stride=1, seed=0, clip_length=6)
     numbers = [frame.number for frame in made]
     starts = [n for n in numbers if n - 1 not in numbers]
     assert len(made) == 24
     assert all(set(range(start, start + 6)) <= set(numbers) for start in starts)
-    alone = atari_player.capture("pong", {"train": 24}, every=1, seed=0, clip=1)
+    alone = atari_player.record_frames("pong", {"train": 24}, frame_stride=1, seed=0, clip_length=1)
     assert numbers[:6] == list(range(alone[0].number, alone[0].number + 6))
 
 
@@ -202,20 +218,28 @@ def test_the_table():
 
 
 def test_all_screens_are_of_one_size():
-    assert {atari_player.Player(game, 0).emulator.getScreenDims() for game in GAMES} == {AtariFrames.native_size}
+    assert {atari_player.Player(game, 0).emulator.getScreenDims() for game in GAMES} == {
+        AtariFrames.native_size
+    }
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"games": ("pong", "pnog")}, "no game of atari_frames is called 'pnog'; did you mean 'pong'"),
+        (
+            {"games": ("pong", "pnog")},
+            "no game of atari_frames is called 'pnog'; did you mean 'pong'",
+        ),
         ({"label": "genres"}, "did you mean 'genre'"),
         ({"path": "somewhere"}, "plays its games itself: leave out --config.data.path=somewhere"),
-        ({"every": 0}, "every=0: take 1 or more"),
-        ({"clip": 0}, "clip=0: take 1 or more"),
-        ({"unseen": ("qbert",)}, "no game of atari_frames (unseen) is called 'qbert'"),
-        ({"unseen": ("pong", "breakout")}, "unseen names every game"),
-        ({"unseen": ("pong",), "label": "genre"}, "label=genre holds out games itself: leave out unseen"),
+        ({"frame_stride": 0}, "every=0: take 1 or more"),
+        ({"clip_length": 0}, "clip=0: take 1 or more"),
+        ({"test_only": ("qbert",)}, "no game of atari_frames (unseen) is called 'qbert'"),
+        ({"test_only": ("pong", "breakout")}, "unseen names every game"),
+        (
+            {"test_only": ("pong",), "label": "genre"},
+            "label=genre holds out games itself: leave out unseen",
+        ),
         ({"frames_per_game": 2}, "frames_per_game=2: take 3 or more"),
         ({"label": "genre"}, "of 'catch' there is only pong, breakout. Add from: asterix breakout"),
     ],
@@ -228,4 +252,4 @@ def test_what_a_user_can_get_wrong(tmp_path, changes, message):
 def test_without_ale_py_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ale_py", None)
     with pytest.raises(UserError, match=re.escape("pip install -e '.[atari]'")):
-        atari_player.capture("pong", {"train": 1}, every=1, seed=0, clip=1)
+        atari_player.record_frames("pong", {"train": 1}, frame_stride=1, seed=0, clip_length=1)

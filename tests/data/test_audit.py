@@ -6,13 +6,25 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.data.test_lookalikes import jpeg, scene
 
 from gv_jax.data import audit, dataset
 from gv_jax.errors import UserError
-from tests.data.test_lookalikes import jpeg, scene
 
-SHAPE = {"size": (24, 32), "channels": 3, "fit": "stretch", "interpolation": "bilinear", "background": (0, 0, 0)}
-OPTIONS = {"skip_broken": False, "valid_share": 0.0, "test_share": 0.0, "split_seed": 0, "group_pattern": ""}
+SHAPE = {
+    "size": (24, 32),
+    "channels": 3,
+    "fit": "stretch",
+    "interpolation": "bilinear",
+    "background": (0, 0, 0),
+}
+OPTIONS = {
+    "skip_broken": False,
+    "valid_fraction": 0.0,
+    "test_fraction": 0.0,
+    "split_seed": 0,
+    "group_pattern": "",
+}
 
 
 def put(image: Image.Image, path: Path):
@@ -39,15 +51,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def builder(folder: Path):
-    return dataset.prepared("image_folder", root=folder.parent / "data", path=str(folder), **OPTIONS)
+    return dataset.prepare("image_folder", root=folder.parent / "data", path=str(folder), **OPTIONS)
 
 
 def load(folder: Path, **changes):
-    return dataset.load("image_folder", root=folder.parent / "data", path=str(folder), **SHAPE, **OPTIONS, **changes)
+    return dataset.load_split_arrays(
+        "image_folder", root=folder.parent / "data", path=str(folder), **SHAPE, **OPTIONS, **changes
+    )
 
 
 def test_everything_is_found(folder):
-    found = audit.of(builder(folder))
+    found = audit.audit_dataset(builder(folder))
     groups = {(group.kind, group.files): group for group in found.groups}
     assert set(groups) == {
         ("exact", ("train/cat/a 0.png", "test/cat/copy ü.bmp")),
@@ -69,25 +83,28 @@ def test_everything_is_found(folder):
 
 def test_places_lead_to_the_pictures(folder):
     made = builder(folder)
-    for group in audit.of(made).groups:
+    for group in audit.audit_dataset(made).groups:
         for file, split, place in zip(group.files, group.splits, group.places, strict=True):
             with Image.open(folder / file) as image:
                 assert made.picture(split, place).tobytes() == image.tobytes()
 
 
 def test_it_is_made_once_and_again_where_it_is_damaged(folder, monkeypatch):
-    first = audit.of(builder(folder))
-    assert audit.from_json(json.loads(json.dumps(audit.to_json(first)))) == first
-    file = builder(folder).data_path / f"audit-{audit.VERSION}.json"
+    first = audit.audit_dataset(builder(folder))
+    assert audit.audit_from_json(json.loads(json.dumps(audit.audit_to_json(first)))) == first
+    file = builder(folder).data_path / f"audit-{audit.AUDIT_VERSION}.json"
     file.write_text(file.read_text()[:50])
-    assert audit.of(builder(folder)) == first
-    monkeypatch.setattr(audit, "examine", None)
-    assert audit.of(builder(folder)) == first
+    assert audit.audit_dataset(builder(folder)) == first
+    monkeypatch.setattr(audit, "compute_audit", None)
+    assert audit.audit_dataset(builder(folder)) == first
 
 
 def test_leaks_are_dropped_from_training_only(folder):
     whole, fair = load(folder), load(folder, drop_leaks=True)
-    assert set(whole.splits["train"].ids) - set(fair.splits["train"].ids) == audit.of(builder(folder)).leaked
+    assert (
+        set(whole.splits["train"].ids) - set(fair.splits["train"].ids)
+        == audit.audit_dataset(builder(folder)).leaked
+    )
     assert fair.splits["test"].ids == whole.splits["test"].ids
     kept = [whole.splits["train"].ids.index(name) for name in fair.splits["train"].ids]
     assert (fair.splits["train"].images == whole.splits["train"].images[kept]).all()
@@ -105,7 +122,7 @@ def test_a_class_that_leaks_whole_is_refused(folder):
 
 def test_without_a_held_out_split_nothing_leaks(folder):
     (folder / "test").rename(folder.parent / "away")
-    found = audit.of(builder(folder))
+    found = audit.audit_dataset(builder(folder))
     assert found.leaks == {}
     assert not found.leaked
 
@@ -114,4 +131,4 @@ def test_a_jpeg_is_audited_as_it_is(folder):
     buffer = io.BytesIO()
     scene(4).save(buffer, "JPEG", quality=90)
     (folder / "test" / "cat" / "four.jpg").write_bytes(buffer.getvalue())
-    assert audit.of(builder(folder)).leaks == {"test": {"exact": 1, "near": 3}}
+    assert audit.audit_dataset(builder(folder)).leaks == {"test": {"exact": 1, "near": 3}}

@@ -1,16 +1,16 @@
 import pytest
 
-from gv_jax.data.box import NO_BOX, area, fault
+from gv_jax.data.box import NO_BOX, box_area, box_error
 
 
 def test_area():
-    assert area((1, 2, 4, 7)) == 15
-    assert area(NO_BOX) == 0
+    assert box_area((1, 2, 4, 7)) == 15
+    assert box_area(NO_BOX) == 0
 
 
 @pytest.mark.parametrize("box", [(0, 0, 6, 4), (0, 0, 1, 1), (5, 3, 6, 4)])
 def test_inside_of_6x4(box):
-    assert fault(box, 6, 4) == ""
+    assert box_error(box, 6, 4) == ""
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ def test_inside_of_6x4(box):
     ],
 )
 def test_not_in_6x4(box, why):
-    assert fault(box, 6, 4) == why
+    assert box_error(box, 6, 4) == why

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gv_jax.data.builders import listing
+from gv_jax.data.builders import folder_listing
 from tests.data.folders import builder, classes, contents, ids, per_class, picture, refused
 
 
@@ -73,7 +73,7 @@ class TestBroken:
                 raise PermissionError(13, "Permission denied", str(path))
             return real(path)
 
-        monkeypatch.setattr(listing.os, "scandir", scandir)
+        monkeypatch.setattr(folder_listing.os, "scandir", scandir)
         assert "cat/secret: cannot be opened" in refused(folder, tmp_path, r"Permission denied")
         made = builder(folder, tmp_path, skip_broken=True)
         assert sum(map(len, ids(made).values())) == 10
@@ -91,7 +91,9 @@ class TestBroken:
         for split in ("train", "valid"):
             classes(tmp_path / "in" / split)
         picture(tmp_path / "in" / "valid" / "lost.png")
-        assert "valid/lost.png" in refused(tmp_path / "in", tmp_path, "outside of the class folders")
+        assert "valid/lost.png" in refused(
+            tmp_path / "in", tmp_path, "outside of the class folders"
+        )
 
     def test_folder_without_pictures(self, tmp_path):
         folder = classes(tmp_path / "in")
@@ -106,7 +108,9 @@ class TestBroken:
     def test_class_that_train_does_not_have(self, tmp_path):
         classes(tmp_path / "in" / "train")
         classes(tmp_path / "in" / "val", ("cat", "dog", "fox"), each=2)
-        assert "val/fox: is not among the classes of train" in refused(tmp_path / "in", tmp_path, "fox")
+        assert "val/fox: is not among the classes of train" in refused(
+            tmp_path / "in", tmp_path, "fox"
+        )
         made = builder(tmp_path / "in", tmp_path, skip_broken=True)
         assert per_class(made)["valid"] == {"cat": 2, "dog": 2}
         assert len(made.skipped) == 1
@@ -127,4 +131,4 @@ class TestBroken:
             classes(tmp_path / "given" / split)
         for path in (tmp_path / "given" / "train" / "dog").iterdir():
             path.write_text("no picture")
-        refused(tmp_path / "given", tmp_path, "class 'dog'", skip_broken=True, valid_share=0)
+        refused(tmp_path / "given", tmp_path, "class 'dog'", skip_broken=True, valid_fraction=0)

@@ -7,7 +7,13 @@ import pytest
 
 from gv_jax.data import dataset
 
-SPLIT = {"skip_broken": False, "valid_share": 0.2, "test_share": 0.2, "split_seed": 0, "path": ""}
+SPLIT = {
+    "skip_broken": False,
+    "valid_fraction": 0.2,
+    "test_fraction": 0.2,
+    "split_seed": 0,
+    "path": "",
+}
 
 
 def test_needs_neither_ale_py_nor_jax():
@@ -18,6 +24,6 @@ def test_needs_neither_ale_py_nor_jax():
 
 @pytest.mark.parametrize("name", ["n64_textures", "dungeon_tiles"])
 def test_classes_that_are_fixed_need_no_data(tmp_path, name):
-    found = dataset.classes(name, root=tmp_path / "data", **SPLIT)
+    found = dataset.class_names(name, root=tmp_path / "data", **SPLIT)
     assert len(found) == 15
     assert list(found) == sorted(found)

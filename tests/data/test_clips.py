@@ -1,6 +1,6 @@
 import pytest
 
-from gv_jax.data.clips import neighbours, place
+from gv_jax.data.clips import consecutive_pairs, parse_frame_id
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,11 @@ from gv_jax.data.clips import neighbours, place
     ],
 )
 def test_ids_say_clip_and_frame(name, expected):
-    assert place(name) == expected
+    assert parse_frame_id(name) == expected
 
 
 def test_neighbours_are_one_step_of_their_clip_apart():
     ids = ["b/f30", "a/f15", "a/f00", "a/f45", "b/f10", "single", "b/f20", "a/f60", "c/f5"]
     # of a: 0-15 and 45-60, but not 15-45; of b: 10-20-30; c has one frame
-    assert neighbours(ids).tolist() == [[4, 6], [6, 0], [2, 1], [3, 7]]
-    assert neighbours(["x", "y"]).shape == (0, 2)
+    assert consecutive_pairs(ids).tolist() == [[4, 6], [6, 0], [2, 1], [3, 7]]
+    assert consecutive_pairs(["x", "y"]).shape == (0, 2)

@@ -6,12 +6,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gv_jax.data import dataset, preprocess
-from gv_jax.data.builders import DATASETS, PictureBuilder
+from gv_jax.data import dataset, decode
+from gv_jax.data.builders import DATASETS, ImageBuilder
 from gv_jax.errors import UserError
 
-SHAPE = {"size": (0, 0), "channels": 3, "fit": "stretch", "interpolation": "box", "background": (0, 0, 0)}
-COMMON = {"skip_broken": False, "valid_share": 0.2, "test_share": 0.2, "split_seed": 0, "path": ""}
+SHAPE = {
+    "size": (0, 0),
+    "channels": 3,
+    "resize_mode": "stretch",
+    "interpolation": "box",
+    "background": (0, 0, 0),
+}
+COMMON = {
+    "skip_broken": False,
+    "valid_fraction": 0.2,
+    "test_fraction": 0.2,
+    "split_seed": 0,
+    "path": "",
+}
 COLOURS = {"cat": (250, 0, 9), "dog": (0, 200, 0)}
 
 
@@ -31,7 +43,7 @@ def folder(tmp_path):
 def load(folder, tmp_path):
     def load(**changes):
         options = {**SHAPE, **COMMON, "path": str(folder), "group_pattern": "", **changes}
-        return dataset.load("image_folder", **{"root": tmp_path / "data", **options})
+        return dataset.load_split_arrays("image_folder", **{"root": tmp_path / "data", **options})
 
     return load
 
@@ -42,7 +54,7 @@ def nothing_decodes(monkeypatch):
         raise AssertionError("decoded or prepared again")
 
     def forbid():
-        for place, name in ((Image, "open"), (preprocess, "open_picture"), (PictureBuilder, "prepare")):
+        for place, name in ((Image, "open"), (decode, "open_picture"), (ImageBuilder, "prepare")):
             monkeypatch.setattr(place, name, fail)
 
     return forbid
@@ -111,11 +123,11 @@ class TestLoad:
         [
             {"size": (3, 3)},
             {"channels": 4},
-            {"size": (3, 3), "fit": "pad"},
+            {"size": (3, 3), "resize_mode": "pad"},
             {"size": (3, 3), "interpolation": "nearest"},
             {"background": (1, 1, 1)},
             {"split_seed": 1},
-            {"test_share": 0.3},
+            {"test_fraction": 0.3},
         ],
     )
     def test_whatever_shapes_it_makes_another_cache(self, load, tmp_path, change):
@@ -126,7 +138,7 @@ class TestLoad:
 
     def test_new_version_of_preprocessing_makes_another_cache(self, load, tmp_path, monkeypatch):
         load()
-        monkeypatch.setattr(preprocess, "VERSION", preprocess.VERSION + 1)
+        monkeypatch.setattr(decode, "DECODE_VERSION", decode.DECODE_VERSION + 1)
         load()
         assert len(os.listdir(tmp_path / "data" / "cache")) == 2
 
@@ -178,14 +190,14 @@ class TestInterrupted:
     def test_while_decoding(self, load, tmp_path, monkeypatch):
         calls = []
 
-        def stop(*args, real=preprocess.to_array, **options):
+        def stop(*args, real=decode.to_array, **options):
             calls.append(1)
             if len(calls) == 15:
                 raise KeyboardInterrupt
             return real(*args, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr(preprocess, "to_array", stop)
+            patch.setattr(decode, "to_array", stop)
             with pytest.raises(KeyboardInterrupt):
                 load()
         assert os.listdir(tmp_path / "data" / "cache") == []
@@ -194,14 +206,14 @@ class TestInterrupted:
     def test_while_preparing(self, load, tmp_path, monkeypatch):
         calls = []
 
-        def stop(path, real=preprocess.stored):
+        def stop(path, real=decode.encode_for_storage):
             calls.append(1)
             if len(calls) == 15:
                 raise KeyboardInterrupt
             return real(path)
 
         with monkeypatch.context() as patch:
-            patch.setattr(preprocess, "stored", stop)
+            patch.setattr(decode, "encode_for_storage", stop)
             with pytest.raises(KeyboardInterrupt):
                 load()
         assert not list((tmp_path / "data" / "prepared").rglob("*array_record*"))
@@ -234,7 +246,9 @@ class TestInterrupted:
         second.prepare()
         third.prepare()
         for builder in (first, second, third):
-            assert [name for name, *_ in builder.examples("valid")] == [name for name, *_ in first.examples("valid")]
+            assert [name for name, *_ in builder.examples("valid")] == [
+                name for name, *_ in first.examples("valid")
+            ]
             assert builder.info.splits["train"].num_examples == 12
 
 
@@ -245,7 +259,7 @@ class TestRefused:
             ({"size": (0, 9)}, "size"),
             ({"size": (-1, -1)}, "size"),
             ({"channels": 2}, "channels"),
-            ({"fit": "pat"}, "did you mean 'pad'"),
+            ({"resize_mode": "pat"}, "did you mean 'pad'"),
             ({"interpolation": "cubic"}, "did you mean 'bicubic'"),
             ({"background": (0, 256, 0)}, "background"),
             ({"background": (0, 0)}, "background"),
@@ -257,9 +271,9 @@ class TestRefused:
 
     def test_unknown_data_set(self, tmp_path):
         with pytest.raises(UserError, match="did you mean 'dungeon_tiles'"):
-            dataset.load("dungeon_tile", root=tmp_path, **SHAPE)
+            dataset.load_split_arrays("dungeon_tile", root=tmp_path, **SHAPE)
         with pytest.raises(UserError, match="image_folder"):
-            dataset.classes("images", root=tmp_path)
+            dataset.class_names("images", root=tmp_path)
 
     def test_root_that_cannot_be_written(self, load, tmp_path):
         (tmp_path / "file").write_text("in the way")
@@ -278,5 +292,8 @@ class TestRefused:
 class TestClasses:
     def test_are_those_of_the_loaded_set(self, load, folder, tmp_path):
         options = {**COMMON, "path": str(folder), "group_pattern": ""}
-        assert dataset.classes("image_folder", root=tmp_path / "data", **options) == ("cat", "dog")
+        assert dataset.class_names("image_folder", root=tmp_path / "data", **options) == (
+            "cat",
+            "dog",
+        )
         assert not (tmp_path / "data").exists()

@@ -9,11 +9,22 @@ from PIL import Image
 
 from gv_jax.data import dataset
 from gv_jax.data.builders import dungeon_tiles
-from gv_jax.data.builders.dungeon_tiles import COUNTS, FOLDERS, RELEASE, DungeonTiles
+from gv_jax.data.builders.dungeon_tiles import (
+    CLASS_COUNTS,
+    CLASS_FOLDERS,
+    SOURCE_RELEASE,
+    DungeonTiles,
+)
 from gv_jax.errors import UserError
 
-COMMON = {"skip_broken": False, "valid_share": 0.2, "test_share": 0.2, "split_seed": 0}
-SHAPE = {"size": (32, 32), "channels": 4, "fit": "stretch", "interpolation": "box", "background": (1, 2, 3)}
+COMMON = {"skip_broken": False, "valid_fraction": 0.2, "test_fraction": 0.2, "split_seed": 0}
+SHAPE = {
+    "size": (32, 32),
+    "channels": 4,
+    "fit": "stretch",
+    "interpolation": "box",
+    "background": (1, 2, 3),
+}
 # Of the README of the set: a folder of each kind, deep enough to show that the longest rule counts.
 PLACES = {
     "dngn/altars": "feature",
@@ -55,7 +66,9 @@ def release():
     files = {}
     for number, place in enumerate(PLACES):
         for variant in range(6):
-            files[f"{place}/thing{'abc'[variant // 2]}_{variant % 2}.png"] = png(tile(10 * number + variant))
+            files[f"{place}/thing{'abc'[variant // 2]}_{variant % 2}.png"] = png(
+                tile(10 * number + variant)
+            )
     hidden = tile(0)
     hidden[:16, :, :3] = 99
     files["dngn/altars/zz_same_but_for_hidden_colour.png"] = png(hidden)
@@ -69,7 +82,7 @@ def release():
 def pack(path, files, top="tiles-a6ea16"):
     with tarfile.open(path, "w:gz") as archive:
         for name, data in files.items():
-            place = name if name.startswith("releases") else f"{RELEASE}{name}"
+            place = name if name.startswith("releases") else f"{SOURCE_RELEASE}{name}"
             member = tarfile.TarInfo(f"{top}/{place}")
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
@@ -87,16 +100,20 @@ def archive(tmp_path, monkeypatch):
             pixels = tile(10 * number + variant)
             pixels[:16] = 0
             lines.append(f"{kind} {hashlib.sha256(pixels.tobytes()).hexdigest()}")
-    monkeypatch.setattr(dungeon_tiles, "COUNTS", kinds)
-    monkeypatch.setattr(dungeon_tiles, "DIGEST", hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest())
+    monkeypatch.setattr(dungeon_tiles, "CLASS_COUNTS", kinds)
+    monkeypatch.setattr(
+        dungeon_tiles, "TILES_DIGEST", hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+    )
     other = {"releases/Ancient/dngn/wall/old.png": png(tile(1004))}
     path = pack(tmp_path / "tiles.tar.gz", {**other, **files})
-    monkeypatch.setattr(dungeon_tiles, "URL", path.as_uri())
+    monkeypatch.setattr(dungeon_tiles, "SOURCE_URL", path.as_uri())
     return path
 
 
 def load(tmp_path, path="", **options):
-    return dataset.load("dungeon_tiles", root=tmp_path / "data", path=str(path), **SHAPE, **{**COMMON, **options})
+    return dataset.load_split_arrays(
+        "dungeon_tiles", root=tmp_path / "data", path=str(path), **SHAPE, **{**COMMON, **options}
+    )
 
 
 def unpacked(folder):
@@ -110,17 +127,19 @@ def unpacked(folder):
 
 
 def test_counts_are_those_of_the_readme():
-    assert sum(COUNTS.values()) == 3906
-    assert (COUNTS["wall"], COUNTS["water"], COUNTS["undead"]) == (423, 81, 147)
-    assert DungeonTiles.fixed == tuple(sorted(COUNTS))
-    assert set(FOLDERS.values()) == set(COUNTS)
+    assert sum(CLASS_COUNTS.values()) == 3906
+    assert (CLASS_COUNTS["wall"], CLASS_COUNTS["water"], CLASS_COUNTS["undead"]) == (423, 81, 147)
+    assert DungeonTiles.fixed == tuple(sorted(CLASS_COUNTS))
+    assert set(CLASS_FOLDERS.values()) == set(CLASS_COUNTS)
 
 
 class TestArchive:
     def test_download(self, tmp_path, archive):
         data = load(tmp_path)
         found = {
-            name: image for part in data.splits.values() for name, image in zip(part.ids, part.images, strict=True)
+            name: image
+            for part in data.splits.values()
+            for name, image in zip(part.ids, part.images, strict=True)
         }
         assert len(found) == 6 * len(PLACES)
         assert "wall/dngn-wall-lab-thinga_0.png" in found
@@ -132,7 +151,7 @@ class TestArchive:
             for p in data.splits.values()
             for name, label in zip(p.ids, p.labels, strict=True)
         }
-        assert labels == {kind: kind for kind in COUNTS}
+        assert labels == {kind: kind for kind in CLASS_COUNTS}
 
     def test_is_downloaded_once(self, tmp_path, archive):
         load(tmp_path)
@@ -140,8 +159,10 @@ class TestArchive:
         load(tmp_path, split_seed=1)
 
     def test_a_file_may_be_given(self, tmp_path, archive, monkeypatch):
-        monkeypatch.setattr(dungeon_tiles, "URL", "file:///nowhere")
-        assert sum(len(part.ids) for part in load(tmp_path, archive).splits.values()) == 6 * len(PLACES)
+        monkeypatch.setattr(dungeon_tiles, "SOURCE_URL", "file:///nowhere")
+        assert sum(len(part.ids) for part in load(tmp_path, archive).splits.values()) == 6 * len(
+            PLACES
+        )
 
     def test_gives_what_the_folder_gives(self, tmp_path, archive):
         ours, theirs = load(tmp_path), load(tmp_path, unpacked(tmp_path / "in"))
@@ -150,7 +171,7 @@ class TestArchive:
             assert np.array_equal(ours.splits[split].images, theirs.splits[split].images)
 
     def test_no_network(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(dungeon_tiles, "URL", (tmp_path / "none.tar.gz").as_uri())
+        monkeypatch.setattr(dungeon_tiles, "SOURCE_URL", (tmp_path / "none.tar.gz").as_uri())
         with pytest.raises(UserError, match=r"cannot download .*--config.data.path=DIR") as caught:
             load(tmp_path)
         assert "\n" not in str(caught.value)

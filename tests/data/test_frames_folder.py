@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from gv_jax.data import clips, dataset
-from gv_jax.data.builders.frames_folder import FramesFolder, same, title_of
+from gv_jax.data.builders.frames_folder import FramesFolder, merge_titles, title_of
 from gv_jax.errors import UserError
 
 
@@ -16,21 +16,23 @@ def told(root, path, **changes):
         "root": root,
         "path": str(path),
         "skip_broken": False,
-        "valid_share": 0.1,
-        "test_share": 0.1,
+        "valid_fraction": 0.1,
+        "test_fraction": 0.1,
         "split_seed": 0,
         "title_pattern": "",
         "hold_out": "scenes",
-        "scene": 10,
+        "scene_length": 10,
         "gap": 1,
-        "unseen": (),
+        "test_only": (),
     } | changes
 
 
 def divided(root, path, **changes):
     built = FramesFolder(**told(root, path, **changes))
     built.prepare()
-    return built, {split: [(n, label) for n, label, *_ in built.examples(split)] for split in built.info.splits}
+    return built, {
+        split: [(n, label) for n, label, *_ in built.examples(split)] for split in built.info.splits
+    }
 
 
 def save(folder, names, pictures):
@@ -59,8 +61,10 @@ def test_titles(name, title):
 
 def test_names_joined_are_one_title():
     names = ["B _ C", "A", "C", "D _ A", "E", "B"]
-    assert same(names) == {"A": ["A", "D _ A"], "B": ["B", "B _ C", "C"], "E": ["E"]}
-    assert same(["A", "A _ B", "B", "B _ C", "C _ A"]) == {"A": ["A", "A _ B", "B", "B _ C", "C _ A"]}
+    assert merge_titles(names) == {"A": ["A", "D _ A"], "B": ["B", "B _ C", "C"], "E": ["E"]}
+    assert merge_titles(["A", "A _ B", "B", "B _ C", "C _ A"]) == {
+        "A": ["A", "A _ B", "B", "B _ C", "C _ A"]
+    }
 
 
 def test_numbered_frames_of_games_are_held_out_by_scene(tmp_path, play):
@@ -72,7 +76,7 @@ def test_numbered_frames_of_games_are_held_out_by_scene(tmp_path, play):
     for split, those in examples.items():
         assert {label for _, label in those} == {0, 1}
         assert all(built.group(name) == built.classes[label] for name, label in those)
-        places = [clips.place(name) for name, _ in those]
+        places = [clips.parse_frame_id(name) for name, _ in those]
         assert places == sorted(places)  # 2 comes before 10
         where |= dict.fromkeys(places, split)
     assert [len(examples[split]) for split in ("valid", "test")] == [20, 20]
@@ -81,7 +85,11 @@ def test_numbered_frames_of_games_are_held_out_by_scene(tmp_path, play):
 
 
 def test_pictures_of_many_titles_are_held_out_by_title(tmp_path, play):
-    names = [f"Game {letter} ({region}).png" for letter in "ABCDEFGHIJKLMNOPQRST" for region in ("Europe", "Japan")]
+    names = [
+        f"Game {letter} ({region}).png"
+        for letter in "ABCDEFGHIJKLMNOPQRST"
+        for region in ("Europe", "Japan")
+    ]
     pictures = play(40)
     pictures[5] = np.zeros_like(pictures[5])
     pictures[39] = pictures[0]
@@ -98,16 +106,28 @@ def test_pictures_of_many_titles_are_held_out_by_title(tmp_path, play):
 def test_a_class_that_is_not_trained_on_is_no_leak(tmp_path, play):
     save(tmp_path / "snaps", [f"{letter} (World).png" for letter in "ABCDEFGHIJ"], play(10))
     options = told(tmp_path / "data", tmp_path / "snaps", hold_out="titles")
-    shape = {"size": (16, 16), "channels": 3, "fit": "crop", "interpolation": "box", "background": (0, 0, 0)}
-    found = dataset.load("frames_folder", **shape, drop_leaks=True, **options)
+    shape = {
+        "size": (16, 16),
+        "channels": 3,
+        "fit": "crop",
+        "interpolation": "box",
+        "background": (0, 0, 0),
+    }
+    found = dataset.load_split_arrays("frames_folder", **shape, drop_leaks=True, **options)
     assert {name: split.images.shape for name, split in found.splits.items()} == {
         "train": (8, 16, 16, 3), "valid": (1, 16, 16, 3), "test": (1, 16, 16, 3)
     }  # fmt: skip
 
 
 def test_a_pattern_of_ones_own(tmp_path, play):
-    save(tmp_path / "all", [f"s{n:02d}-{game}.png" for game in ("pong", "qbert") for n in range(40)], play(80))
-    built, examples = divided(tmp_path / "data", tmp_path / "all", title_pattern="-(.+)$", unseen=("qbert",))
+    save(
+        tmp_path / "all",
+        [f"s{n:02d}-{game}.png" for game in ("pong", "qbert") for n in range(40)],
+        play(80),
+    )
+    built, examples = divided(
+        tmp_path / "data", tmp_path / "all", title_pattern="-(.+)$", test_only=("qbert",)
+    )
     assert built.classes == ("pong", "qbert")
     assert {split: {label for _, label in those} for split, those in examples.items()} == {
         "train": {0}, "valid": {0}, "test": {1}
@@ -134,7 +154,7 @@ def test_a_broken_picture(tmp_path, play):
         ({"title_pattern": "("}, "is no regular expression"),
         ({"title_pattern": "a"}, "needs a group (...)"),
         ({"hold_out": "title"}, "did you mean 'titles'"),
-        ({"unseen": ("X",)}, "no title (--config.data.frames_folder.unseen) is called 'X'"),
+        ({"test_only": ("X",)}, "no title (--config.data.frames_folder.test_only) is called 'X'"),
     ],
 )
 def test_what_a_user_can_get_wrong(tmp_path, monkeypatch, play, changes, message):
@@ -147,5 +167,8 @@ def test_what_a_user_can_get_wrong(tmp_path, monkeypatch, play, changes, message
 
 def test_single_pictures_have_no_scenes(tmp_path, play):
     save(tmp_path / "pictures", ["A.png", "B.png"], play(2))
-    with pytest.raises(UserError, match=re.escape("'A' has 1 pictures of use, too few to hold scenes of it out. Hold")):
+    with pytest.raises(
+        UserError,
+        match=re.escape("'A' has 1 pictures of use, too few to hold scenes of it out. Hold"),
+    ):
         divided(tmp_path / "data", tmp_path / "pictures")

@@ -12,8 +12,20 @@ from gv_jax.data import dataset
 from gv_jax.data.builders.game_covers import GameCovers
 from gv_jax.errors import UserError
 
-COMMON = {"skip_broken": False, "valid_share": 0.2, "test_share": 0.2, "split_seed": 0, "genres": ()}
-SHAPE = {"size": (8, 8), "channels": 3, "fit": "stretch", "interpolation": "box", "background": (0, 0, 0)}
+COMMON = {
+    "skip_broken": False,
+    "valid_fraction": 0.2,
+    "test_fraction": 0.2,
+    "split_seed": 0,
+    "genres": (),
+}
+SHAPE = {
+    "size": (8, 8),
+    "channels": 3,
+    "fit": "stretch",
+    "interpolation": "box",
+    "background": (0, 0, 0),
+}
 
 
 def cover(path, seed, size=(48, 64), quality=95):
@@ -30,10 +42,14 @@ def folder(tmp_path):
     place = tmp_path / "in"
     for number, genre in enumerate(("fighting", "puzzle", "sport")):
         for game in range(10):
-            cover(place / genre / f"{genre} game {'abcdefghij'[game]} (USA).png", 100 * number + game)
+            cover(
+                place / genre / f"{genre} game {'abcdefghij'[game]} (USA).png", 100 * number + game
+            )
     for version, tag in enumerate(("Europe", "Japan"), 1):
         cover(place / "sport" / f"Sport Game A ({tag}).png", 1000 + version)
-    cover(place / "fighting" / "fighting game b (Europe).png", 1, size=(96, 128))  # a near copy, larger
+    cover(
+        place / "fighting" / "fighting game b (Europe).png", 1, size=(96, 128)
+    )  # a near copy, larger
     cover(place / "puzzle" / "Mixed Game.png", 5)  # the same picture as a fighting game
     return place
 
@@ -44,7 +60,7 @@ def builder(folder, **options):
 
 def load(folder, **options):
     options = {"root": folder.parent / "data", "path": str(folder), **SHAPE, **COMMON, **options}
-    return dataset.load("game_covers", **options)
+    return dataset.load_split_arrays("game_covers", **options)
 
 
 def write(folder, *lines):
@@ -62,10 +78,15 @@ class TestFolders:
         assert len(variants) == 3
         assert len(set(variants)) == 1
         made = builder(folder)
-        alike = [name for name in ids if made.group(name) == made.group("sport/Sport Game A (Japan).png")]
+        alike = [
+            name for name in ids if made.group(name) == made.group("sport/Sport Game A (Japan).png")
+        ]
         assert sorted(alike) == sorted(name for name in ids if "sport game a" in name.lower())
         for split, count in (("valid", 2), ("test", 2)):
-            assert all(abs(value - count) <= 1 for value in Counter(data.splits[split].labels.tolist()).values())
+            assert all(
+                abs(value - count) <= 1
+                for value in Counter(data.splits[split].labels.tolist()).values()
+            )
 
     def test_a_copy_across_genres_has_the_genre_that_comes_first(self, folder):
         shared = ("fighting/fighting game f (USA).png", "puzzle/Mixed Game.png")
@@ -80,7 +101,11 @@ class TestFolders:
 
     def test_a_copy_across_genres_has_both_where_a_picture_may_have_several(self, folder):
         data = load(folder, several=True)
-        rows = {name: row for part in data.splits.values() for name, row in zip(part.ids, part.labels, strict=True)}
+        rows = {
+            name: row
+            for part in data.splits.values()
+            for name, row in zip(part.ids, part.labels, strict=True)
+        }
         assert all(row.dtype == np.float32 for row in rows.values())
         assert rows["fighting/fighting game f (USA).png"].tolist() == [1, 1, 0]
         assert rows["sport/sport game c (USA).png"].tolist() == [0, 0, 1]
@@ -102,7 +127,9 @@ class TestFolders:
             "groups_across_genres": 1,
         }
         rows = {row["class"]: row for row in report["classes"]}
-        assert {name: (row["raw"], row["kept"], row["all_genres"]) for name, row in rows.items()} == {
+        assert {
+            name: (row["raw"], row["kept"], row["all_genres"]) for name, row in rows.items()
+        } == {
             "fighting": (11, 10, 10),
             "puzzle": (11, 10, 11),
             "sport": (12, 12, 12),
@@ -148,12 +175,20 @@ class TestTable:
 
     def test_several_genres_of_a_cover(self, listed):
         data = load(listed, several=True)
-        assert [genre.casefold() for genre in data.classes] == ["fighting", "indie", "puzzle", "sport"]
+        assert [genre.casefold() for genre in data.classes] == [
+            "fighting",
+            "indie",
+            "puzzle",
+            "sport",
+        ]
         counts = sum(part.labels.sum(0) for part in data.splits.values())
         assert counts.tolist() == [10, 20, 11, 12]
 
     def test_one_genre_is_the_first_by_priority(self, listed):
-        with pytest.raises(UserError, match="'puzzle': every training picture of this class also has one that comes"):
+        with pytest.raises(
+            UserError,
+            match="'puzzle': every training picture of this class also has one that comes",
+        ):
             load(listed)
         data = load(listed, genres=("fighting", "puzzle", "sport"))
         assert sum(len(part.ids) for part in data.splits.values()) == 32
@@ -182,7 +217,10 @@ class TestTable:
 
     @pytest.mark.parametrize(
         ("head", "said"),
-        [("path,kind", "no column of the genres; call it 'genres' or"), ("url,genre", "no column of the pictures")],
+        [
+            ("path,kind", "no column of the genres; call it 'genres' or"),
+            ("url,genre", "no column of the pictures"),
+        ],
     )
     def test_columns(self, folder, head, said):
         write(folder, head, "a.png,sport")
@@ -193,7 +231,9 @@ class TestTable:
     def test_two_tables(self, folder):
         write(folder, "path,genre", "a.png,sport")
         (folder / "other.csv").write_text("x")
-        with pytest.raises(UserError, match=r"holds 2 CSV files \(covers.csv, other.csv\); keep the one"):
+        with pytest.raises(
+            UserError, match=r"holds 2 CSV files \(covers.csv, other.csv\); keep the one"
+        ):
             builder(folder)
 
 
@@ -219,13 +259,17 @@ class TestRefused:
 
     def test_a_broken_cover(self, folder):
         (folder / "sport" / "sport game c (USA).png").write_text("no picture")
-        with pytest.raises(UserError, match=r"game c \(USA\).png: is no picture .*skip_broken=True"):
+        with pytest.raises(
+            UserError, match=r"game c \(USA\).png: is no picture .*skip_broken=True"
+        ):
             load(folder)
         assert len(load(folder, skip_broken=True).skipped) == 1
 
     def test_a_set_of_single_labels_is_none_of_several(self, folder):
-        with pytest.raises(UserError, match=r"image_folder has one label for each picture; .* is for game_covers"):
-            dataset.load(
+        with pytest.raises(
+            UserError, match=r"image_folder has one label for each picture; .* is for game_covers"
+        ):
+            dataset.load_split_arrays(
                 "image_folder",
                 root=folder.parent / "data",
                 path=str(folder),

@@ -18,9 +18,13 @@ class TestLayouts:
             "valid": {"cat": 1, "dog": 1},
             "test": {"cat": 1, "dog": 1},
         }
-        assert {picture.label for picture in made.pictures()["train"] if picture.id.startswith("dog")} == {1}
+        assert {
+            picture.label for picture in made.pictures()["train"] if picture.id.startswith("dog")
+        } == {1}
 
-    @pytest.mark.parametrize(("valid", "test"), [("valid", "test"), ("val", "Test"), ("validation", "TEST")])
+    @pytest.mark.parametrize(
+        ("valid", "test"), [("valid", "test"), ("val", "Test"), ("validation", "TEST")]
+    )
     def test_given_splits_are_kept(self, tmp_path, valid, test):
         for split, each in (("train", 4), (valid, 2), (test, 1)):
             classes(tmp_path / "in" / split, each=each)
@@ -31,7 +35,9 @@ class TestLayouts:
             "valid": {"cat": 2, "dog": 2},
             "test": {"cat": 1, "dog": 1},
         }
-        assert ids(made)["valid"] == [f"{valid}/{name}/{number}.png" for name in ("cat", "dog") for number in (0, 1)]
+        assert ids(made)["valid"] == [
+            f"{valid}/{name}/{number}.png" for name in ("cat", "dog") for number in (0, 1)
+        ]
 
     def test_valid_is_carved_from_train_and_test_stays_absent(self, tmp_path):
         classes(tmp_path / "in" / "train")
@@ -51,8 +57,8 @@ class TestLayouts:
 
     def test_no_split_where_its_share_is_zero(self, tmp_path):
         folder = classes(tmp_path / "in")
-        assert list(ids(builder(folder, tmp_path, valid_share=0))) == ["train", "test"]
-        assert list(ids(builder(folder, tmp_path, valid_share=0, test_share=0))) == ["train"]
+        assert list(ids(builder(folder, tmp_path, valid_fraction=0))) == ["train", "test"]
+        assert list(ids(builder(folder, tmp_path, valid_fraction=0, test_fraction=0))) == ["train"]
 
     def test_a_class_may_be_called_train(self, tmp_path):
         made = builder(classes(tmp_path / "in", ("train", "car")), tmp_path)
@@ -62,7 +68,9 @@ class TestLayouts:
     def test_a_mixture_of_splits_and_classes_is_refused(self, tmp_path, names):
         for name in names:
             classes(tmp_path / "in" / name)
-        assert repr(names[2]) in refused(tmp_path / "in", tmp_path, "cannot tell splits from classes")
+        assert repr(names[2]) in refused(
+            tmp_path / "in", tmp_path, "cannot tell splits from classes"
+        )
 
     def test_all_formats_sizes_and_depths(self, tmp_path):
         for number, suffix in enumerate(("png", "JPG", "jpeg", "bmp", "GIF", "webp")):
@@ -105,7 +113,11 @@ class TestLayouts:
             (folder / name / "0.png").rename(folder / name / f"{name} 1.png")
         made = builder(folder, tmp_path)
         assert made.classes == tuple(sorted(names))
-        found = {picture.id: picture.label for pictures in made.pictures().values() for picture in pictures}
+        found = {
+            picture.id: picture.label
+            for pictures in made.pictures().values()
+            for picture in pictures
+        }
         assert len(found) == 3 * len(names)
         assert all(name.startswith(made.classes[label] + "/") for name, label in found.items())
 
@@ -134,7 +146,9 @@ class TestGroups:
                     picture(tmp_path / "in" / name / f"{tile}{number}.png")
         made = ids(builder(tmp_path / "in", tmp_path, group_pattern=r"^(.+?)\d*$"))
         sides = [{name[:-5] for name in names} for names in made.values()]
-        tiles = [Path(name).stem[0] for names in made.values() for name in {name[:-5] for name in names}]
+        tiles = [
+            Path(name).stem[0] for names in made.values() for name in {name[:-5] for name in names}
+        ]
         assert sum(map(len, sides)) == 12
         assert {len(names) for names in made.values()} == {24, 6}
         assert sorted(tiles) == sorted("abcdef" * 2)
@@ -145,7 +159,9 @@ class TestGroups:
         assert made.group("cat/episode12.png") != made.group("cat/episode13.png")
         assert made.group("cat/other.png") != made.group("dog/other.png")
 
-    @pytest.mark.parametrize(("pattern", "match"), [("(", "no regular expression"), (r"\d+", r"group \(\.\.\.\)")])
+    @pytest.mark.parametrize(
+        ("pattern", "match"), [("(", "no regular expression"), (r"\d+", r"group \(\.\.\.\)")]
+    )
     def test_pattern_that_says_nothing(self, tmp_path, pattern, match):
         refused(classes(tmp_path / "in"), tmp_path, match, group_pattern=pattern)
 
@@ -183,7 +199,13 @@ class TestFolder:
 
     @pytest.mark.parametrize(("valid", "test"), [(-0.1, 0.1), (0.5, 0.5), (1, 0)])
     def test_shares_that_leave_nothing(self, tmp_path, valid, test):
-        refused(classes(tmp_path / "in"), tmp_path, "less than 1", valid_share=valid, test_share=test)
+        refused(
+            classes(tmp_path / "in"),
+            tmp_path,
+            "less than 1",
+            valid_fraction=valid,
+            test_fraction=test,
+        )
 
 
 def test_fingerprint_follows_all_that_shapes_the_set(tmp_path):
@@ -192,7 +214,7 @@ def test_fingerprint_follows_all_that_shapes_the_set(tmp_path):
     assert builder(folder, tmp_path).fingerprint == seen[0]
     for options in (
         {"split_seed": 1},
-        {"valid_share": 0.3},
+        {"valid_fraction": 0.3},
         {"skip_broken": True},
         {"group_pattern": r"(\d)"},
     ):

@@ -8,9 +8,19 @@ from gv_jax.data import dataset
 from gv_jax.data.builders.lego_minifigures import LegoMinifigures
 from gv_jax.errors import UserError
 
-COMMON = {"skip_broken": False, "valid_share": 0.2, "test_share": 0.1, "split_seed": 0}
-SHAPE = {"size": (4, 4), "channels": 3, "fit": "stretch", "interpolation": "box", "background": (0, 0, 0)}
-FIGURES = {3: ("star-wars/0001", "YODA"), 1: ("marvel/0001", "SPIDER-MAN"), 17: ("marvel/0002", "SPIDER-MAN")}
+COMMON = {"skip_broken": False, "valid_fraction": 0.2, "test_fraction": 0.1, "split_seed": 0}
+SHAPE = {
+    "size": (4, 4),
+    "channels": 3,
+    "fit": "stretch",
+    "interpolation": "box",
+    "background": (0, 0, 0),
+}
+FIGURES = {
+    3: ("star-wars/0001", "YODA"),
+    1: ("marvel/0001", "SPIDER-MAN"),
+    17: ("marvel/0002", "SPIDER-MAN"),
+}
 HEAD = ",path,class_id,train-valid\n"
 
 
@@ -29,7 +39,10 @@ def folder(tmp_path):
             picture(place / name, figure)
             lines.append(f"{len(lines)},{name},{figure},{split}\n")
     (place / "index.csv").write_text(HEAD + "".join(lines))
-    rows = [f"{place},{figure},[1],['a, b'],{name}\n" for place, (figure, (_, name)) in enumerate(FIGURES.items())]
+    rows = [
+        f"{place},{figure},[1],['a, b'],{name}\n"
+        for place, (figure, (_, name)) in enumerate(FIGURES.items())
+    ]
     text = ",class_id,lego_ids,lego_names,minifigure_name\n" + "".join(rows)
     (place / "metadata.csv").write_text(text.replace("['a, b']", "\"['a, b']\""))
     return place
@@ -37,7 +50,7 @@ def folder(tmp_path):
 
 def load(folder, **options):
     options = {"root": folder.parent / "data", "path": str(folder), **SHAPE, **COMMON, **options}
-    return dataset.load("lego_minifigures", **options)
+    return dataset.load_split_arrays("lego_minifigures", **options)
 
 
 def add(folder, line, file="index.csv"):
@@ -83,11 +96,20 @@ def test_the_config_takes_it():
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("9,marvel/0001/009.jpg,1,train", r"index.csv, line 11: marvel/0001/009.jpg is not there\. Mend it"),
-        ("9,marvel/0001/001.jpg,1,train", r"line 11: marvel/0001/001.jpg is listed twice, before in .*line 5"),
+        (
+            "9,marvel/0001/009.jpg,1,train",
+            r"index.csv, line 11: marvel/0001/009.jpg is not there\. Mend it",
+        ),
+        (
+            "9,marvel/0001/001.jpg,1,train",
+            r"line 11: marvel/0001/001.jpg is listed twice, before in .*line 5",
+        ),
         ("9,marvel/0001/001.jpg,2,train", "line 11: class_id 2 is not in metadata.csv"),
         ("9,marvel/0001/001.jpg,one,train", "line 11: class_id 'one' is no whole number"),
-        ("9,marvel/0001/001.jpg,1,trian", "line 11: train-valid is 'trian': it must be train or valid"),
+        (
+            "9,marvel/0001/001.jpg,1,trian",
+            "line 11: train-valid is 'trian': it must be train or valid",
+        ),
         ("9,../x.jpg,1,train", r"line 11: path '\.\./x.jpg' is not one inside the folder"),
         ("9", "line 11: class_id '' is no whole number"),
     ],
@@ -111,18 +133,24 @@ def test_a_table_that_is_not_there(folder, file):
 def test_a_column_that_is_not_there(folder):
     text = (folder / "index.csv").read_text().replace("train-valid", "split")
     (folder / "index.csv").write_text(text)
-    with pytest.raises(UserError, match=r"no column 'train-valid'; its columns are 'path', 'class_id', 'split'"):
+    with pytest.raises(
+        UserError, match=r"no column 'train-valid'; its columns are 'path', 'class_id', 'split'"
+    ):
         load(folder)
 
 
 def test_two_names_of_one_figure(folder):
     add(folder, "9,1,,,VENOM", "metadata.csv")
-    with pytest.raises(UserError, match="line 5: class_id 1 is called 'SPIDER-MAN' before and 'VENOM' here"):
+    with pytest.raises(
+        UserError, match="line 5: class_id 1 is called 'SPIDER-MAN' before and 'VENOM' here"
+    ):
         load(folder)
 
 
 def test_no_folder_says_what_to_put_where(tmp_path):
-    with pytest.raises(UserError, match=r"lego_minifigures: no such folder. Put index.csv, .*path=DIR") as caught:
+    with pytest.raises(
+        UserError, match=r"lego_minifigures: no such folder. Put index.csv, .*path=DIR"
+    ) as caught:
         load(tmp_path / "in", path="")
     assert "\n" not in str(caught.value)
 
@@ -142,5 +170,7 @@ def test_a_broken_picture(folder):
 
 
 def test_two_builders_agree(folder):
-    one, other = (LegoMinifigures(root=folder.parent / "data", path=str(folder), **COMMON) for _ in range(2))
+    one, other = (
+        LegoMinifigures(root=folder.parent / "data", path=str(folder), **COMMON) for _ in range(2)
+    )
     assert one.fingerprint == other.fingerprint

@@ -6,8 +6,14 @@ from gv_jax.data import dataset
 from gv_jax.data.builders.n64_textures import N64Textures
 from gv_jax.errors import UserError
 
-COMMON = {"skip_broken": False, "valid_share": 0.2, "test_share": 0.2, "split_seed": 0}
-SHAPE = {"size": (32, 32), "channels": 4, "fit": "stretch", "interpolation": "box", "background": (1, 2, 3)}
+COMMON = {"skip_broken": False, "valid_fraction": 0.2, "test_fraction": 0.2, "split_seed": 0}
+SHAPE = {
+    "size": (32, 32),
+    "channels": 4,
+    "fit": "stretch",
+    "interpolation": "box",
+    "background": (1, 2, 3),
+}
 
 
 def textures(folder):
@@ -23,7 +29,9 @@ def textures(folder):
 
 
 def load(tmp_path, path, **options):
-    return dataset.load("n64_textures", root=tmp_path / "data", path=str(path), **SHAPE, **{**COMMON, **options})
+    return dataset.load_split_arrays(
+        "n64_textures", root=tmp_path / "data", path=str(path), **SHAPE, **{**COMMON, **options}
+    )
 
 
 def test_the_classes_of_the_seed():
@@ -45,20 +53,26 @@ def test_load_from_a_path_or_from_its_place_below_root(tmp_path, given):
     for part in data.splits.values():
         for image, label, name in zip(part.images, part.labels, part.ids, strict=True):
             assert (image[16:] == (200, label, 0, 255)).all()
-            assert (image[:16] == ((200, label, 0, 255) if name.endswith("bmp") else (1, 2, 3, 0))).all()
+            assert (
+                image[:16] == ((200, label, 0, 255) if name.endswith("bmp") else (1, 2, 3, 0))
+            ).all()
 
 
 def test_wrong_size(tmp_path):
     folder = textures(tmp_path / "in")
     Image.new("RGBA", (64, 32)).save(folder / "water" / "big.png")
-    with pytest.raises(UserError, match=r"water/big.png: has 64x32 pixels, not 32x32.*skip_broken=True"):
+    with pytest.raises(
+        UserError, match=r"water/big.png: has 64x32 pixels, not 32x32.*skip_broken=True"
+    ):
         load(tmp_path, folder)
     data = load(tmp_path, folder, skip_broken=True)
     assert data.skipped == (f"{folder}/water/big.png: has 64x32 pixels, not 32x32",)
 
 
 def test_nothing_there_says_what_to_put_where(tmp_path):
-    with pytest.raises(UserError, match=r"data/n64_textures: no such folder.*background, bricks.*path=DIR"):
+    with pytest.raises(
+        UserError, match=r"data/n64_textures: no such folder.*background, bricks.*path=DIR"
+    ):
         load(tmp_path, "")
 
 

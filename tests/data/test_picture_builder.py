@@ -7,15 +7,27 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from gv_jax.data import dataset
-from gv_jax.data.builders import DATASETS, PictureBuilder, picture_builder
-from gv_jax.data.builders.picture_builder import Picture
+from gv_jax.data.builders import DATASETS, ImageBuilder, base
+from gv_jax.data.builders.base import Example
 from gv_jax.errors import UserError
 
-SHAPE = {"size": (0, 0), "channels": 4, "fit": "stretch", "interpolation": "box", "background": (0, 0, 0)}
-COMMON = {"skip_broken": False, "valid_share": 0.2, "test_share": 0.2, "split_seed": 0, "path": ""}
+SHAPE = {
+    "size": (0, 0),
+    "channels": 4,
+    "fit": "stretch",
+    "interpolation": "box",
+    "background": (0, 0, 0),
+}
+COMMON = {
+    "skip_broken": False,
+    "valid_fraction": 0.2,
+    "test_fraction": 0.2,
+    "split_seed": 0,
+    "path": "",
+}
 
 
-class Numbers(PictureBuilder, skip_registration=True):
+class Numbers(ImageBuilder, skip_registration=True):
     """Made here, not read: 300 greys in an order that no sorting would give."""
 
     name = "numbers"
@@ -31,8 +43,11 @@ class Numbers(PictureBuilder, skip_registration=True):
         self.skipped.append("one: for the test")
         self.remarks.append("two: for the test")
         return {
-            "train": (Picture(f"n{n}", n % 2, Image.new("RGB", (3, 2), (n % 256, n // 256, 0))) for n in order),
-            "test": [Picture("only", 0, Image.new("LA", (3, 2), (5, 6)))],
+            "train": (
+                Example(f"n{n}", n % 2, Image.new("RGB", (3, 2), (n % 256, n // 256, 0)))
+                for n in order
+            ),
+            "test": [Example("only", 0, Image.new("LA", (3, 2), (5, 6)))],
         }
 
 
@@ -40,13 +55,15 @@ class TestPictureBuilder:
     @pytest.fixture
     def data(self, tmp_path, monkeypatch):
         monkeypatch.setitem(DATASETS, "numbers", Numbers)
-        return dataset.load("numbers", root=tmp_path / "data", **SHAPE, **COMMON)
+        return dataset.load_split_arrays("numbers", root=tmp_path / "data", **SHAPE, **COMMON)
 
     def test_order_is_kept(self, data):
         train = data.splits["train"]
         assert list(train.ids) == [f"n{(7 * number) % 300}" for number in range(300)]
         values = train.images[:, 0, 0].astype(int)
-        assert (values[:, 0] + 256 * values[:, 1]).tolist() == [(7 * number) % 300 for number in range(300)]
+        assert (values[:, 0] + 256 * values[:, 1]).tolist() == [
+            (7 * number) % 300 for number in range(300)
+        ]
 
     def test_groups_splits_and_skipped_come_through(self, data):
         assert data.groups == {"even": "all", "odd": "all"}
@@ -59,7 +76,7 @@ class TestPictureBuilder:
         (info,) = (tmp_path / "data" / "prepared").rglob("dataset_info.json")
         assert json.loads(info.read_text())["fileFormat"] == "array_record"
         builder = tfds.builder_from_directory(info.parent)
-        with picture_builder.quiet():
+        with base.silence_logging():
             source = builder.as_data_source(split="train")
             example = source[1]
         assert len(source) == 300
@@ -71,8 +88,8 @@ class TestPictureBuilder:
 
     def test_other_features_make_another_set(self, tmp_path, monkeypatch):
         before = Numbers(root=tmp_path, **COMMON).fingerprint
-        fewer = {name: feature for name, feature in picture_builder.FEATURES.items() if name != "box"}
-        monkeypatch.setattr(picture_builder, "FEATURES", tfds.features.FeaturesDict(fewer))
+        fewer = {name: feature for name, feature in base.FEATURES.items() if name != "box"}
+        monkeypatch.setattr(base, "FEATURES", tfds.features.FeaturesDict(fewer))
         assert Numbers(root=tmp_path, **COMMON).fingerprint != before
 
     def test_split_without_pictures(self, tmp_path, monkeypatch):

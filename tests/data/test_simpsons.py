@@ -10,11 +10,23 @@ from PIL import Image
 from configs import simpsons
 from gv_jax.data import dataset
 from gv_jax.data.box import NO_BOX
-from gv_jax.data.builders.simpsons import Simpsons, named
+from gv_jax.data.builders.simpsons import Simpsons, shorten
 from gv_jax.errors import UserError
 
-COMMON = {"skip_broken": False, "valid_share": 0.2, "test_share": 0.1, "split_seed": 0, "characters": ()}
-SHAPE = {"size": (6, 8), "channels": 3, "fit": "stretch", "interpolation": "box", "background": (0, 0, 0)}
+COMMON = {
+    "skip_broken": False,
+    "valid_fraction": 0.2,
+    "test_fraction": 0.1,
+    "split_seed": 0,
+    "characters": (),
+}
+SHAPE = {
+    "size": (6, 8),
+    "channels": 3,
+    "fit": "stretch",
+    "interpolation": "box",
+    "background": (0, 0, 0),
+}
 BART, LISA = (200, 0, 0), (0, 200, 0)
 WHO = {"bart_simpson": BART, "lisa_simpson": LISA}
 NONE = "kaggle_simpson_testset: the set has no boxes for these 4 pictures; a crop leaves them whole"
@@ -37,8 +49,12 @@ def folder(tmp_path):
     for name, colour in WHO.items():
         for number in range(5):
             box = (number, 2, number + 8, 8)
-            picture(tmp_path / "in" / "simpsons_dataset" / name / f"pic_{number:04d}.jpg", colour, box)
-            lines.append(f"./characters/{name}/pic_{number:04d}.jpg,{','.join(map(str, box))},{name}\n")
+            picture(
+                tmp_path / "in" / "simpsons_dataset" / name / f"pic_{number:04d}.jpg", colour, box
+            )
+            lines.append(
+                f"./characters/{name}/pic_{number:04d}.jpg,{','.join(map(str, box))},{name}\n"
+            )
         for number in range(2):
             picture(tmp_path / "in" / "kaggle_simpson_testset" / f"{name}_{number}.jpg", colour)
     (tmp_path / "in" / "annotation.txt").write_text("".join(lines))
@@ -49,15 +65,19 @@ def builder(folder, **options):
     return Simpsons(root=folder.parent / "data", path=str(folder), **{**COMMON, **options})
 
 
-def load(folder, preprocess="vanilla", **options):
+def load(folder, preprocess="none", **options):
     path = options.pop("path", str(folder))
     options = {"root": folder.parent / "data", "path": path, **SHAPE, **COMMON, **options}
-    return dataset.load("simpsons", preprocess=preprocess, **options)
+    return dataset.load_split_arrays("simpsons", preprocess=preprocess, **options)
 
 
 def note(folder, lines):
     """Other boxes for lisa's pictures than those of the fixture."""
-    kept = [line for line in (folder / "annotation.txt").read_text().splitlines() if line.endswith("bart_simpson")]
+    kept = [
+        line
+        for line in (folder / "annotation.txt").read_text().splitlines()
+        if line.endswith("bart_simpson")
+    ]
     (folder / "annotation.txt").write_text("\n".join([*kept, *lines]))
 
 
@@ -66,12 +86,18 @@ class TestLoad:
         data = load(folder)
         assert data.classes == ("bart_simpson", "lisa_simpson")
         assert data.groups == {}
-        assert {split: len(part.ids) for split, part in data.splits.items()} == {"train": 8, "valid": 2, "test": 4}
+        assert {split: len(part.ids) for split, part in data.splits.items()} == {
+            "train": 8,
+            "valid": 2,
+            "test": 4,
+        }
         for split, part in data.splits.items():
             for image, label, name in zip(part.images, part.labels, part.ids, strict=True):
                 who = data.classes[label]
                 assert tuple(image[-1, -1]) == WHO[who]
-                assert name.startswith(f"kaggle_simpson_testset/{who}_" if split == "test" else f"{who}/pic_")
+                assert name.startswith(
+                    f"kaggle_simpson_testset/{who}_" if split == "test" else f"{who}/pic_"
+                )
             assert len(set(Counter(part.labels.tolist()).values())) == 1
         assert data.skipped == ()
         assert data.remarks == (NONE,)
@@ -80,7 +106,9 @@ class TestLoad:
         data = load(folder, "crop")
         for split in ("train", "valid"):
             assert (data.splits[split].images == 255).all()
-        for image, label in zip(data.splits["test"].images, data.splits["test"].labels, strict=True):
+        for image, label in zip(
+            data.splits["test"].images, data.splits["test"].labels, strict=True
+        ):
             assert (image == list(WHO.values())[label]).all()
 
     def test_boxes_do_not_matter_to_vanilla(self, folder):
@@ -102,7 +130,10 @@ class TestLoad:
     def test_another_annotation_is_noticed(self, folder):
         load(folder, "crop")
         note(folder, [])
-        images, labels = load(folder, "crop").splits["train"].images, load(folder, "crop").splits["train"].labels
+        images, labels = (
+            load(folder, "crop").splits["train"].images,
+            load(folder, "crop").splits["train"].labels,
+        )
         assert (images[labels == 0] == 255).all()
         assert not (images[labels == 1] == 255).all()
 
@@ -136,33 +167,50 @@ class TestLayouts:
         data = load(folder, characters=("moe_szyslak", "lisa_simpson"))
         assert data.classes == ("moe_szyslak", "lisa_simpson")
         assert len(data.splits["test"].ids) == 3
-        assert not any(name.startswith("bart") for part in data.splits.values() for name in part.ids)
+        assert not any(
+            name.startswith("bart") for part in data.splits.values() for name in part.ids
+        )
 
     def test_without_any_folder_the_six_are_known(self, tmp_path):
-        classes = dataset.classes("simpsons", root=tmp_path, path="", **COMMON)
+        classes = dataset.class_names("simpsons", root=tmp_path, path="", **COMMON)
         assert len(classes) == 6
         assert {"apu_nahasapeemapetilon", "krusty_the_clown"} < set(classes)
 
     def test_without_validation(self, folder):
-        assert list(load(folder, valid_share=0).splits) == ["train", "test"]
+        assert list(load(folder, valid_fraction=0).splits) == ["train", "test"]
 
 
 class TestRemarks:
     @pytest.mark.parametrize(
         ("fields", "why"),
         [
-            ("0,2,17,8,lisa_simpson", "box x 0 to 17, y 2 to 8 is not inside the picture (16x12), and is not used"),
-            ("8,2,0,8,lisa_simpson", "box x 8 to 0, y 2 to 8 ends before it begins (16x12), and is not used"),
+            (
+                "0,2,17,8,lisa_simpson",
+                "box x 0 to 17, y 2 to 8 is not inside the picture (16x12), and is not used",
+            ),
+            (
+                "8,2,0,8,lisa_simpson",
+                "box x 8 to 0, y 2 to 8 ends before it begins (16x12), and is not used",
+            ),
             ("8,2,8,8,lisa_simpson", "box x 8 to 8, y 2 to 8 has no area (16x12), and is not used"),
-            ("0,2,8,8,bart_simpson", "box x 0 to 8, y 2 to 8 is of bart_simpson (16x12), and is not used"),
+            (
+                "0,2,8,8,bart_simpson",
+                "box x 0 to 8, y 2 to 8 is of bart_simpson (16x12), and is not used",
+            ),
         ],
     )
     def test_a_box_of_no_use_is_dropped_but_not_its_picture(self, folder, fields, why):
-        note(folder, [f"./characters/lisa_simpson/pic_{number:04d}.jpg,{fields}" for number in range(5)])
-        made = builder(folder, valid_share=0)
+        note(
+            folder,
+            [f"./characters/lisa_simpson/pic_{number:04d}.jpg,{fields}" for number in range(5)],
+        )
+        made = builder(folder, valid_fraction=0)
         train = list(made.pictures()["train"])
         assert [picture.box == NO_BOX for picture in train] == [False] * 5 + [True] * 5
-        assert made.remarks == [*(f"lisa_simpson/pic_{number:04d}.jpg: {why}" for number in range(5)), NONE]
+        assert made.remarks == [
+            *(f"lisa_simpson/pic_{number:04d}.jpg: {why}" for number in range(5)),
+            NONE,
+        ]
         assert made.skipped == []
 
     def test_pictures_without_a_box_are_counted_and_named(self, folder):
@@ -197,8 +245,8 @@ class TestRemarks:
         assert load(folder).remarks == load(folder).remarks != ()
 
     def test_long_lists_are_cut_but_counted(self):
-        assert named(["a", "b"]) == "a, b"
-        assert named([str(number) for number in range(1025)]).endswith("18, 19 … and 1,005 more")
+        assert shorten(["a", "b"]) == "a, b"
+        assert shorten([str(number) for number in range(1025)]).endswith("18, 19 … and 1,005 more")
 
 
 class TestRefused:

@@ -2,20 +2,25 @@
 
 import pytest
 
-from gv_jax.data.builders.table import read
+from gv_jax.data.builders.csv_rows import read_csv
 from gv_jax.errors import UserError
 
 
 def rows(tmp_path, text, needed=("a", "b"), encoding="utf-8"):
     (tmp_path / "t.csv").write_bytes(text.encode(encoding))
-    return [(row.line, row.values["a"], row.values["b"]) for row in read(tmp_path / "t.csv", needed)]
+    return [
+        (row.line, row.values["a"], row.values["b"]) for row in read_csv(tmp_path / "t.csv", needed)
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("a,b\n1,2\n", [(2, "1", "2")]),
-        ("\ufeffb,a\r\n2, 1 \r\n\r\n4,3", [(2, "1", "2"), (4, "3", "4")]),  # a mark, an empty line, no last line end
+        (
+            "\ufeffb,a\r\n2, 1 \r\n\r\n4,3",
+            [(2, "1", "2"), (4, "3", "4")],
+        ),  # a mark, an empty line, no last line end
         ('x,a,b\n0,"one, two","3\n4"\n5,6,7\n', [(3, "one, two", "3\n4"), (4, "6", "7")]),
         ("a,b\n1\n", [(2, "1", "")]),
         ("a,b\n1,2,3\n", [(2, "1", "2")]),
@@ -42,4 +47,4 @@ def test_refused(tmp_path, text, encoding, said):
 
 def test_no_file(tmp_path):
     with pytest.raises(UserError, match=r"none.csv: no such file"):
-        read(tmp_path / "none.csv", ())
+        read_csv(tmp_path / "none.csv", ())

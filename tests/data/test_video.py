@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from gv_jax.data.video import BrokenVideo, Video
+from gv_jax.data.video import CorruptVideoError, Video
 from gv_jax.errors import UserError
 
 av = pytest.importorskip("av")
@@ -17,7 +17,9 @@ def test_every_kth_frame_in_order_with_its_time(suffix, tmp_path, film, play):
     video = Video(film(tmp_path / f"film{suffix}", frames, rate=20), every=7)
     found = list(video)
     assert [frame.number for frame in found] == [0, 7, 14, 21, 28]
-    np.testing.assert_allclose([frame.seconds for frame in found], [0, 0.35, 0.7, 1.05, 1.4], atol=0.002)
+    np.testing.assert_allclose(
+        [frame.seconds for frame in found], [0, 0.35, 0.7, 1.05, 1.4], atol=0.002
+    )
     for frame in found:
         assert (frame.pixels.dtype, frame.pixels.shape) == (np.uint8, (48, 64, 3))
         apart = [np.abs(frame.pixels.astype(float) - other).mean() for other in frames]
@@ -36,7 +38,9 @@ def test_colours_follow_the_standard_that_the_file_names(tmp_path):
             stream = container.add_stream("libx264", rate=24)
             stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
             stream.codec_context.colorspace = {"old": 6, "hd": 1}[name]  # of ITU-T H.273
-            picture = av.VideoFrame.from_ndarray(flat, "rgb24").reformat(format="yuv420p", dst_colorspace=standard)
+            picture = av.VideoFrame.from_ndarray(flat, "rgb24").reformat(
+                format="yuv420p", dst_colorspace=standard
+            )
             container.mux(stream.encode(picture))
             container.mux(stream.encode())
         (frame,) = Video(path)
@@ -56,7 +60,9 @@ def test_of_a_video_that_is_cut_short_come_the_frames_there_are(suffix, tmp_path
 
 
 @pytest.mark.parametrize(("suffix", "bytes_lost"), [(".mp4", 2000), (".avi", 200)])
-def test_of_a_damaged_video_come_the_frames_before_the_damage(suffix, bytes_lost, tmp_path, film, play):
+def test_of_a_damaged_video_come_the_frames_before_the_damage(
+    suffix, bytes_lost, tmp_path, film, play
+):
     frames = play(96)
     data = bytearray(film(tmp_path / f"whole{suffix}", frames).read_bytes())
     middle = len(data) // 2
@@ -87,11 +93,15 @@ def test_a_hole_is_said(tmp_path, film, play):
 
 def test_what_is_no_video(tmp_path, film, play):
     whole = film(tmp_path / "whole.mp4", play(24)).read_bytes()
-    for name, data in (("empty.mp4", b""), ("text.mp4", b"no video " * 99), ("no_index.mp4", whole[:2000])):
+    for name, data in (
+        ("empty.mp4", b""),
+        ("text.mp4", b"no video " * 99),
+        ("no_index.mp4", whole[:2000]),
+    ):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(BrokenVideo, match=r"is no video that can be read \(.+\)"):
+        with pytest.raises(CorruptVideoError, match=r"is no video that can be read \(.+\)"):
             list(Video(tmp_path / name))
-    with pytest.raises(BrokenVideo, match="No such file"):
+    with pytest.raises(CorruptVideoError, match="No such file"):
         list(Video(tmp_path / "nothing.mp4"))
     sound = tmp_path / "sound.wav"
     with av.open(str(sound), "w") as container:
@@ -99,7 +109,7 @@ def test_what_is_no_video(tmp_path, film, play):
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout="mono")
         silence.sample_rate = 8000
         container.mux(stream.encode(silence))
-    with pytest.raises(BrokenVideo, match="holds no pictures"):
+    with pytest.raises(CorruptVideoError, match="holds no pictures"):
         list(Video(sound))
 
 

@@ -19,15 +19,15 @@ def builder(root, path, **changes):
         "root": root,
         "path": str(path),
         "skip_broken": False,
-        "valid_share": 0.1,
-        "test_share": 0.1,
+        "valid_fraction": 0.1,
+        "test_fraction": 0.1,
         "split_seed": 0,
         "videos": (),
-        "every": 2,
+        "frame_stride": 2,
         "hold_out": "scenes",
-        "scene": 50,
+        "scene_length": 50,
         "gap": 5,
-        "unseen": (),
+        "test_only": (),
     }
     return VideoFrames(**options | changes)
 
@@ -65,16 +65,18 @@ def test_ids_say_frame_and_time_and_give_neighbours(made):
         ids = [name for name, *_ in split]
         assert all(re.fullmatch(r"(pong|qbert)/f\d{7}_t\d{4}\.\d{3}", name) for name in ids)
         assert ids == sorted(ids)
-        places = [clips.place(name) for name in ids]
+        places = [clips.parse_frame_id(name) for name in ids]
         seconds = [float(name.rpartition("_t")[2]) for name in ids]
         np.testing.assert_allclose(seconds, [number / 24 for _, number in places], atol=0.002)
-        for first, second in clips.neighbours(ids):
+        for first, second in clips.consecutive_pairs(ids):
             assert places[second][1] - places[first][1] == 2
 
 
 def test_no_frame_of_one_split_is_beside_one_of_another(made):
     _, examples = made
-    where = {clips.place(name): split for split, those in examples.items() for name, *_ in those}
+    where = {
+        clips.parse_frame_id(name): split for split, those in examples.items() for name, *_ in those
+    }
     for (clip, number), split in where.items():
         assert where.get((clip, number + 2), split) == split
 
@@ -86,13 +88,16 @@ def test_pictures_are_the_frames(made, play):
         if label == 0:
             picture = np.asarray(Image.open(io.BytesIO(data)), float)
             apart = [np.abs(picture - frame).mean() for frame in frames]
-            assert np.argmin(apart) == clips.place(name)[1]
+            assert np.argmin(apart) == clips.parse_frame_id(name)[1]
 
 
 def test_what_is_left_out_is_said(made, folder):
     built, examples = made
     ids = [name for those in examples.values() for name, *_ in those]
-    assert not any(name.startswith("qbert") and clips.place(name)[1] in (*range(10), *range(70, 80)) for name in ids)
+    assert not any(
+        name.startswith("qbert") and clips.parse_frame_id(name)[1] in (*range(10), *range(70, 80))
+        for name in ids
+    )
     remarks = " | ".join(built.remarks)
     assert (
         "qbert: of 40 frames looked at, 5 nearly the same as an earlier one and 5 of a single colour are left"
@@ -103,9 +108,11 @@ def test_what_is_left_out_is_said(made, folder):
 
 
 def test_unseen_games(tmp_path, folder):
-    built = builder(tmp_path, folder, unseen=("qbert",))
+    built = builder(tmp_path, folder, test_only=("qbert",))
     built.prepare()
-    labels = {split: {label for _, label, _, _ in built.examples(split)} for split in built.info.splits}
+    labels = {
+        split: {label for _, label, _, _ in built.examples(split)} for split in built.info.splits
+    }
     assert labels == {"train": {0}, "valid": {0}, "test": {1}}
 
 
@@ -120,7 +127,8 @@ def test_a_damaged_video_is_used_up_to_the_damage(tmp_path, film, play):
     built = builder(tmp_path / "data", tmp_path / "cut.mkv")
     built.prepare()
     assert any(
-        re.search(r"cut\.mkv: is cut short after [\d.]+ of 5\.0 s; the \d+ frames", line) for line in built.remarks
+        re.search(r"cut\.mkv: is cut short after [\d.]+ of 5\.0 s; the \d+ frames", line)
+        for line in built.remarks
     )
     assert sum(split.num_examples for split in built.info.splits.values()) > 20
 
@@ -128,7 +136,9 @@ def test_a_damaged_video_is_used_up_to_the_damage(tmp_path, film, play):
 def test_a_file_that_is_no_video(tmp_path, folder, film, play):
     (tmp_path / "fake.mp4").write_text("hello")
     film(tmp_path / "real.mp4", play(80))
-    with pytest.raises(UserError, match=r"fake\.mp4: is no video that can be read \(.*\)\. Mend it"):
+    with pytest.raises(
+        UserError, match=r"fake\.mp4: is no video that can be read \(.*\)\. Mend it"
+    ):
         builder(tmp_path / "data", tmp_path).prepare()
     built = builder(tmp_path / "data", tmp_path, skip_broken=True, hold_out="scenes")
     built.prepare()
@@ -141,7 +151,7 @@ def test_a_file_that_is_no_video(tmp_path, folder, film, play):
         ("", {}, "needs --config.data.path=FILE"),
         ("nowhere.mp4", {}, "nowhere.mp4: no such video"),
         (".", {}, "holds no video (mp4, mkv"),
-        (".", {"every": 0}, "every=0: take 1 or more"),
+        (".", {"frame_stride": 0}, "every=0: take 1 or more"),
     ],
 )
 def test_what_a_user_can_get_wrong(tmp_path, monkeypatch, path, changes, message):

@@ -5,8 +5,8 @@ import runpy
 
 import pytest
 
-from gv_jax.checks import check
-from gv_jax.settings import resolved
+from gv_jax.config.validate import validate
+from gv_jax.settings import resolve_config
 
 STUDIES = (
     "textures",
@@ -29,4 +29,4 @@ def test_variants_are_configurations(study, tmp_path):
         config.update_from_flattened_dict(overrides)
         if config.model.pretrained:  # which need not be here; a classifier would have its card read
             config.model.pretrained = str(weights) if config.task == "colorization" else ""
-        check(resolved(config))
+        validate(resolve_config(config))

@@ -7,7 +7,8 @@ import pytest
 from flax import nnx
 from jax import lax
 
-from gv_jax.models import convolution, layers, pooling
+from gv_jax.models import layers
+from gv_jax.models.ops import convolution, pooling
 
 CONVOLUTIONS = [
     # height, width, inputs, features, kernel, strides, padding
@@ -34,14 +35,20 @@ def random(seed, *shape):
 
 def reference(x, kernel, bias, strides, padding):
     edges = [(padding, padding)] * 2
-    y = lax.conv_general_dilated(x, kernel, (strides, strides), edges, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    y = lax.conv_general_dilated(
+        x, kernel, (strides, strides), edges, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
     return y + bias.reshape(1, 1, 1, -1)
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS)
 def test_convolution_and_its_gradients_are_those_of_xla(case):
     h, w, inputs, features, size, strides, padding = case
-    x, kernel, bias = random(0, 2, h, w, inputs), random(1, size, size, inputs, features), random(2, features)
+    x, kernel, bias = (
+        random(0, 2, h, w, inputs),
+        random(1, size, size, inputs, features),
+        random(2, features),
+    )
     y, pull = jax.vjp(lambda *a: convolution.convolve(*a, strides, padding), x, kernel, bias)
     expected, expected_pull = jax.vjp(lambda *a: reference(*a, strides, padding), x, kernel, bias)
     scale = float(np.abs(expected).max())
@@ -65,7 +72,9 @@ def test_convolution_stays_in_the_precision_of_its_input(dtype):
     assert layer(random(0, 1, 4, 4, 3).astype(dtype)).dtype == dtype
 
 
-@pytest.mark.parametrize(("size", "strides", "padding"), [(2, 2, 0), (3, 2, 1), (2, 1, 0), (3, 3, 0), (3, 1, 1)])
+@pytest.mark.parametrize(
+    ("size", "strides", "padding"), [(2, 2, 0), (3, 2, 1), (2, 1, 0), (3, 3, 0), (3, 1, 1)]
+)
 @pytest.mark.parametrize("ties", [False, True])
 def test_max_pooling_is_that_of_xla_also_where_values_are_equal(size, strides, padding, ties):
     x = random(0, 2, 9, 8, 3)
@@ -73,7 +82,9 @@ def test_max_pooling_is_that_of_xla_also_where_values_are_equal(size, strides, p
 
     def expected(x):
         edges = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
-        return lax.reduce_window(x, -jnp.inf, lax.max, (1, size, size, 1), (1, strides, strides, 1), edges)
+        return lax.reduce_window(
+            x, -jnp.inf, lax.max, (1, size, size, 1), (1, strides, strides, 1), edges
+        )
 
     y, pull = jax.vjp(lambda x: pooling.max_pool(x, size, strides, padding), x)
     wanted, wanted_pull = jax.vjp(expected, x)
@@ -115,16 +126,22 @@ def nhwc(x):
     return x.permute(0, 2, 3, 1)
 
 
-@pytest.mark.parametrize(("h", "w", "strides", "size"), [(9, 8, 1, 3), (9, 8, 2, 3), (2, 3, 2, 3), (7, 6, 1, 5)])
+@pytest.mark.parametrize(
+    ("h", "w", "strides", "size"), [(9, 8, 1, 3), (9, 8, 2, 3), (2, 3, 2, 3), (7, 6, 1, 5)]
+)
 def test_depthwise_convolution_and_its_gradients_are_those_of_pytorch(h, w, strides, size):
     def theirs(x, kernel):
         k = kernel.permute(3, 2, 0, 1)
         return nhwc(torch.nn.functional.conv2d(nchw(x), k, None, strides, size // 2, groups=6))
 
     x, kernel = random(0, 2, h, w, 6), random(1, size, size, 1, 6)
-    agree(lambda x, k: convolution.depthwise(x, k, strides, size // 2), theirs, x, kernel)
-    plain = convolution.lax_convolve(x, kernel, strides, (size // 2, size // 2))  # what other backends compute
-    np.testing.assert_allclose(plain, convolution.depthwise(x, kernel, strides, size // 2), atol=1e-4)
+    agree(lambda x, k: convolution.depthwise_conv(x, k, strides, size // 2), theirs, x, kernel)
+    plain = convolution.conv_lax(
+        x, kernel, strides, (size // 2, size // 2)
+    )  # what other backends compute
+    np.testing.assert_allclose(
+        plain, convolution.depthwise_conv(x, kernel, strides, size // 2), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,9 +154,13 @@ def test_depthwise_convolution_and_its_gradients_are_those_of_pytorch(h, w, stri
         (6, 5, (1, 1), 1, (0, 0)),
     ],
 )
-def test_oblong_kernels_and_kernels_that_cover_all_are_those_of_pytorch(h, w, size, strides, padding):
+def test_oblong_kernels_and_kernels_that_cover_all_are_those_of_pytorch(
+    h, w, size, strides, padding
+):
     def theirs(x, kernel, bias):
-        return nhwc(torch.nn.functional.conv2d(nchw(x), kernel.permute(3, 2, 0, 1), bias, strides, padding))
+        return nhwc(
+            torch.nn.functional.conv2d(nchw(x), kernel.permute(3, 2, 0, 1), bias, strides, padding)
+        )
 
     arguments = random(0, 2, h, w, 4), random(1, *size, 4, 5), random(2, 5)
     agree(lambda *a: convolution.convolve(*a, strides, padding), theirs, *arguments)
@@ -160,4 +181,8 @@ def test_means_over_windows_count_padding_and_means_over_a_grid_fit_any_size():
         lambda x: nhwc(torch.nn.functional.avg_pool2d(nchw(x), 3, 1, 1)),
         x,
     )
-    agree(lambda x: pooling.adaptive_pool(x, 7), lambda x: nhwc(torch.nn.functional.adaptive_avg_pool2d(nchw(x), 7)), x)
+    agree(
+        lambda x: pooling.adaptive_pool(x, 7),
+        lambda x: nhwc(torch.nn.functional.adaptive_avg_pool2d(nchw(x), 7)),
+        x,
+    )

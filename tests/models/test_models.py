@@ -8,7 +8,7 @@ from flax import nnx
 
 from gv_jax import models
 from gv_jax.errors import UserError
-from gv_jax.models.summary import counts
+from gv_jax.models.summary import count_params
 
 SMALL = {"inputs": 4, "classes": 15, "size": (32, 32)}
 IMAGENET = {"inputs": 3, "classes": 1000}
@@ -41,12 +41,14 @@ def shapes(name, **options):
     ],
 )
 def test_parameter_counts_are_the_published_ones(name, options, total, statistics):
-    assert counts(shapes(name, **options)) == (total, total - statistics)
+    assert count_params(shapes(name, **options)) == (total, total - statistics)
 
 
 def test_small_stem_has_a_3x3_convolution_instead_of_7x7():
     for name in ("resnet18", "resnet34", "resnet50"):
-        large, small = (counts(shapes(name, **IMAGENET, stem=stem))[0] for stem in ("imagenet", "small"))
+        large, small = (
+            count_params(shapes(name, **IMAGENET, stem=stem))[0] for stem in ("imagenet", "small")
+        )
         assert large - small == (49 - 9) * 3 * 64
 
 
@@ -96,18 +98,24 @@ def test_trunk_gives_its_named_feature_maps():
     }
 
 
-@pytest.mark.parametrize(("name", "side"), [("vgg16", 31), ("squeezenet1_1", 16), ("inception_v3", 74)])
+@pytest.mark.parametrize(
+    ("name", "side"), [("vgg16", 31), ("squeezenet1_1", 16), ("inception_v3", 74)]
+)
 def test_pictures_that_are_too_small_are_told_the_smallest_size(name, side):
     def outputs_for(side):
         x = jax.ShapeDtypeStruct((1, side, side + 1, 3), jnp.float32)
         return jax.eval_shape(lambda x: models.build(name, **IMAGENET, rngs=nnx.Rngs(0))(x), x)
 
     assert outputs_for(side + 1).shape == (1, 1000)
-    with pytest.raises(UserError, match=f"{side}x{side + 1} are too small for .*: give it {side + 1}x{side + 1} or"):
+    with pytest.raises(
+        UserError, match=f"{side}x{side + 1} are too small for .*: give it {side + 1}x{side + 1} or"
+    ):
         outputs_for(side)
 
 
-@pytest.mark.parametrize("name", [name for name in models.CLASSIFIERS if "last_stage" in models.parameters(name)])
+@pytest.mark.parametrize(
+    "name", [name for name in models.CLASSIFIERS if "last_stage" in models.model_options(name)]
+)
 def test_later_stages_are_left_out_and_the_head_stands_on_the_one_named(name):
     whole = shapes(name, **IMAGENET).parts()
     *stages, _ = whole

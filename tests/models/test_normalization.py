@@ -4,7 +4,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from gv_jax.models.normalization import norm
+from gv_jax.models.normalization import batch_norm
 
 
 def random(seed, *shape):
@@ -12,7 +12,7 @@ def random(seed, *shape):
 
 
 def test_batch_norm_is_flax_nnxs_in_training_and_evaluation():
-    ours, theirs = norm(5), nnx.BatchNorm(5, momentum=0.9, epsilon=1e-5, rngs=nnx.Rngs(0))
+    ours, theirs = batch_norm(5), nnx.BatchNorm(5, momentum=0.9, epsilon=1e-5, rngs=nnx.Rngs(0))
     for layer in (ours, theirs):
         layer.scale[...] = random(7, 5)
         layer.bias[...] = random(8, 5)
@@ -21,7 +21,9 @@ def test_batch_norm_is_flax_nnxs_in_training_and_evaluation():
     for view in (False, True):
         results = []
         for layer in (ours, theirs):
-            graph, params, rest = nnx.split(nnx.view(layer, use_running_average=view), nnx.Param, ...)
+            graph, params, rest = nnx.split(
+                nnx.view(layer, use_running_average=view), nnx.Param, ...
+            )
 
             def call(params, x, graph=graph, rest=rest):
                 return nnx.merge(graph, params, rest, copy=True)(x)

@@ -7,7 +7,8 @@ import pytest
 from flax import nnx
 
 from gv_jax import models
-from gv_jax.models import pretrained, vgg
+from gv_jax.models import vgg
+from gv_jax.models.pretrained import load
 from tests.models.torch_trunks import VGG, EfficientNetV2, InceptionV3, ResNet, SqueezeNet, torch
 
 # With random weights PyTorch in single precision is 2e-4 from itself in double. In double we are at 2e-7 from it.
@@ -46,14 +47,19 @@ def drawn(theirs, x):
     ],
 )
 def test_forward_pass_agrees_to_1e_4(name, build, size, channels, tmp_path, monkeypatch):
-    monkeypatch.setattr(vgg, "HIDDEN", 32)  # 4,096 would be half a gigabyte
+    monkeypatch.setattr(vgg, "DENSE_FEATURES", 32)  # 4,096 would be half a gigabyte
     x = np.random.default_rng(0).standard_normal((4, *size, channels), np.float32)
     their_x = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
     theirs = drawn(build(channels, 10), their_x)
-    np.savez(tmp_path / "weights.npz", **{key: value.numpy() for key, value in theirs.state_dict().items()})
+    np.savez(
+        tmp_path / "weights.npz",
+        **{key: value.numpy() for key, value in theirs.state_dict().items()},
+    )
     ours = models.build(name, inputs=channels, classes=10, rngs=nnx.Rngs(0))
-    ours = pretrained.load(ours, tmp_path / "weights.npz")
-    evaluation = nnx.view(ours, deterministic=True, use_running_average=True, raise_if_not_found=False)
+    ours = load.load_pretrained(ours, tmp_path / "weights.npz")
+    evaluation = nnx.view(
+        ours, deterministic=True, use_running_average=True, raise_if_not_found=False
+    )
     if name in ILL_CONDITIONED:
         x, their_x, theirs = x.astype(np.float64), their_x.double(), theirs.double()
     with torch.no_grad():

@@ -17,12 +17,16 @@ class Unit(nn.Module):
         before = inputs
         for number, (size, width) in enumerate(zip(kernels, widths, strict=True), 1):
             step = stride if number == self.count - 1 else 1
-            setattr(self, f"conv{number}", nn.Conv2d(before, width, size, step, size // 2, bias=False))
+            setattr(
+                self, f"conv{number}", nn.Conv2d(before, width, size, step, size // 2, bias=False)
+            )
             setattr(self, f"bn{number}", nn.BatchNorm2d(width))
             before = width
         self.downsample = None
         if stride > 1 or inputs != outputs:
-            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
 
     def forward(self, x):
         y = x
@@ -57,16 +61,44 @@ class VGG(nn.Module):
     def __init__(self, normed, hidden, channels, classes):
         super().__init__()
         layers, inputs = [], channels
-        for features in (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0):
+        for features in (
+            64,
+            64,
+            0,
+            128,
+            128,
+            0,
+            256,
+            256,
+            256,
+            0,
+            512,
+            512,
+            512,
+            0,
+            512,
+            512,
+            512,
+            0,
+        ):
             if not features:
                 layers.append(nn.MaxPool2d(2))
                 continue
-            layers += [nn.Conv2d(inputs, features, 3, padding=1), *([nn.BatchNorm2d(features)] if normed else [])]
+            layers += [
+                nn.Conv2d(inputs, features, 3, padding=1),
+                *([nn.BatchNorm2d(features)] if normed else []),
+            ]
             layers.append(nn.ReLU())
             inputs = features
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(7)
-        dense = [nn.Linear(512 * 49, hidden), nn.ReLU(), nn.Dropout(), nn.Linear(hidden, hidden), nn.ReLU()]
+        dense = [
+            nn.Linear(512 * 49, hidden),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+        ]
         self.classifier = nn.Sequential(*dense, nn.Dropout(), nn.Linear(hidden, classes))
 
     def forward(self, x):
@@ -93,11 +125,26 @@ class SqueezeNet(nn.Module):
             return nn.MaxPool2d(3, 2, ceil_mode=True)
 
         self.features = nn.Sequential(
-            *(nn.Conv2d(channels, 64, 3, 2), nn.ReLU(), pool(), Fire(64, 16, 64), Fire(128, 16, 64), pool()),
-            *(Fire(128, 32, 128), Fire(256, 32, 128), pool(), Fire(256, 48, 192), Fire(384, 48, 192)),
+            *(
+                nn.Conv2d(channels, 64, 3, 2),
+                nn.ReLU(),
+                pool(),
+                Fire(64, 16, 64),
+                Fire(128, 16, 64),
+                pool(),
+            ),
+            *(
+                Fire(128, 32, 128),
+                Fire(256, 32, 128),
+                pool(),
+                Fire(256, 48, 192),
+                Fire(384, 48, 192),
+            ),
             *(Fire(384, 64, 256), Fire(512, 64, 256)),
         )
-        self.classifier = nn.Sequential(nn.Dropout(), nn.Conv2d(512, classes, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+        self.classifier = nn.Sequential(
+            nn.Dropout(), nn.Conv2d(512, classes, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+        )
 
     def forward(self, x):
         return self.classifier(self.features(x)).flatten(1)
@@ -105,7 +152,9 @@ class SqueezeNet(nn.Module):
 
 def conv_norm(inputs, features, size, stride=1, groups=1, active=True):
     convolution = nn.Conv2d(inputs, features, size, stride, size // 2, groups=groups, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(features, eps=1e-3), *([nn.SiLU()] if active else []))
+    return nn.Sequential(
+        convolution, nn.BatchNorm2d(features, eps=1e-3), *([nn.SiLU()] if active else [])
+    )
 
 
 class Excitation(nn.Module):
@@ -127,7 +176,10 @@ class MobileUnit(nn.Module):
         if fused and expansion == 1:
             layers = [conv_norm(inputs, features, 3, stride)]
         elif fused:
-            layers = [conv_norm(inputs, wide, 3, stride), conv_norm(wide, features, 1, active=False)]
+            layers = [
+                conv_norm(inputs, wide, 3, stride),
+                conv_norm(wide, features, 1, active=False),
+            ]
         else:
             layers = [conv_norm(inputs, wide, 1), conv_norm(wide, wide, 3, stride, groups=wide)]
             layers += [Excitation(wide, inputs // 4), conv_norm(wide, features, 1, active=False)]
@@ -142,7 +194,11 @@ class EfficientNetV2(nn.Module):
     def __init__(self, channels, classes):
         super().__init__()
         table = [(True, 1, 1, 24, 24, 2), (True, 4, 2, 24, 48, 4), (True, 4, 2, 48, 64, 4)]
-        table += [(False, 4, 2, 64, 128, 6), (False, 6, 1, 128, 160, 9), (False, 6, 2, 160, 256, 15)]
+        table += [
+            (False, 4, 2, 64, 128, 6),
+            (False, 6, 1, 128, 160, 9),
+            (False, 6, 2, 160, 256, 15),
+        ]
         stages = [conv_norm(channels, 24, 3, 2)]
         for fused, expansion, stride, inputs, features, count in table:
             units = [MobileUnit(fused, expansion, stride, inputs, features)]
@@ -204,14 +260,23 @@ def branch(name, *layers):
 
 def mixed_a(inputs, pooled):
     five = branch("branch5x5", ConvUnit(inputs, 48, 1), ConvUnit(48, 64, 5, 1, 2))
-    double = branch("branch3x3dbl", ConvUnit(inputs, 64, 1), ConvUnit(64, 96, 3, 1, 1), ConvUnit(96, 96, 3, 1, 1))
+    double = branch(
+        "branch3x3dbl",
+        ConvUnit(inputs, 64, 1),
+        ConvUnit(64, 96, 3, 1, 1),
+        ConvUnit(96, 96, 3, 1, 1),
+    )
     ends = {"branch1x1": ConvUnit(inputs, 64, 1), "branch_pool": ConvUnit(inputs, pooled, 1)}
     return Mixed(ends | five | double, [["branch1x1"], five, double], mean3)
 
 
 def mixed_b(inputs):
-    double = branch("branch3x3dbl", ConvUnit(inputs, 64, 1), ConvUnit(64, 96, 3, 1, 1), ConvUnit(96, 96, 3, 2))
-    return Mixed({"branch3x3": ConvUnit(inputs, 384, 3, 2)} | double, [["branch3x3"], double], halved)
+    double = branch(
+        "branch3x3dbl", ConvUnit(inputs, 64, 1), ConvUnit(64, 96, 3, 1, 1), ConvUnit(96, 96, 3, 2)
+    )
+    return Mixed(
+        {"branch3x3": ConvUnit(inputs, 384, 3, 2)} | double, [["branch3x3"], double], halved
+    )
 
 
 def across(inputs, features):
@@ -232,19 +297,32 @@ def mixed_c(width):
 
 def mixed_d():
     three = branch("branch3x3", ConvUnit(768, 192, 1), ConvUnit(192, 320, 3, 2))
-    seven = branch("branch7x7x3", ConvUnit(768, 192, 1), across(192, 192), down(192, 192), ConvUnit(192, 192, 3, 2))
+    seven = branch(
+        "branch7x7x3",
+        ConvUnit(768, 192, 1),
+        across(192, 192),
+        down(192, 192),
+        ConvUnit(192, 192, 3, 2),
+    )
     return Mixed(three | seven, [three, seven], halved)
 
 
 def mixed_e(inputs):
     def ends(name):
-        return {f"{name}a": ConvUnit(384, 384, (1, 3), 1, (0, 1)), f"{name}b": ConvUnit(384, 384, (3, 1), 1, (1, 0))}
+        return {
+            f"{name}a": ConvUnit(384, 384, (1, 3), 1, (0, 1)),
+            f"{name}b": ConvUnit(384, 384, (3, 1), 1, (1, 0)),
+        }
 
     three, double = ends("branch3x3_2"), ends("branch3x3dbl_3")
     layers = {"branch1x1": ConvUnit(inputs, 320, 1), "branch3x3_1": ConvUnit(inputs, 384, 1)}
     layers |= branch("branch3x3dbl", ConvUnit(inputs, 448, 1), ConvUnit(448, 384, 3, 1, 1))
     layers |= {"branch_pool": ConvUnit(inputs, 192, 1)} | three | double
-    flow = [["branch1x1"], ["branch3x3_1", tuple(three)], ["branch3x3dbl_1", "branch3x3dbl_2", tuple(double)]]
+    flow = [
+        ["branch1x1"],
+        ["branch3x3_1", tuple(three)],
+        ["branch3x3dbl_1", "branch3x3dbl_2", tuple(double)],
+    ]
     return Mixed(layers, flow, mean3)
 
 
@@ -256,8 +334,16 @@ class InceptionV3(nn.Module):
         self.Conv2d_2b_3x3 = ConvUnit(32, 64, 3, 1, 1)
         self.Conv2d_3b_1x1 = ConvUnit(64, 80, 1)
         self.Conv2d_4a_3x3 = ConvUnit(80, 192, 3)
-        units = {"5b": mixed_a(192, 32), "5c": mixed_a(256, 64), "5d": mixed_a(288, 64), "6a": mixed_b(288)}
-        units |= {f"6{letter}": mixed_c(width) for letter, width in zip("bcde", (128, 160, 160, 192), strict=True)}
+        units = {
+            "5b": mixed_a(192, 32),
+            "5c": mixed_a(256, 64),
+            "5d": mixed_a(288, 64),
+            "6a": mixed_b(288),
+        }
+        units |= {
+            f"6{letter}": mixed_c(width)
+            for letter, width in zip("bcde", (128, 160, 160, 192), strict=True)
+        }
         units |= {"7a": mixed_d(), "7b": mixed_e(1280), "7c": mixed_e(2048)}
         self.order = [f"Mixed_{name}" for name in units]
         for name, unit in units.items():

@@ -24,14 +24,20 @@ QUICK = "--config=configs/quickstart.py"
 def test_mistakes(words, said, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["search", *words])
     with pytest.raises(SystemExit) as ended:
-        command.main()
+        command.run_search_command()
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
 
 
 def test_fields_of_every_trial_are_kept_as_typed(monkeypatch):
-    words = [QUICK, "--space=finetune", "--folds=3", "--config.train.epochs=4", "--config.data.size=(8,8)"]
+    words = [
+        QUICK,
+        "--space=finetune",
+        "--folds=3",
+        "--config.train.epochs=4",
+        "--config.data.size=(8,8)",
+    ]
     monkeypatch.setattr(sys, "argv", ["search", *words])
-    options, common = command.parsed()
+    options, common = command.parse_search()
     assert (options.folds, options.metric, options.method) == (3, "valid.accuracy", "tpe")
     assert common == {"train.epochs": "4", "data.size": "(8,8)"}

@@ -16,9 +16,9 @@ import pytest
 
 from gv_jax.errors import UserError
 from gv_jax.search import report
-from gv_jax.search.space import Choice, Real
+from gv_jax.search.space import Categorical, Float
 from gv_jax.search.trials import Search
-from gv_jax.search.worker import work
+from gv_jax.search.worker import run_trials
 
 ROOT = Path(__file__).parents[2]
 RUN = """
@@ -50,7 +50,7 @@ from gv_jax.search.worker import work
 if __name__ == "__main__":
     sys.exit(0 if work(searched(Path(sys.argv[2]), pause=float(sys.argv[3])), workers=1) else 130)
 """
-GRID = {"a": Choice((1, 2, 3, 4))}
+GRID = {"a": Categorical((1, 2, 3, 4))}
 
 
 class StandIn(Search):
@@ -60,7 +60,14 @@ class StandIn(Search):
 
     def run(self, number, values, fold):
         made = super().run(number, values, fold)
-        words = [sys.executable, "-c", RUN, str(made.path), json.dumps(dict(made.fields)), str(self.pause)]
+        words = [
+            sys.executable,
+            "-c",
+            RUN,
+            str(made.path),
+            json.dumps(dict(made.fields)),
+            str(self.pause),
+        ]
         command = [*words, str(self.folder / "starts.txt")]
         return type("Run", (type(made),), {"command": command})(made.path, made.fields, made.search)
 
@@ -85,9 +92,11 @@ def starts(search):
 
 def test_grid_over_folds_tries_everything_once_and_finds_the_best(tmp_path):
     search = searched(tmp_path, folds=2)
-    assert work(search, workers=2)
-    assert starts(search) == {f"{trial:05d}/fold{fold}": 1 for trial in range(4) for fold in range(2)}
-    said = report.write(search, search.open())
+    assert run_trials(search, workers=2)
+    assert starts(search) == {
+        f"{trial:05d}/fold{fold}": 1 for trial in range(4) for fold in range(2)
+    }
+    said = report.write_search_report(search, search.open())
     assert "--config.a=3" in said
     assert "data.fold" not in said
     best = rows(search)[0]
@@ -97,16 +106,21 @@ def test_grid_over_folds_tries_everything_once_and_finds_the_best(tmp_path):
     page = (search.folder / "report.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
     assert page.count("<img") == 2
-    assert work(search, workers=1)
+    assert run_trials(search, workers=1)
     assert sum(starts(search).values()) == 8
 
 
 def test_a_grid_is_drawn_over_the_two_fields_that_vary_alone(tmp_path):
-    space = {"a": Choice((2, 3, 99)), "b": Choice((1, 2)), "c": Choice(("fixed",))}
+    space = {"a": Categorical((2, 3, 99)), "b": Categorical((1, 2)), "c": Categorical(("fixed",))}
     search = searched(tmp_path, space=space)
-    assert work(search, workers=2)
-    report.write(search, search.open())
-    assert {file.stem for file in (search.folder / "figures").iterdir()} == {"history", "plane", "field_a", "field_b"}
+    assert run_trials(search, workers=2)
+    report.write_search_report(search, search.open())
+    assert {file.stem for file in (search.folder / "figures").iterdir()} == {
+        "history",
+        "plane",
+        "field_a",
+        "field_b",
+    }
 
 
 def test_two_processes_do_each_trial_once_and_a_killed_one_is_replaced(tmp_path):
@@ -127,9 +141,15 @@ def test_two_processes_do_each_trial_once_and_a_killed_one_is_replaced(tmp_path)
     assert sorted(trial.params["a"] for trial in study.trials) == ["1", "2", "3", "4"]
     found = starts(search)
     assert set(found) == {f"{trial:05d}/run" for trial in range(4)}
-    assert sum(found.values()) <= 5  # that of the killed worker is begun again, or was let run to its end
+    assert (
+        sum(found.values()) <= 5
+    )  # that of the killed worker is begun again, or was let run to its end
     for trial in range(4):
-        log = (search.folder / "trials" / f"{trial:05d}" / "run" / "metrics.jsonl").read_text().splitlines()
+        log = (
+            (search.folder / "trials" / f"{trial:05d}" / "run" / "metrics.jsonl")
+            .read_text()
+            .splitlines()
+        )
         assert [json.loads(line)["epoch"] for line in log] == list(range(1, 9))
 
 
@@ -144,41 +164,41 @@ def test_stopped_search_goes_on_with_the_same_trial(tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 130
     assert search.open().trials[0].state.name == "RUNNING"
-    assert work(search, workers=2)
+    assert run_trials(search, workers=2)
     assert [trial.state.name for trial in search.open().trials] == ["COMPLETE"] * 4
     assert starts(search)["00000/run"] == 2
 
 
 def test_a_failing_trial_is_told_and_the_others_go_on(tmp_path):
-    search = searched(tmp_path, space={"a": Choice((99, 3))})
-    assert work(search, workers=1)
-    said = report.write(search, search.open())
+    search = searched(tmp_path, space={"a": Categorical((99, 3))})
+    assert run_trials(search, workers=1)
+    said = report.write_search_report(search, search.open())
     assert "failed" in said
     assert "99 is too much" in (search.folder / "table.csv").read_text()
-    nothing = searched(tmp_path / "other", space={"a": Choice((99,))})
-    work(nothing, workers=1)
+    nothing = searched(tmp_path / "other", space={"a": Categorical((99,))})
+    run_trials(nothing, workers=1)
     with pytest.raises(UserError, match="no trial came to its end: 99 is too much"):
-        report.write(nothing, nothing.open())
+        report.write_search_report(nothing, nothing.open())
 
 
 @pytest.mark.parametrize("method", ["tpe", "random"])
 def test_drawn_trials_differ_and_one_seed_draws_the_same(tmp_path, method):
     found = []
     for name in ("one", "two"):
-        search = searched(tmp_path / name, space={"a": Real(0.0, 6.0)}, method=method, count=3)
-        assert work(search, workers=1)
+        search = searched(tmp_path / name, space={"a": Float(0.0, 6.0)}, method=method, count=3)
+        assert run_trials(search, workers=1)
         found.append([trial.params["a"] for trial in search.open().trials])
     assert found[0] == found[1]
     assert len(set(found[0])) == 3
 
 
 def test_worse_trials_are_cut_short(tmp_path):
-    space = {"a": Choice((3, 3.1, 3.2, 2.9, 2.8, 12))}
+    space = {"a": Categorical((3, 3.1, 3.2, 2.9, 2.8, 12))}
     search = searched(tmp_path, space=space, prune=True, pause=0.15)
-    assert work(search, workers=1)
+    assert run_trials(search, workers=1)
     states = [trial.state for trial in search.open().trials]
     assert states == [optuna.trial.TrialState.COMPLETE] * 5 + [optuna.trial.TrialState.PRUNED]
-    said = report.write(search, search.open())
+    said = report.write_search_report(search, search.open())
     assert "cut short" in said
 
 

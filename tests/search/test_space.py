@@ -2,13 +2,17 @@ import optuna
 import pytest
 
 from gv_jax.errors import UserError
-from gv_jax.search.space import Choice, Real, Whole, grid, read, suggest
+from gv_jax.search.space import Categorical, Float, Int, grid_points, load_space, suggest_fields
 
-SPACE = {"a": Real(1e-4, 1e-2, log=True), "b": Choice(((), ("stem",))), "c": Whole(2, 5, steps=2)}
+SPACE = {
+    "a": Float(1e-4, 1e-2, log=True),
+    "b": Categorical(((), ("stem",))),
+    "c": Int(2, 5, steps=2),
+}
 
 
 def test_grid_is_every_combination():
-    points = grid(SPACE)
+    points = grid_points(SPACE)
     assert len(points) == 3 * 2 * 2
     assert [point["a"] for point in points[::4]] == pytest.approx([1e-4, 1e-3, 1e-2])
     assert points[0]["b"] == "()"
@@ -16,19 +20,23 @@ def test_grid_is_every_combination():
 
 
 def test_linear_points_and_a_single_one():
-    assert Real(0.0, 1.0, steps=5).points() == [0, 0.25, 0.5, 0.75, 1]
-    assert Real(0.5, 1.0, steps=1).points() == [0.5]
+    assert Float(0.0, 1.0, steps=5).points() == [0, 0.25, 0.5, 0.75, 1]
+    assert Float(0.5, 1.0, steps=1).points() == [0.5]
 
 
 def test_values_come_back_as_they_were_given():
     params = {"a": 1e-3, "b": "('stem',)", "c": 4}
-    assert suggest(optuna.trial.FixedTrial(params), SPACE) == {"a": 1e-3, "b": ("stem",), "c": 4}
+    assert suggest_fields(optuna.trial.FixedTrial(params), SPACE) == {
+        "a": 1e-3,
+        "b": ("stem",),
+        "c": 4,
+    }
 
 
 def test_drawn_values_are_in_range():
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(20):
-        found = suggest(study.ask(), SPACE)
+        found = suggest_fields(study.ask(), SPACE)
         assert 1e-4 <= found["a"] <= 1e-2
         assert found["b"] in ((), ("stem",))
         assert found["c"] in range(2, 6)
@@ -36,7 +44,7 @@ def test_drawn_values_are_in_range():
 
 def test_every_space_here_can_be_read():
     for name in ("finetune", "momentum"):
-        assert grid(read(name))
+        assert grid_points(load_space(name))
 
 
 @pytest.mark.parametrize(
@@ -47,13 +55,13 @@ def test_mistakes_in_a_file(tmp_path, text, said):
     file = tmp_path / "space.py"
     file.write_text(text)
     with pytest.raises(UserError, match=said):
-        read(str(file))
+        load_space(str(file))
 
 
 def test_numbers_without_room_and_unknown_names(tmp_path):
     file = tmp_path / "space.py"
     file.write_text("from gv_jax.search.space import Real\nSPACE = {'a': Real(0.0, 1.0, log=True)}")
     with pytest.raises(UserError, match="something to choose from"):
-        read(str(file))
+        load_space(str(file))
     with pytest.raises(UserError, match="did you mean 'finetune'"):
-        read("finetun")
+        load_space("finetun")

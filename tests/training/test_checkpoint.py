@@ -7,18 +7,20 @@ import pytest
 
 from gv_jax.errors import UserError
 from gv_jax.training.checkpoint import Checkpoints, snapshot
-from gv_jax.training.step import State
+from gv_jax.training.step import TrainState
 
 
-def state(step: int, size: int = 3) -> State:
+def state(step: int, size: int = 3) -> TrainState:
     draws = jax.random.normal(jax.random.key(step), (size,))
-    return State(jnp.int32(step), {"w": draws}, {}, ({"m": draws * 2.0},), {})
+    return TrainState(jnp.int32(step), {"w": draws}, {}, ({"m": draws * 2.0},), {})
 
 
 def test_newest_comes_back_with_its_best_and_progress(tmp_path):
     with Checkpoints(tmp_path) as checkpoints:
         for step in (1, 2, 3):
-            checkpoints.save(step, state(step), snapshot(state(2)), {"step": step, "best_score": 1 / 3})
+            checkpoints.save(
+                step, state(step), snapshot(state(2)), {"step": step, "best_score": 1 / 3}
+            )
     with Checkpoints(tmp_path) as checkpoints:
         assert checkpoints.latest == 3
         restored, best, progress = checkpoints.restore(state(0))
@@ -42,10 +44,15 @@ def test_save_is_not_disturbed_by_steps_that_reuse_the_memory(tmp_path):
     np.testing.assert_array_equal(best["params"]["w"], state(1).params["w"])
 
 
-@pytest.mark.parametrize("other", [state(0, size=4), state(0)._replace(params={"other": jnp.zeros(3)})])
+@pytest.mark.parametrize(
+    "other", [state(0, size=4), state(0)._replace(params={"other": jnp.zeros(3)})]
+)
 def test_checkpoint_of_another_model_is_refused_in_one_line(tmp_path, other):
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(1, state(1), snapshot(state(1)), {})
-    with Checkpoints(tmp_path) as checkpoints, pytest.raises(UserError, match="another model") as caught:
+    with (
+        Checkpoints(tmp_path) as checkpoints,
+        pytest.raises(UserError, match="another model") as caught,
+    ):
         checkpoints.restore(other)
     assert "\n" not in str(caught.value)

@@ -9,11 +9,11 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from gv_jax.tasks.classification import Classification
 
 from gv_jax.training import step
-from gv_jax.training.fit import Interrupted, Plan, Progress, Training, fit
-from gv_jax.training.run_folder import RunFolder
-from gv_jax.training.tasks import Classification
+from gv_jax.training.fit import InterruptedRun, LoopConfig, Progress, RunTracker, fit
+from gv_jax.training.run_dir import RunDir
 
 
 class Linear(nnx.Module):
@@ -40,18 +40,23 @@ def plan(**changes):
         "patience": 0,
         "checkpoint_seconds": 0.0,
     }
-    return Plan(**{**usual, **changes})
+    return LoopConfig(**{**usual, **changes})
 
 
 def go(path, plan, validate=None, batch_at=None):
     transform = optax.adam(1e-2)
-    network = step.Network.of(Linear(rngs=nnx.Rngs(0)))
+    network = step.SplitModule.of(Linear(rngs=nnx.Rngs(0)))
     update = jax.jit(
-        step.make_update(network, Classification(3), transform, noisy, seed=5, ema_decay=0.9),
+        step.make_train_step(network, Classification(3), transform, noisy, seed=5, ema_decay=0.9),
         donate_argnums=0,
     )
-    state = step.start(network, transform, average=True)
-    return fit(state, update, batch_at or some_batch, Training(plan, RunFolder(path), validate, lambda step: 1e-2))
+    state = step.init_train_state(network, transform, average=True)
+    return fit(
+        state,
+        update,
+        batch_at or some_batch,
+        RunTracker(plan, RunDir(path), validate, lambda step: 1e-2),
+    )
 
 
 def some_batch(number):
@@ -81,13 +86,16 @@ def test_interrupted_training_ends_with_the_same_bits_and_log(tmp_path, cut):
             os.kill(os.getpid(), signal.SIGTERM)
         return some_batch(number)
 
-    with pytest.raises(Interrupted, match=f"step {cut + 1} of 12"):
+    with pytest.raises(InterruptedRun, match=f"step {cut + 1} of 12"):
         go(tmp_path / "cut", plan(), batch_at=interrupting)
     resumed, progress = go(tmp_path / "cut", plan())
     same(whole, resumed)
     assert progress.step == 12
     rows = [
-        [{k: v for k, v in row.items() if k != "images_per_second"} for row in RunFolder(tmp_path / name).rows()]
+        [
+            {k: v for k, v in row.items() if k != "images_per_second"}
+            for row in RunDir(tmp_path / name).rows()
+        ]
         for name in ("whole", "cut")
     ]
     assert rows[0] == rows[1]
@@ -134,7 +142,7 @@ def test_training_stops_after_patience_epochs_without_a_better_one(tmp_path):
 
 def test_rows_have_the_epoch_and_the_rates(tmp_path):
     go(tmp_path, plan(steps=6), validate=scripted([0.1, 0.2]))
-    rows = RunFolder(tmp_path).rows()
+    rows = RunDir(tmp_path).rows()
     assert [(row["step"], row["epoch"], row["split"]) for row in rows] == [
         (4, 1, "train"),
         (4, 1, "valid"),

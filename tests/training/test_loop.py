@@ -7,17 +7,26 @@ import jax.numpy as jnp
 import pytest
 
 from gv_jax.errors import UserError
-from gv_jax.training.loop import Interruption, add, check_finite, due, means, train
+from gv_jax.training.loop import (
+    PreemptionGuard,
+    accumulate,
+    averages,
+    check_finite,
+    is_multiple,
+    iterate,
+)
 
 
 def test_train_threads_the_state_through_every_batch():
-    states = list(train(0, lambda state, batch: (state + batch, {"seen": batch}), [1, 2, 3]))
+    states = list(iterate(0, lambda state, batch: (state + batch, {"seen": batch}), [1, 2, 3]))
     assert states == [(1, {"seen": 1}), (3, {"seen": 2}), (6, {"seen": 3})]
 
 
-@pytest.mark.parametrize(("step", "every", "answer"), [(4, 2, True), (5, 2, False), (5, 0, False), (1, 1, True)])
+@pytest.mark.parametrize(
+    ("step", "every", "answer"), [(4, 2, True), (5, 2, False), (5, 0, False), (1, 1, True)]
+)
 def test_due(step, every, answer):
-    assert due(step, every) is answer
+    assert is_multiple(step, every) is answer
 
 
 def test_means_divide_sums_once_so_that_a_short_batch_weighs_less():
@@ -25,7 +34,7 @@ def test_means_divide_sums_once_so_that_a_short_batch_weighs_less():
         {"loss": jnp.float32(4), "count": jnp.float32(4)},
         {"loss": jnp.float32(5), "count": jnp.float32(1)},
     ]
-    assert means(add({}, window)) == {"loss": 9 / 5}  # the mean of the means would be 3
+    assert averages(accumulate({}, window)) == {"loss": 9 / 5}  # the mean of the means would be 3
 
 
 def test_infinite_loss_stops_with_advice():
@@ -37,7 +46,7 @@ def test_infinite_loss_stops_with_advice():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_are_only_noted_inside(number):
     before = signal.getsignal(number)
-    with Interruption() as interruption:
+    with PreemptionGuard() as interruption:
         assert not interruption.requested
         os.kill(os.getpid(), number)
         assert interruption.requested

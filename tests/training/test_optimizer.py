@@ -8,7 +8,7 @@ import optax
 import pytest
 
 from gv_jax.errors import UserError
-from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES, optimizer
+from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES, build_optimizer
 
 DEFAULTS = {
     "name": "adam",
@@ -16,17 +16,17 @@ DEFAULTS = {
     "schedule": "constant",
     "total_steps": 100,
     "warmup_steps": 0,
-    "decay_at": (0.5, 0.75),
-    "decay_rate": 0.1,
+    "step_milestones": (0.5, 0.75),
+    "step_gamma": 0.1,
     "momentum": 0.9,
     "weight_decay": 0.0,
     "clip_norm": 0.0,
-    "accumulate": 1,
+    "grad_accum_steps": 1,
 }
 
 
 def make(**changes):
-    return optimizer(**(DEFAULTS | changes))
+    return build_optimizer(**(DEFAULTS | changes))
 
 
 def rates(steps, **changes):
@@ -41,7 +41,10 @@ def start():
 
 def gradients(steps):
     generator = np.random.default_rng(1)
-    return [{"kernel": generator.normal(size=(3, 2)), "bias": generator.normal(size=2)} for _ in range(steps)]
+    return [
+        {"kernel": generator.normal(size=(3, 2)), "bias": generator.normal(size=2)}
+        for _ in range(steps)
+    ]
 
 
 def run(transformation, initial, steps):
@@ -100,9 +103,14 @@ def torch_rates(build, steps):
 @pytest.mark.parametrize("total", [4, 10, 57, 100])
 def test_one_cycle_agrees_with_torch(total):
     expected = torch_rates(
-        lambda schedulers, of: schedulers.OneCycleLR(of, 0.1, total_steps=total, cycle_momentum=False), total
+        lambda schedulers, of: schedulers.OneCycleLR(
+            of, 0.1, total_steps=total, cycle_momentum=False
+        ),
+        total,
     )
-    np.testing.assert_allclose(rates(total, schedule="one_cycle", total_steps=total), expected, rtol=2e-4)
+    np.testing.assert_allclose(
+        rates(total, schedule="one_cycle", total_steps=total), expected, rtol=2e-4
+    )
 
 
 def test_cosine_agrees_with_torch():
@@ -111,12 +119,14 @@ def test_cosine_agrees_with_torch():
 
 
 def test_step_agrees_with_torch():
-    expected = torch_rates(lambda schedulers, of: schedulers.MultiStepLR(of, [50, 75], gamma=0.2), 100)
-    np.testing.assert_allclose(rates(100, schedule="step", decay_rate=0.2), expected, rtol=1e-5)
+    expected = torch_rates(
+        lambda schedulers, of: schedulers.MultiStepLR(of, [50, 75], gamma=0.2), 100
+    )
+    np.testing.assert_allclose(rates(100, schedule="step", step_gamma=0.2), expected, rtol=1e-5)
 
 
 def test_drops_at_the_same_step_multiply():
-    found = rates(3, schedule="step", total_steps=3, decay_at=(0.6, 0.7))  # both round to 2
+    found = rates(3, schedule="step", total_steps=3, step_milestones=(0.6, 0.7))  # both round to 2
     np.testing.assert_allclose(found, [0.1, 0.1, 0.001], rtol=1e-5)
 
 
@@ -180,9 +190,9 @@ def test_accumulating_equals_the_large_batch(name):
     targets = generator.normal(size=(24, 2)).astype(np.float32)
     settings = {"name": name, "schedule": "cosine", "weight_decay": 0.1, "clip_norm": 0.5}
     ends: list[Any] = []
-    for size, accumulate in ((12, 1), (3, 4)):
+    for size, grad_accum_steps in ((12, 1), (3, 4)):
         steps = 24 // size
-        transformation, _ = make(total_steps=steps, accumulate=accumulate, **settings)
+        transformation, _ = make(total_steps=steps, grad_accum_steps=grad_accum_steps, **settings)
 
         @jax.jit
         def step(params, state, *batch, update=transformation.update):
@@ -202,14 +212,14 @@ def test_accumulating_equals_the_large_batch(name):
 
 def test_schedules_count_updates_and_are_asked_by_step():
     # 9 steps: an update of warm-up, one at the peak, and a gradient left over
-    found = rates(9, schedule="cosine", total_steps=9, accumulate=4, warmup_steps=3)
+    found = rates(9, schedule="cosine", total_steps=9, grad_accum_steps=4, warmup_steps=3)
     np.testing.assert_allclose(found[:8], [0.05] * 4 + [0.1] * 4, rtol=1e-6)
     assert math.isclose(found[8], 0.0, abs_tol=1e-8)
 
 
 @pytest.mark.parametrize("schedule", sorted(SCHEDULES))
 def test_every_schedule_can_be_asked_inside_jit(schedule):
-    _, rate = make(schedule=schedule, accumulate=2)
+    _, rate = make(schedule=schedule, grad_accum_steps=2)
     inside = jax.jit(lambda step: rate(step) * jnp.float32(1))(jnp.int32(60))
     np.testing.assert_allclose(inside, float(rate(60)), rtol=1e-5)
 
@@ -224,10 +234,10 @@ def test_every_schedule_can_be_asked_inside_jit(schedule):
         ({"momentum": 1.0}, "optimizer.momentum=1.0"),
         ({"weight_decay": -1e-4}, "optimizer.weight_decay=-0.0001"),
         ({"clip_norm": -1.0}, "optimizer.clip_norm=-1.0"),
-        ({"accumulate": 0}, "optimizer.accumulate=0"),
-        ({"accumulate": 101}, "1 to 100"),
-        ({"decay_at": (0.5, 1.5)}, "optimizer.decay_at"),
-        ({"decay_rate": 0.0}, "optimizer.decay_rate=0.0"),
+        ({"grad_accum_steps": 0}, "optimizer.grad_accum_steps=0"),
+        ({"grad_accum_steps": 101}, "1 to 100"),
+        ({"step_milestones": (0.5, 1.5)}, "optimizer.step_milestones"),
+        ({"step_gamma": 0.0}, "optimizer.step_gamma=0.0"),
         ({"warmup_steps": 100}, "warm-up of 100 steps"),
         ({"warmup_steps": 1, "schedule": "one_cycle"}, "0 to 0 before one_cycle"),
     ],

@@ -6,12 +6,12 @@ import optax
 import pytest
 from flax import nnx
 
-from gv_jax.data.views import views
+from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.models.layers import conv
-from gv_jax.models.transfer import last_layer
-from gv_jax.training.probe import with_layer
-from gv_jax.training.step import Network, make_examine, make_features, start
-from gv_jax.training.tasks import Classification
+from gv_jax.models.stages import classifier_path
+from gv_jax.tasks.classification import Classification
+from gv_jax.training.probe import replace_head
+from gv_jax.training.step import SplitModule, init_train_state, make_eval_step, make_features
 
 
 class Squeeze(nnx.Module):
@@ -42,18 +42,20 @@ class Mean(Squeeze):
 @pytest.mark.parametrize("family", [Squeeze, Mean])
 def test_answers_are_those_of_the_linear_classifier_but_for_one_number(family):
     model = family(rngs=nnx.Rngs(0))
-    network, task, layer = Network.of(model), Classification(4), last_layer(model, "toy")
-    state = start(network, optax.identity(), average=True)
+    network, task, layer = SplitModule.of(model), Classification(4), classifier_path(model, "toy")
+    state = init_train_state(network, optax.identity(), average=True)
     draws = np.random.default_rng(0)
     images = draws.integers(0, 256, (8, 5, 5, 3), dtype=np.uint8)
     batch = {"image": jnp.asarray(images), "label": jnp.zeros(8, jnp.int32)}
-    found, longest = make_features(network, task, layer, views(flip=True, shift=0))(*state.weights, batch)
+    found, longest = make_features(network, task, layer, tta_transforms(flip=True, shift=0))(
+        *state.weights, batch
+    )
     assert found.shape == (8, 2, 6)
     np.testing.assert_allclose(found[:, 0], model_features(network, images), atol=1e-4)
     np.testing.assert_allclose(found[:, 1], model_features(network, images[:, :, ::-1]), atol=1e-4)
     kernel, bias = draws.normal(size=(6, 4)), draws.normal(size=4)
-    changed = with_layer(state, layer, kernel, bias, float(longest.max()))
-    answers, _ = make_examine(network, task)(*changed.weights, batch)
+    changed = replace_head(state, layer, kernel, bias, float(longest.max()))
+    answers, _ = make_eval_step(network, task)(*changed.weights, batch)
     gap = np.asarray(answers) - (np.asarray(found[:, 0]) @ kernel + bias)
     np.testing.assert_allclose(gap, gap.mean(), atol=1e-3)
     assert bool(np.abs(gap.mean()) < 1e-5) is (family is Mean)

@@ -21,7 +21,9 @@ GENRES: dict[str, str] = {
         "montezuma_revenge pitfall qbert"
     ),
     # boards, cards, words and numbers
-    "puzzle": ("backgammon basic_math blackjack flag_capture hangman othello tetris video_checkers video_cube"),
+    "puzzle": (
+        "backgammon basic_math blackjack flag_capture hangman othello tetris video_checkers video_cube"
+    ),
     # along a road, or across it
     "road": "enduro freeway frogger road_runner up_n_down",
     # from a ship, a gun or a tank
@@ -31,6 +33,8 @@ GENRES: dict[str, str] = {
         "space_invaders star_gunner time_pilot turmoil word_zapper yars_revenge zaxxon"
     ),
     # a contest with rules and a score
-    "sport": ("bowling boxing double_dunk fishing_derby human_cannonball ice_hockey miniature_golf skiing tennis"),
+    "sport": (
+        "bowling boxing double_dunk fishing_derby human_cannonball ice_hockey miniature_golf skiing tennis"
+    ),
 }
 GAMES: dict[str, str] = {game: genre for genre, games in GENRES.items() for game in games.split()}

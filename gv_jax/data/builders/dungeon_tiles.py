@@ -17,15 +17,16 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tqdm import tqdm
 
-from gv_jax.data import preprocess, splits
-from gv_jax.data.builders.picture_builder import Picture
+from gv_jax.data import decode
+from gv_jax.data.builders.base import Example
 from gv_jax.data.builders.tile_folder import TileFolder
+from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError
 
-COMMIT = "a6ea1655db5c044829d9eea19a232fa6fcac87b0"
-URL = f"https://github.com/crawl/tiles/archive/{COMMIT}.tar.gz"
-RELEASE = "releases/Nov-2015/"
-FOLDERS = {  # the longest one that a tile lies in decides
+SOURCE_COMMIT = "a6ea1655db5c044829d9eea19a232fa6fcac87b0"
+SOURCE_URL = f"https://github.com/crawl/tiles/archive/{SOURCE_COMMIT}.tar.gz"
+SOURCE_RELEASE = "releases/Nov-2015/"
+CLASS_FOLDERS = {  # the longest one that a tile lies in decides
     "dngn": "feature",
     "dngn/floor": "floor",
     "dngn/wall": "wall",
@@ -59,7 +60,7 @@ FOLDERS = {  # the longest one that a tile lies in decides
     "player/mutations": "body",
     "player/transform": "body",
 }
-COUNTS = {
+CLASS_COUNTS = {
     "armour": 197,
     "beast": 226,
     "body": 137,
@@ -76,7 +77,7 @@ COUNTS = {
     "water": 81,
     "weapon": 152,
 }
-DIGEST = "9925690725c4acd6a5f9686a06ce6c7651587135841dbc30f43e8d52fbb6d7ac"  # of `digest`
+TILES_DIGEST = "9925690725c4acd6a5f9686a06ce6c7651587135841dbc30f43e8d52fbb6d7ac"  # of `digest`
 
 
 class DungeonTiles(TileFolder, skip_registration=True):
@@ -91,28 +92,37 @@ class DungeonTiles(TileFolder, skip_registration=True):
 
     name = "dungeon_tiles"
     VERSION = tfds.core.Version("1.0.0")
-    fixed = tuple(COUNTS)
+    fixed = tuple(CLASS_COUNTS)
 
     def group(self, name: str) -> str:
         return re.sub(r"\d+[a-z]?$", "", PurePosixPath(name).stem).rstrip("_-")
 
-    def pictures(self) -> Mapping[str, Iterable[Picture]]:
+    def pictures(self) -> Mapping[str, Iterable[Example]]:
         if self.folder.is_dir():
             return super().pictures()
         archive = self.folder
         if not archive.is_file():
             if self.path != str(self.root / self.name):
                 raise UserError(f"{self.path}: no such folder or archive (--config.data.path).")
-            archive = self.root / "downloads" / f"crawl-tiles-{COMMIT}.tar.gz"
-            download(archive)
-        tiles = read(archive)
-        if Counter(kind for kind, _, _ in tiles) != COUNTS or digest(tiles) != DIGEST:
-            raise UserError(f"{archive}: holds other tiles than those of {URL}. Remove it and start again.")
-        pictures = [Picture(f"{kind}/{name}", self.fixed.index(kind), image) for kind, name, image in tiles]
-        return self._divide(pictures, splits.shares(self.valid_share, self.test_share))
+            archive = self.root / "downloads" / f"crawl-tiles-{SOURCE_COMMIT}.tar.gz"
+            download_tiles(archive)
+        tiles = read_tiles(archive)
+        if (
+            Counter(kind for kind, _, _ in tiles) != CLASS_COUNTS
+            or tiles_digest(tiles) != TILES_DIGEST
+        ):
+            raise UserError(
+                f"{archive}: holds other tiles than those of {SOURCE_URL}. Remove it and start again."
+            )
+        pictures = [
+            Example(f"{kind}/{name}", self.fixed.index(kind), image) for kind, name, image in tiles
+        ]
+        return self._divide(
+            pictures, stratified.split_fractions(self.valid_fraction, self.test_fraction)
+        )
 
 
-def download(archive: Path) -> None:
+def download_tiles(archive: Path) -> None:
     """Fetches the archive, whole or not at all, unless it is there.
 
     Raises:
@@ -123,30 +133,34 @@ def download(archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     partial = archive.with_name(f"{archive.name}.{os.getpid()}")
     try:
-        with urllib.request.urlopen(URL, timeout=30) as response, partial.open("wb") as file:
+        with urllib.request.urlopen(SOURCE_URL, timeout=30) as response, partial.open("wb") as file:
             total = int(response.headers.get("Content-Length") or 0) or None
-            with tqdm.wrapattr(response, "read", total, desc="dungeon_tiles: download", delay=1) as source:
+            with tqdm.wrapattr(
+                response, "read", total, desc="dungeon_tiles: download", delay=1
+            ) as source:
                 shutil.copyfileobj(source, file)
         partial.replace(archive)
     except (OSError, http.client.HTTPException) as error:
         raise UserError(
-            f"dungeon_tiles: cannot download {URL} ({getattr(error, 'reason', error)}). Without a network, "
+            f"dungeon_tiles: cannot download {SOURCE_URL} ({getattr(error, 'reason', error)}). Without a network, "
             "give a folder with its 15 class folders, or that archive: --config.data.path=DIR."
         ) from error
     finally:
         partial.unlink(missing_ok=True)
 
 
-def read(archive: Path) -> list[tuple[str, str, Image.Image]]:
+def read_tiles(archive: Path) -> list[tuple[str, str, Image.Image]]:
     """(class, name, RGBA picture) of the tiles that are in the set, by class and name."""
     try:
         tiles = sorted(_tiles(archive), key=lambda tile: tile[:2])
     except (tarfile.TarError, OSError, EOFError, SyntaxError, zlib.error) as error:
-        raise UserError(f"{archive}: cannot be read whole ({error}). Remove it and start again.") from error
+        raise UserError(
+            f"{archive}: cannot be read whole ({error}). Remove it and start again."
+        ) from error
     first: dict[str, tuple[str, str, Image.Image]] = {}
     kinds: defaultdict[str, set[str]] = defaultdict(set)
     for tile in tiles:
-        looks = visible(tile[2])
+        looks = visible_pixels(tile[2])
         first.setdefault(looks, tile)
         kinds[looks].add(tile[0])
     return [tile for looks, tile in first.items() if len(kinds[looks]) == 1]
@@ -155,21 +169,32 @@ def read(archive: Path) -> list[tuple[str, str, Image.Image]]:
 def _tiles(archive: Path) -> Iterator[tuple[str, str, Image.Image]]:
     with tarfile.open(archive, "r|gz") as members:
         for member in members:
-            place = PurePosixPath(member.name.partition(f"/{RELEASE}")[2])
-            kind = next((FOLDERS[str(above)] for above in place.parents if str(above) in FOLDERS), None)
-            if kind is None or place.suffix.lower() != ".png" or not (file := members.extractfile(member)):
+            place = PurePosixPath(member.name.partition(f"/{SOURCE_RELEASE}")[2])
+            kind = next(
+                (
+                    CLASS_FOLDERS[str(above)]
+                    for above in place.parents
+                    if str(above) in CLASS_FOLDERS
+                ),
+                None,
+            )
+            if (
+                kind is None
+                or place.suffix.lower() != ".png"
+                or not (file := members.extractfile(member))
+            ):
                 continue
             with Image.open(io.BytesIO(file.read()), formats=["PNG"]) as image:
                 if image.size == (32, 32):
                     yield kind, "-".join(place.parts), image.convert("RGBA")
 
 
-def visible(image: Image.Image) -> str:
+def visible_pixels(image: Image.Image) -> str:
     """SHA-256 of the pixels of an RGBA picture, those of alpha 0 taken as one colour."""
-    return hashlib.sha256(preprocess.to_channels(image, 4, (0, 0, 0)).tobytes()).hexdigest()
+    return hashlib.sha256(decode.to_channels(image, 4, (0, 0, 0)).tobytes()).hexdigest()
 
 
-def digest(tiles: Iterable[tuple[str, str, Image.Image]]) -> str:
+def tiles_digest(tiles: Iterable[tuple[str, str, Image.Image]]) -> str:
     """SHA-256 of the sorted lines "class visible": names are left out, as a repeat may go by either."""
-    lines = sorted(f"{kind} {visible(image)}" for kind, _, image in tiles)
+    lines = sorted(f"{kind} {visible_pixels(image)}" for kind, _, image in tiles)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

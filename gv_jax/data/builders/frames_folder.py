@@ -11,18 +11,20 @@ from pathlib import Path, PurePosixPath
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from gv_jax.data import clips, preprocess, scenes, splits
-from gv_jax.data.builders import listing
-from gv_jax.data.builders.listing import Found
-from gv_jax.data.builders.picture_builder import Picture, PictureBuilder
-from gv_jax.data.sieve import Sieve
+from gv_jax.data import clips, decode
+from gv_jax.data.builders import folder_listing
+from gv_jax.data.builders.base import Example, ImageBuilder
+from gv_jax.data.builders.folder_listing import FileEntry
+from gv_jax.data.frame_filter import FrameFilter
+from gv_jax.data.splits import frames as frame_splits
+from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError
 
-TITLE = re.compile(r"(.*?) \(.*|(.*?)[ _.-]*\d+|(.+)", re.DOTALL)
-JOINED = " _ "  # between the names that one game has in different countries
+TITLE_PATTERN = re.compile(r"(.*?) \(.*|(.*?)[ _.-]*\d+|(.+)", re.DOTALL)
+MERGED_TITLES = " _ "  # between the names that one game has in different countries
 
 
-class FramesFolder(PictureBuilder, skip_registration=True):
+class FramesFolder(ImageBuilder, skip_registration=True):
     """PNG, JPEG, BMP, GIF (first frame), WebP below the folder `path`; the title of each is its class.
 
     A picture in a sub-folder is of the title that the top one is called. Others are of the title that their name says:
@@ -51,28 +53,39 @@ class FramesFolder(PictureBuilder, skip_registration=True):
         path: str,
         title_pattern: str,
         hold_out: str,
-        scene: int,
+        scene_length: int,
         gap: int,
-        unseen: Sequence[str],
+        test_only: Sequence[str],
         **common,
     ):
         if not path:
-            raise UserError("frames_folder needs --config.data.path=DIR, a folder of pictures, or one for each game.")
+            raise UserError(
+                "frames_folder needs --config.data.path=DIR, a folder of pictures, or one for each game."
+            )
         self.folder = Path(path).expanduser()
         if not self.folder.is_dir():
-            raise UserError(f"{path}: no such folder. Give the folder of the pictures as --config.data.path=DIR.")
+            raise UserError(
+                f"{path}: no such folder. Give the folder of the pictures as --config.data.path=DIR."
+            )
         if Path(os.path.realpath(root)).is_relative_to(os.path.realpath(self.folder)):
             raise UserError(
                 f"{path}: the prepared data ({root}) would be written inside the folder of pictures. "
                 "Give another place with --config.data.root=DIR."
             )
-        self.listing = listing.read(self.folder)
+        self.listing = folder_listing.scan(self.folder)
         if not self.listing.files:
             raise UserError(f"{path}: holds no picture (PNG, JPEG, BMP, GIF or WebP).")
-        self.members = arranged(self.listing.files, self.folder.resolve().name, compiled(title_pattern))
+        self.members = group_by_title(
+            self.listing.files, self.folder.resolve().name, compile_pattern(title_pattern)
+        )
         self.classes, self.groups = tuple(self.members), {}
-        scenes.check(self.name, hold_out, scene, gap, unseen, self.classes)
-        self.holding = {"hold_out": hold_out, "scene": scene, "gap": gap, "unseen": tuple(unseen)}
+        frame_splits.check_hold_out(self.name, hold_out, scene_length, gap, test_only, self.classes)
+        self.holding = {
+            "hold_out": hold_out,
+            "scene_length": scene_length,
+            "gap": gap,
+            "test_only": tuple(test_only),
+        }
         listed = hashlib.sha256()
         for file in self.listing.files:
             listed.update(f"{file.name}\0{file.size}\0{file.changed_ns}\n".encode())
@@ -84,7 +97,7 @@ class FramesFolder(PictureBuilder, skip_registration=True):
             **self.holding,
         }
         super().__init__(root=root, path=path, **common, shaped_by=shaped_by)
-        self.share = splits.shares(self.valid_share, self.test_share)
+        self.share = stratified.split_fractions(self.valid_fraction, self.test_fraction)
 
     @cached_property
     def titles(self) -> dict[str, str]:
@@ -95,13 +108,15 @@ class FramesFolder(PictureBuilder, skip_registration=True):
         """The title of a picture: scenes of one title are too alike to be told apart."""
         return self.titles[name]
 
-    def pictures(self) -> Mapping[str, Iterable[Picture]]:
+    def pictures(self) -> Mapping[str, Iterable[Example]]:
         for place, why in self.listing.problems:
             self.broken(place, why)
-        frames: list[tuple[int, Found]] = []  # place in its title, file
+        frames: list[tuple[int, FileEntry]] = []  # place in its title, file
         labels: list[int] = []
-        sieve = Sieve()
-        for label, title in enumerate(tqdm(self.classes, f"{self.name}: check", unit=" titles", delay=1)):
+        sieve = FrameFilter()
+        for label, title in enumerate(
+            tqdm(self.classes, f"{self.name}: check", unit=" titles", delay=1)
+        ):
             for tick, file in enumerate(self.members[title]):
                 if self._usable(file, sieve):
                     frames.append((tick, file))
@@ -111,33 +126,40 @@ class FramesFolder(PictureBuilder, skip_registration=True):
         if self.holding["hold_out"] == "scenes":
             self._check_enough(labels)
         ticks = [tick for tick, _ in frames]
-        divided = scenes.divide(labels, ticks, self.classes, self.share, self.split_seed, **self.holding)
+        divided = frame_splits.split_frames(
+            labels, ticks, self.classes, self.share, self.split_seed, **self.holding
+        )
         lost = len(frames) - sum(len(members) for members in divided.values())
         if lost:
-            self.remarks.append(f"{self.path}: {lost:,} pictures so near to held-out scenes that they are left out")
+            self.remarks.append(
+                f"{self.path}: {lost:,} pictures so near to held-out scenes that they are left out"
+            )
         return {
-            split: [Picture(frames[index][1].name, labels[index], frames[index][1].path) for index in members]
+            split: [
+                Example(frames[index][1].name, labels[index], frames[index][1].path)
+                for index in members
+            ]
             for split, members in divided.items()
         }
 
-    def _usable(self, file: Found, sieve: Sieve) -> bool:
+    def _usable(self, file: FileEntry, sieve: FrameFilter) -> bool:
         try:
-            image = preprocess.open_picture(file.path)
-        except preprocess.BrokenPicture as error:
+            image = decode.open_image(file.path)
+        except decode.CorruptImageError as error:
             self.broken(file.path, str(error))
             return False
-        return sieve.passes(preprocess.to_channels(image, 3, (0, 0, 0)))
+        return sieve.passes(decode.to_channels(image, 3, (0, 0, 0)))
 
     def _check_enough(self, labels: Sequence[int]) -> None:
         for label, title in enumerate(self.classes):
-            if title not in self.holding["unseen"] and labels.count(label) < len(self.share):
+            if title not in self.holding["test_only"] and labels.count(label) < len(self.share):
                 raise UserError(
                     f"{self.path}: the title {title!r} has {labels.count(label)} pictures of use, too few to hold "
                     "scenes of it out. Hold out whole titles: --config.data.frames_folder.hold_out=titles."
                 )
 
 
-def compiled(pattern: str) -> re.Pattern[str] | None:
+def compile_pattern(pattern: str) -> re.Pattern[str] | None:
     """What `title_pattern` says; None where it says nothing."""
     option = f"--config.data.frames_folder.title_pattern={pattern!r}"
     try:
@@ -145,20 +167,24 @@ def compiled(pattern: str) -> re.Pattern[str] | None:
     except re.error as error:
         raise UserError(f"{option} is no regular expression: {error}.") from error
     if found and not found.groups:
-        raise UserError(f"{option} needs a group (...) that says what the title is, as in '^([^/]+)_'.")
+        raise UserError(
+            f"{option} needs a group (...) that says what the title is, as in '^([^/]+)_'."
+        )
     return found
 
 
-def arranged(files: Iterable[Found], folder: str, pattern: re.Pattern[str] | None) -> dict[str, list[Found]]:
+def group_by_title(
+    files: Iterable[FileEntry], folder: str, pattern: re.Pattern[str] | None
+) -> dict[str, list[FileEntry]]:
     """Title -> its pictures in order; titles sorted."""
-    named: defaultdict[str, list[Found]] = defaultdict(list)
+    named: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for file in files:
         named[title_of(file.name, folder, pattern)].append(file)
-    members: defaultdict[str, list[Found]] = defaultdict(list)
-    for title, its in same(named).items():
+    members: defaultdict[str, list[FileEntry]] = defaultdict(list)
+    for title, its in merge_titles(named).items():
         for name in its:
             members[title] += named[name]
-    return {title: sorted(members[title], key=order) for title in sorted(members)}
+    return {title: sorted(members[title], key=natural_order) for title in sorted(members)}
 
 
 def title_of(name: str, folder: str, pattern: re.Pattern[str] | None) -> str:
@@ -169,16 +195,16 @@ def title_of(name: str, folder: str, pattern: re.Pattern[str] | None) -> str:
         return match[1] if match and match[1] else path.stem
     if len(path.parts) > 1:
         return path.parts[0]
-    match = TITLE.fullmatch(path.stem)
+    match = TITLE_PATTERN.fullmatch(path.stem)
     return next((group for group in match.groups() if group), folder) if match else folder
 
 
-def same(names: Iterable[str]) -> dict[str, list[str]]:
+def merge_titles(names: Iterable[str]) -> dict[str, list[str]]:
     """Title -> names of it: names that share a part between `JOINED` are one title, called as the first of them."""
     found: dict[str, list[str]] = {}
     parts: dict[str, set[str]] = {}
     for name in sorted(names):
-        its, together = set(name.split(JOINED)), [name]
+        its, together = set(name.split(MERGED_TITLES)), [name]
         for title in [title for title, others in parts.items() if others & its]:
             its |= parts.pop(title)
             together = found.pop(title) + together
@@ -186,7 +212,7 @@ def same(names: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def order(file: Found) -> tuple[str, int, str]:
+def natural_order(file: FileEntry) -> tuple[str, int, str]:
     """Sorts frames by clip and number, single pictures by name."""
-    clip, number = clips.place(file.name) or (file.name, 0)
+    clip, number = clips.parse_frame_id(file.name) or (file.name, 0)
     return clip, number, file.name

@@ -13,19 +13,21 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from gv_jax.data import hashing, lookalikes, preprocess, splits, titles
-from gv_jax.data.builders import covers
-from gv_jax.data.builders.covers import Cover
-from gv_jax.data.builders.picture_builder import Picture, PictureBuilder
-from gv_jax.data.hashing import Signature
+from gv_jax.data import decode, titles
+from gv_jax.data.builders import cover_sources
+from gv_jax.data.builders.base import Example, ImageBuilder
+from gv_jax.data.builders.cover_sources import Cover
+from gv_jax.data.duplicates import groups, hashing
+from gv_jax.data.duplicates.hashing import Signature
+from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError
 
-RULE = (
+SPLIT_RULE = (
     "Of copies the largest picture is kept, of equals the first by name. It has the genres of all its copies; where "
     "one genre counts, it is the one that comes first in the order of the classes."
 )
-ENOUGH = 3  # titles of a first genre for each split, or the split is not stratified by it
-BATCH, THREADS = 256, 4  # pictures decoded at a time, outside of Python's lock
+MIN_PER_GENRE = 3  # titles of a first genre for each split, or the split is not stratified by it
+COVERS_PER_BATCH, SIGNATURE_THREADS = 256, 4  # pictures decoded at a time, outside of Python's lock
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Copies:
     places: tuple[int, ...]
 
 
-class GameCovers(PictureBuilder, skip_registration=True):
+class GameCovers(ImageBuilder, skip_registration=True):
     """path/<genre>/*, or a CSV file with the columns file, genres (| ; or , between them) and perhaps title.
 
     A cover may have several genres: from the CSV file, or because copies of it stand in several folders. The one that
@@ -63,7 +65,7 @@ class GameCovers(PictureBuilder, skip_registration=True):
                 f"{path}: the prepared data ({root}) would be written inside the folder of covers. "
                 "Give another place with --config.data.root=DIR."
             )
-        self.shelf = covers.read(self.folder, genres)
+        self.shelf = cover_sources.read_covers(self.folder, genres)
         self.classes, self.groups = self.shelf.classes, {}
         listed = hashlib.sha256()
         for cover in self.shelf.covers:
@@ -78,7 +80,7 @@ class GameCovers(PictureBuilder, skip_registration=True):
                 "covers": listed.hexdigest(),
                 "classes": self.classes,
                 "faults": self.shelf.faults,
-                "alike": [hashing.VERSION, lookalikes.VERSION],
+                "alike": [hashing.HASH_VERSION, groups.GROUPS_VERSION],
             },
             **options,
         )
@@ -87,31 +89,38 @@ class GameCovers(PictureBuilder, skip_registration=True):
     def families(self) -> dict[str, str]:
         """Of the name of every cover what it belongs to."""
         listed = self.shelf.covers
-        found = titles.families([cover.title for cover in listed])
+        found = titles.group_by_shared_title([cover.title for cover in listed])
         return {cover.name: family for cover, family in zip(listed, found, strict=True)}
 
     def group(self, name: str) -> str:
         """The title of a cover."""
         return self.families[name]
 
-    def pictures(self) -> Mapping[str, Sequence[Picture]]:
+    def pictures(self) -> Mapping[str, Sequence[Example]]:
         for place, why in self.shelf.faults:
             self.broken(place, why)
         if self.shelf.without:
-            self.remarks.append(f"{self.folder}: {self.shelf.without:,} covers are of none of the genres taken")
+            self.remarks.append(
+                f"{self.folder}: {self.shelf.without:,} covers are of none of the genres taken"
+            )
         signed = list(self._signed(self.shelf.covers))
         raw, signatures = [cover for cover, _ in signed], [signature for _, signature in signed]
-        copies = grouped(signatures, [cover.name for cover in raw])
+        copies = group_copies(signatures, [cover.name for cover in raw])
         labels: list[set[str]] = [set(cover.genres) for cover in raw]
         gone = set()
         for group in copies:
             labels[group.places[0]] = set.union(*(labels[place] for place in group.places))
             gone.update(group.places[1:])
         kept = [place for place in range(len(raw)) if place not in gone]
-        numbers = [[label for label, genre in enumerate(self.classes) if genre in labels[place]] for place in kept]
-        families = titles.families([raw[place].title for place in kept])
+        numbers = [
+            [label for label, genre in enumerate(self.classes) if genre in labels[place]]
+            for place in kept
+        ]
+        families = titles.group_by_shared_title([raw[place].title for place in kept])
         parts = self._divide(numbers, families)
-        self.others = {raw[place].name: mine[1:] for place, mine in zip(kept, numbers, strict=True) if mine[1:]}
+        self.others = {
+            raw[place].name: mine[1:] for place, mine in zip(kept, numbers, strict=True) if mine[1:]
+        }
         divided = {split: [numbers[index] for index in indices] for split, indices in parts.items()}
         self.report = self._report(raw, copies, labels, families, divided)
         if copies:
@@ -121,34 +130,51 @@ class GameCovers(PictureBuilder, skip_registration=True):
                 f"{found['groups_across_genres']:,} stood in more than one genre: report.json names them"
             )
         return {
-            split: [Picture(raw[kept[index]].name, numbers[index][0], raw[kept[index]].path) for index in indices]
+            split: [
+                Example(raw[kept[index]].name, numbers[index][0], raw[kept[index]].path)
+                for index in indices
+            ]
             for split, indices in parts.items()
         }
 
-    def _divide(self, numbers: Sequence[Sequence[int]], families: Sequence[str]) -> dict[str, list[int]]:
+    def _divide(
+        self, numbers: Sequence[Sequence[int]], families: Sequence[str]
+    ) -> dict[str, list[int]]:
         """Split -> places of its covers, stratified by genre and, where there are enough, by first genre too."""
-        shares = splits.shares(self.valid_share, self.test_share)
+        shares = stratified.split_fractions(self.valid_fraction, self.test_fraction)
         apart = Counter(
-            label for _, label in {(family, mine[0]) for family, mine in zip(families, numbers, strict=True)}
+            label
+            for _, label in {
+                (family, mine[0]) for family, mine in zip(families, numbers, strict=True)
+            }
         )
-        firsts = [label for label in range(len(self.classes)) if apart[label] >= ENOUGH * len(shares)]
+        firsts = [
+            label
+            for label in range(len(self.classes))
+            if apart[label] >= MIN_PER_GENRE * len(shares)
+        ]
         strata = [*self.classes, *(f"{self.classes[label]} (first genre)" for label in firsts)]
         number = {label: len(self.classes) + place for place, label in enumerate(firsts)}
-        labels = [(*mine, *(number[label] for label in mine[:1] if label in number)) for mine in numbers]
-        return splits.assign_several(labels, families, shares, self.split_seed, strata)
+        labels = [
+            (*mine, *(number[label] for label in mine[:1] if label in number)) for mine in numbers
+        ]
+        return stratified.assign_multilabel(labels, families, shares, self.split_seed, strata)
 
     def _signed(self, listed: Sequence[Cover]) -> Iterator[tuple[Cover, Signature]]:
         """Every cover that can be decoded, and what it looks like."""
 
-        def sign(cover: Cover) -> Signature | preprocess.BrokenPicture:
+        def sign(cover: Cover) -> Signature | decode.CorruptImageError:
             try:
-                return hashing.signature(preprocess.open_picture(cover.path))
-            except preprocess.BrokenPicture as error:
+                return hashing.image_signature(decode.open_image(cover.path))
+            except decode.CorruptImageError as error:
                 return error
 
         bar = tqdm(total=len(listed), desc=f"{self.name}: compare", unit=" pictures", delay=1)
-        with ThreadPoolExecutor(THREADS) as pool, bar:
-            for batch in (listed[start : start + BATCH] for start in range(0, len(listed), BATCH)):
+        with ThreadPoolExecutor(SIGNATURE_THREADS) as pool, bar:
+            for batch in (
+                listed[start : start + COVERS_PER_BATCH]
+                for start in range(0, len(listed), COVERS_PER_BATCH)
+            ):
                 for cover, found in zip(batch, pool.map(sign, batch), strict=True):
                     if isinstance(found, Signature):
                         yield cover, found
@@ -167,13 +193,18 @@ class GameCovers(PictureBuilder, skip_registration=True):
         """What report.json holds; counts of classes are of first genres, "all_genres" of every genre kept."""
         groups = [self._copies(group, raw, labels[group.places[0]]) for group in copies]
         came = Counter(cover.genres[0] for cover in raw)
-        first = {split: Counter(self.classes[mine[0]] for mine in members) for split, members in parts.items()}
-        every = Counter(self.classes[label] for members in parts.values() for mine in members for label in mine)
+        first = {
+            split: Counter(self.classes[mine[0]] for mine in members)
+            for split, members in parts.items()
+        }
+        every = Counter(
+            self.classes[label] for members in parts.values() for mine in members for label in mine
+        )
         sizes = Counter(families)
         return {
             "raw": len(raw),
             "kept": len(families),
-            "rule": RULE,
+            "rule": SPLIT_RULE,
             "classes": [
                 {
                     "class": genre,
@@ -185,7 +216,10 @@ class GameCovers(PictureBuilder, skip_registration=True):
                 for genre in self.classes
             ],
             "splits": {split: len(members) for split, members in parts.items()},
-            "titles": {"count": len(sizes), "with_several_covers": sum(size > 1 for size in sizes.values())},
+            "titles": {
+                "count": len(sizes),
+                "with_several_covers": sum(size > 1 for size in sizes.values()),
+            },
             "duplicates": {
                 "removed": len(raw) - len(families),
                 "groups": len(groups),
@@ -208,11 +242,11 @@ class GameCovers(PictureBuilder, skip_registration=True):
         }
 
 
-def grouped(signatures: Sequence[Signature], names: Sequence[str]) -> list[Copies]:
+def group_copies(signatures: Sequence[Signature], names: Sequence[str]) -> list[Copies]:
     """Copies among pictures, each picture in one group at most; the largest picture of a group first, then by name."""
-    near = lookalikes.alike(signatures)
+    near = groups.near_duplicate_groups(signatures)
     inside = {place for group in near for place in group}
-    exact = [group for group in lookalikes.same(signatures) if group[0] not in inside]
+    exact = [group for group in groups.exact_duplicate_groups(signatures) if group[0] not in inside]
 
     def order(place: int) -> tuple[int, str]:
         width, height = signatures[place].size

@@ -10,18 +10,18 @@ from pathlib import Path, PurePosixPath
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from gv_jax.data import preprocess
-from gv_jax.data.builders import table
-from gv_jax.data.builders.picture_builder import Picture, PictureBuilder
-from gv_jax.data.builders.table import Row
+from gv_jax.data import decode
+from gv_jax.data.builders import csv_rows
+from gv_jax.data.builders.base import Example, ImageBuilder
+from gv_jax.data.builders.csv_rows import CsvRow
 from gv_jax.errors import UserError
 
 INDEX, METADATA, TEST = "index.csv", "metadata.csv", "test.csv"
-SPLIT = "train-valid"  # the column of INDEX that says which
+SPLIT_COLUMN = "train-valid"  # the column of INDEX that says which
 
 
 @dataclass(frozen=True)
-class Listed:
+class PhotoRow:
     """A picture as a CSV file lists it: `place` says in which file and line, `figure` is its class_id."""
 
     place: str
@@ -30,7 +30,7 @@ class Listed:
     split: str
 
 
-class LegoMinifigures(PictureBuilder, skip_registration=True):
+class LegoMinifigures(ImageBuilder, skip_registration=True):
     """index.csv (path, class_id, train-valid), metadata.csv (class_id, minifigure_name), test.csv (path, class_id).
 
     Taken from the folder `path` (or root/lego_minifigures), to which the paths in the files are relative. A class is
@@ -61,14 +61,16 @@ class LegoMinifigures(PictureBuilder, skip_registration=True):
                 f"{self.folder / INDEX}: lists {len(self.figures)} figures to train on; two or more are needed."
                 + (f" First fault: {why}" if why else "")
             )
-        self.classes = distinct({figure: names[figure] for figure in self.figures})
+        self.classes = unique_names({figure: names[figure] for figure in self.figures})
         self.groups = self._universes()
         super().__init__(
             root=root,
             path=path,
             shaped_by={
                 "folder": os.path.realpath(self.folder),
-                "files": hashlib.sha256("\n".join(self._state()).encode("utf-8", "backslashreplace")).hexdigest(),
+                "files": hashlib.sha256(
+                    "\n".join(self._state()).encode("utf-8", "backslashreplace")
+                ).hexdigest(),
             },
             **options,
         )
@@ -76,34 +78,48 @@ class LegoMinifigures(PictureBuilder, skip_registration=True):
     def _names(self) -> dict[int, str]:
         """class_id -> minifigure_name, as metadata.csv has them."""
         names: dict[int, str] = {}
-        for row in table.read(self.folder / METADATA, ("class_id", "minifigure_name")):
-            place, figure = f"{self.folder / METADATA}, line {row.line}", number(row.values["class_id"])
+        for row in csv_rows.read_csv(self.folder / METADATA, ("class_id", "minifigure_name")):
+            place, figure = (
+                f"{self.folder / METADATA}, line {row.line}",
+                parse_number(row.values["class_id"]),
+            )
             name = " ".join(row.values["minifigure_name"].split())
             if figure is None or not name:
                 raise UserError(f"{place}: needs a whole number as class_id and a minifigure_name.")
             if names.setdefault(figure, name) != name:
-                raise UserError(f"{place}: class_id {figure} is called {names[figure]!r} before and {name!r} here.")
+                raise UserError(
+                    f"{place}: class_id {figure} is called {names[figure]!r} before and {name!r} here."
+                )
         return names
 
-    def _listed(self, file: str, names: Mapping[int, str]) -> Iterator[Listed]:
+    def _listed(self, file: str, names: Mapping[int, str]) -> Iterator[PhotoRow]:
         """The pictures that a CSV file lists, without those lines that cannot be used: they become faults."""
         of_index = file == INDEX
-        for row in table.read(self.folder / file, ("path", "class_id", *([SPLIT] if of_index else []))):
+        for row in csv_rows.read_csv(
+            self.folder / file, ("path", "class_id", *([SPLIT_COLUMN] if of_index else []))
+        ):
             place = f"{self.folder / file}, line {row.line}"
-            why = flaw(row, names, of_index)
+            why = row_error(row, names, of_index)
             if why:
                 self.faults.append((place, why))
             else:
                 values = row.values
                 path = PurePosixPath(values["path"].replace("\\", "/")).as_posix()
-                yield Listed(place, path, int(values["class_id"]), values[SPLIT] if of_index else "test")
+                yield PhotoRow(
+                    place,
+                    path,
+                    int(values["class_id"]),
+                    values[SPLIT_COLUMN] if of_index else "test",
+                )
 
     def _universes(self) -> dict[str, str]:
         """Class -> the first folder of most of its pictures; {} where pictures lie in no folder."""
         groups = {}
         for figure, name in zip(self.figures, self.classes, strict=True):
             tops = [
-                PurePosixPath(one.path).parts for one in self.listed if (one.figure, one.split) == (figure, "train")
+                PurePosixPath(one.path).parts
+                for one in self.listed
+                if (one.figure, one.split) == (figure, "train")
             ]
             if min(map(len, tops)) < 2:
                 return {}
@@ -113,7 +129,11 @@ class LegoMinifigures(PictureBuilder, skip_registration=True):
     def _state(self) -> Iterator[str]:
         """All that the prepared set depends on: the tables, and size and time of every picture."""
         for file in (INDEX, METADATA, TEST):
-            yield (self.folder / file).read_text("utf-8-sig") if (self.folder / file).exists() else "-"
+            yield (
+                (self.folder / file).read_text("utf-8-sig")
+                if (self.folder / file).exists()
+                else "-"
+            )
         for one in self.listed:
             try:
                 status = (self.folder / one.path).stat()
@@ -121,10 +141,10 @@ class LegoMinifigures(PictureBuilder, skip_registration=True):
             except OSError:
                 yield f"{one.path}\0-"
 
-    def pictures(self) -> Mapping[str, Sequence[Picture]]:
+    def pictures(self) -> Mapping[str, Sequence[Example]]:
         for place, why in self.faults:
             self.broken(place, why)
-        found: dict[str, list[Picture]] = {}
+        found: dict[str, list[Example]] = {}
         met: dict[str, str] = {}
         for one in tqdm(self.listed, f"{self.name}: check", unit=" pictures", delay=1):
             if one.figure not in self.figures:
@@ -133,50 +153,59 @@ class LegoMinifigures(PictureBuilder, skip_registration=True):
                 self.broken(one.place, f"{one.path} is listed twice, before in {met[one.path]}")
             elif self._usable(one):
                 label = self.figures.index(one.figure)
-                found.setdefault(one.split, []).append(Picture(one.path, label, self.folder / one.path))
+                found.setdefault(one.split, []).append(
+                    Example(one.path, label, self.folder / one.path)
+                )
             met.setdefault(one.path, one.place)
         for split, pictures in found.items():
-            for label in sorted(set(range(len(self.classes))) - {picture.label for picture in pictures}):
+            for label in sorted(
+                set(range(len(self.classes))) - {picture.label for picture in pictures}
+            ):
                 what = f"{self.folder}: figure {self.classes[label]!r}"
                 if split == "train":
                     raise UserError(f"{what}: no picture is left to train on.")
                 self.broken(what, f"has no picture in the split {split!r}")
         return {split: found[split] for split in ("train", "valid", "test") if split in found}
 
-    def _usable(self, one: Listed) -> bool:
+    def _usable(self, one: PhotoRow) -> bool:
         """Whether the picture is there and can be decoded; what is wrong otherwise is noted."""
         path = self.folder / one.path
         if not path.is_file():
             self.broken(one.place, f"{one.path} is not there")
             return False
         try:
-            preprocess.open_picture(path)
-        except preprocess.BrokenPicture as error:
+            decode.open_image(path)
+        except decode.CorruptImageError as error:
             self.broken(path, str(error))
             return False
         return True
 
 
-def flaw(row: Row, names: Mapping[int, str], of_index: bool) -> str:
+def row_error(row: CsvRow, names: Mapping[int, str], of_index: bool) -> str:
     """What keeps a line from being used; "" for nothing."""
-    figure, path = number(row.values["class_id"]), PurePosixPath(row.values["path"].replace("\\", "/"))
+    figure, path = (
+        parse_number(row.values["class_id"]),
+        PurePosixPath(row.values["path"].replace("\\", "/")),
+    )
     if figure is None:
         return f"class_id {row.values['class_id']!r} is no whole number"
     if figure not in names:
         return f"class_id {figure} is not in {METADATA}"
     if not row.values["path"] or path.is_absolute() or ".." in path.parts:
         return f"path {row.values['path']!r} is not one inside the folder"
-    if of_index and row.values[SPLIT] not in ("train", "valid"):
-        return f"{SPLIT} is {row.values[SPLIT]!r}: it must be train or valid"
+    if of_index and row.values[SPLIT_COLUMN] not in ("train", "valid"):
+        return f"{SPLIT_COLUMN} is {row.values[SPLIT_COLUMN]!r}: it must be train or valid"
     return ""
 
 
-def number(text: str) -> int | None:
+def parse_number(text: str) -> int | None:
     """The whole number that `text` is; None if it is none."""
     return int(text) if text.lstrip("-").isascii() and text.lstrip("-").isdigit() else None
 
 
-def distinct(names: Mapping[int, str]) -> tuple[str, ...]:
+def unique_names(names: Mapping[int, str]) -> tuple[str, ...]:
     """The names in their order; behind one that several bear, the number of each."""
     often = Counter(names.values())
-    return tuple(f"{name} ({figure})" if often[name] > 1 else name for figure, name in names.items())
+    return tuple(
+        f"{name} ({figure})" if often[name] > 1 else name for figure, name in names.items()
+    )

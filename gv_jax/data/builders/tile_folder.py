@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from gv_jax.data.builders.base import Example
 from gv_jax.data.builders.image_folder import ImageFolder
-from gv_jax.data.builders.picture_builder import Picture
 from gv_jax.errors import UserError
 
 
@@ -18,12 +18,14 @@ class TileFolder(ImageFolder, skip_registration=True):
     native_size = (32, 32)
 
     def __init__(self, *, root: Path, path: str, **options):
-        super().__init__(root=root, path=path or str(Path(root) / self.name), group_pattern="", **options)
+        super().__init__(
+            root=root, path=path or str(Path(root) / self.name), group_pattern="", **options
+        )
 
     def find_classes(self, path: str) -> tuple[str, ...]:
         return self.fixed
 
-    def pictures(self) -> Mapping[str, Iterable[Picture]]:
+    def pictures(self) -> Mapping[str, Iterable[Example]]:
         kinds = ", ".join(self.fixed)
         if not self.folder.is_dir():
             raise UserError(
