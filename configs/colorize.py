@@ -1,12 +1,13 @@
-"""Colour the frames of your own games: a folder of pictures, or of one folder for each game, or videos.
+"""Colorize the frames of your own games: a folder of images, one folder per game, or videos.
 
-python -m gv_jax.main --config=configs/colorize.py:PATH
+gv-jax train --config=configs/colorize.py:PATH
 
-A folder of pictures, or of folders of them, is read as frames in the order of their names; a video, or a folder with
-videos in it, is looked at every 58th frame. Scenes, frames in a row, are held out: a tenth for validation, a tenth for
-the test. Pictures are brought to 96x128 by a central crop; --config.data.size=(HEIGHT,WIDTH) changes that. The
-network keeps the lightness of what it is told. For pictures of few shades, as a Game Boy's, add
---config.degrade.gray_levels=4 --config.color_head.lightness=answered.
+A folder of images, or of folders of them, is read as frames in the order of their names. Of a
+video or a folder of videos, every 58th frame is used. Whole scenes (consecutive frames) are held
+out, 10 % for validation and 10 % for the test. Images are resized and center-cropped to 96x128;
+--config.data.size=(HEIGHT,WIDTH) changes that. The lightness of the input is preserved. For images
+with few gray levels, such as those of a Game Boy, add --config.degrade.gray_levels=4
+--config.color_head.predict_lightness=True.
 """
 
 from pathlib import Path
@@ -21,15 +22,15 @@ VIDEOS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 def get_config(path: str = "") -> ConfigDict:
     config = default.get_config()
     config.task = "colorization"
-    place = Path(path).expanduser()
-    inside = place.iterdir() if place.is_dir() else ()
-    videos = place.is_file() or any(file.suffix.lower() in VIDEOS for file in inside)
-    config.data.name = "video_frames" if videos else "frames_folder"
+    source = Path(path).expanduser()
+    files = source.iterdir() if source.is_dir() else ()
+    has_videos = source.is_file() or any(file.suffix.lower() in VIDEOS for file in files)
+    config.data.name = "video_frames" if has_videos else "frames_folder"
     config.data.path = path
     config.data.size = (96, 128)
     config.data.resize_mode = "crop"
     config.model.name = "unet"
-    config.color_head.head = "palette"
+    config.color_head.name = "palette"
     config.train.batch_size = 8
     config.train.epochs = 20
     config.optimizer.learning_rate = 2e-3

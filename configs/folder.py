@@ -1,9 +1,10 @@
-"""Train on your own folder of pictures, one sub-folder per class (or train/, valid/, test/ with those inside).
+"""Train a classifier on your own folder of images, with one sub-folder per class.
 
-python -m gv_jax.main --config=configs/folder.py:PATH
+gv-jax train --config=configs/folder.py:PATH
 
-On 1,600 stills of four cartoon characters, split at random: five minutes on 2 CPU cores, 2 GB, test accuracy 0.838
-(seed 0, 160 pictures), where the most frequent class is right for 0.25.
+PATH may also hold train/, valid/ and test/ with the class folders inside. On 1,600 stills of four
+cartoon characters, split at random: test accuracy 83.8 % (seed 0, 160 images), majority-class
+baseline 25.0 %. Cost: 5 minutes on 2 CPU cores, 2 GB.
 """
 
 from ml_collections import ConfigDict
@@ -14,7 +15,7 @@ from gv_jax.errors import UserError
 
 def get_config(path: str = "") -> ConfigDict:
     if not path:
-        raise UserError("say which folder: --config=configs/folder.py:PATH")
+        raise UserError("give the image folder: --config=configs/folder.py:PATH")
     config = default.get_config()
     config.data.name = "image_folder"
     config.data.path = path

@@ -1,15 +1,17 @@
-"""The genre of a video game from its cover; you supply the covers.
+"""Classify the genre of a video game from its cover; you supply the covers.
 
-python -m gv_jax.main --config=configs/game_covers.py --config.data.path=DIR [--config.task=multi_label]
+gv-jax train --config=configs/game_covers.py --config.data.path=DIR [--config.task=multi_label]
 
-DIR holds a folder of covers for each genre, or a CSV file with the columns file and genres (one or several, with | ; or
-, between them). Copies are left out, and covers of one title stay on one side of the split; report.json in the run
-folder, and beside the prepared data, says what came of how many. A cover of several genres counts for the first by
-alphabet, or as in --config.data.game_covers.genres="('fighting', 'indie', 'sport')", unless the task is multi_label.
+DIR holds a folder of covers for each genre, or a CSV file with the columns file and genres (one or
+several, separated by | ; or ,). Duplicates are dropped and all covers of a title are in one split;
+report.json in the run directory gives the counts. A cover of several genres has the first one by
+alphabet, or by --config.data.game_covers.genres="('fighting','indie','sport')", as its label;
+the task multi_label uses all of them.
 
 Published (Video Game Genre Classifier, CSSE/MA416; 5,000 covers of five genres, 4,143 after
-de-duplication, 80 % for training): accuracy 0.504 by a fine-tuned ResNet-50. It names 0.53 as that of the majority
-class, but its own table has 200 covers of the largest class among the 829 for testing: 0.24.
+de-duplication, 80 % for training): accuracy 50.4 % by a fine-tuned ResNet-50. It states a
+majority-class baseline of 53 %, but its own table has 200 covers of the largest class among the 829
+of the test split: 24 %.
 """
 
 from ml_collections import ConfigDict

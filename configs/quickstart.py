@@ -1,9 +1,10 @@
-"""Tell twelve Atari games apart by a single frame, with no download: the frames are played on this machine.
+"""Classify frames of twelve Atari games by game.
 
-python -m gv_jax.main --config=configs/quickstart.py
+gv-jax train --config=configs/quickstart.py
 
-On 2 CPU cores one minute, of which 15 s of play at the first start, in 0.9 GB. Test accuracy 1.00 (seed 0; 360
-pictures); always naming the most frequent game is right for 0.083.
+Nothing is downloaded: the games are played on this machine. Test accuracy 100 % (seed 0, 360
+images); majority-class baseline 8.3 %. Cost: 1 minute on 2 CPU cores, of which 15 s are play at the
+first start; 0.9 GB.
 """
 
 from ml_collections import ConfigDict
@@ -23,7 +24,5 @@ def get_config() -> ConfigDict:
     config.train.batch_size = 64
     config.train.epochs = 12
     config.augment.pad_crop = 2.0
-    config.augment.hue = (
-        0.5  # levels that were not seen in training differ from those that were by their colours
-    )
+    config.augment.hue = 0.5  # unseen levels differ in color
     return config

@@ -1,14 +1,15 @@
-"""Which network and which head colour grey frames best?
+"""Which model and which color head colorize gray frames best?
 
-    python -m experiments.colorization_models [--seeds 3] [--quick]
-    python -m experiments.colorization_models --results results/titles --config.data.name=frames_folder \\
-        --config.data.path=DIR --config.data.frames_folder.hold_out=titles "--config.data.size=(96,128)"
+    gv-jax ablate experiments/colorization_models.py
+    gv-jax ablate experiments/colorization_models.py --results=results/titles \\
+        --config.data.name=frames_folder --config.data.path=DIR \\
+        --config.data.frames_folder.hold_out=titles "--config.data.size=(96,128)"
 
-One Atari game, or pictures of many titles in DIR of which whole ones are held out; told in four shades of grey. `alpha`
-is the published benchmark, `mse` its loss. data/weights/ holds a resnet18.safetensors in torchvision's names.
+One Atari game, or images of many titles in DIR of which whole titles are held out; four gray
+levels.
+`alpha` is the published model, `mse` its loss. data/weights/ holds a resnet18.safetensors in
+torchvision's names.
 """
-
-from gv_jax.ablation import ablate
 
 CONFIG = "configs/colorize_quickstart.py"
 ONE_GAME = {"data.atari_frames.games": ("riverraid",), "data.atari_frames.frames_per_game": 400}
@@ -28,19 +29,10 @@ VARIANTS = {
         "vgg16_encoder_palette": {
             "model.name": "vgg16_encoder",
             "train.epochs": 4,
-        },  # ten times as dear as the unet's
+        },  # ten times the cost of the U-Net
         "resnet18_encoder_pretrained": {"model.name": "resnet18_encoder", **PRETRAINED},
         "fusion_palette": {"model.name": "fusion", "model.last_stage": "stage3", **PRETRAINED},
     }.items()
 }
-
-if __name__ == "__main__":
-    ablate(
-        __file__,
-        __doc__ or "",
-        CONFIG,
-        VARIANTS,
-        reference="unet_mse",
-        seeds=3,
-        metric="test.ciede2000",
-    )
+REFERENCE = "unet_mse"
+METRIC = "test.ciede2000"

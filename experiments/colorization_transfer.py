@@ -1,12 +1,10 @@
-"""Do colours that were learned on some games help on another one that was never seen?
+"""Do colors learned on some games transfer to a game that was never seen?
 
-    python -m experiments.colorization_transfer [--seeds 3] [--quick]
+    gv-jax ablate experiments/colorization_transfer.py --config.train.epochs=7
 
-Every variant is tested on all frames of Seaquest, which none is trained on: learned are the colours of one other game,
-of three, or of seven, in as many steps; told in four shades of grey.
+Every variant is tested on all frames of Seaquest, which no variant is trained on. The training
+games are one, three or seven others, with the same number of steps and four gray levels.
 """
-
-from gv_jax.ablation import ablate
 
 CONFIG = "configs/colorize_quickstart.py"
 UNSEEN = "seaquest"
@@ -14,7 +12,7 @@ GAMES = ("riverraid", "enduro", "ms_pacman", "kangaroo", "up_n_down", "assault",
 
 
 def trained_on(count: int) -> dict[str, object]:
-    """The first so many games, and the one that is only tested on."""
+    """Overrides for training on the first `count` games and testing on UNSEEN."""
     return {
         "data.atari_frames.games": (*GAMES[:count], UNSEEN),
         "data.atari_frames.test_only": (UNSEEN,),
@@ -26,14 +24,5 @@ VARIANTS = {f"{count}_games" if count > 1 else "1_game": trained_on(count) for c
 VARIANTS |= {
     f"{name}_mse": {**overrides, "color_head.name": "mse"} for name, overrides in VARIANTS.items()
 }
-
-if __name__ == "__main__":
-    ablate(
-        __file__,
-        __doc__ or "",
-        CONFIG,
-        VARIANTS,
-        reference="1_game",
-        seeds=3,
-        metric="test.ciede2000",
-    )
+REFERENCE = "1_game"
+METRIC = "test.ciede2000"

@@ -1,15 +1,13 @@
-"""How should a pretrained network be fitted to game covers, whose genres are of different sizes and hard to see?
+"""How should a pretrained network be fitted to game covers, whose genres are unbalanced and hard?
 
-    python -m experiments.game_covers --config.data.path=DIR [--seeds 3] [--quick]
+    gv-jax ablate experiments/game_covers.py --config.data.path=DIR
 
-The four steps of the published project (the majority class, which is the floor of the table; a frozen trunk; two stages
-unfrozen with weights of 1/n; the full recipe), each on top of ImageNet weights, and what came later: mixup, cutmix,
-gradual unfreezing, balanced batches. Those of ResNet-50 are fetched from the hub once; those of EfficientNetV2-S, in
-torchvision's names, are looked for in data/weights/. All genres of a cover instead of the first:
-python -m gv_jax.main --config=configs/game_covers.py --config.task=multi_label.
+The steps of the published project (a frozen backbone; two unfrozen stages with class weights 1/n;
+the full recipe) from ImageNet weights, and later methods: mixup, cutmix, gradual unfreezing,
+balanced batches. The weights of ResNet-50 are fetched from the hub once; those of EfficientNetV2-S,
+in torchvision's names, are read from data/weights/. All genres of a cover instead of the first:
+gv-jax train --config=configs/game_covers.py --config.task=multi_label.
 """
-
-from gv_jax.ablation import QUICK, ablate
 
 CONFIG = "configs/game_covers.py"
 PLAIN = {"model.dropout": 0.0, "optimizer.weight_decay": 0.0} | {
@@ -47,11 +45,9 @@ VARIANTS = {
     "full_efficientnet": EFFICIENTNET,
     "full_mixup": {**FULL, "augment.mixup": 0.2},
     "full_cutmix": {**FULL, "augment.cutmix": 1.0},
-    "full_thawed": {**FULL, "finetune.unfreeze_epochs": (0.0, 3.0, 6.0)},
+    "full_unfrozen": {**FULL, "finetune.unfreeze_epochs": (0.0, 3.0, 6.0)},
     "full_balanced": {**FULL, "loss.class_weights": "", "train.sampling": "balanced"},
 }
 
-REHEARSAL = {**QUICK, "finetune.unfreeze_epochs": ()}  # too short to unfreeze_epochs anything
-
-if __name__ == "__main__":
-    ablate(__file__, __doc__ or "", CONFIG, VARIANTS, reference="full", seeds=3, quick=REHEARSAL)
+SMOKE = {"finetune.unfreeze_epochs": ()}  # a smoke test is too short for unfreezing
+REFERENCE = "full"

@@ -1,16 +1,16 @@
-"""How should a pretrained network be fitted to a few photos of minifigures: which trunk, and how much of it?
+"""How should a pretrained network be fitted to a few photos of minifigures?
 
-    python -m experiments.minifigures --config.data.path=DIR [--seeds 5] [--quick]
+    gv-jax ablate experiments/minifigures.py --config.data.path=DIR
 
-DIR is Kaggle's set; data/weights/ holds squeezenet1_1.safetensors and resnet18.safetensors in torchvision's names, of
-which the last stage is left out. A probe finds a new head alone; `upper` leaves the stem and the first stage as they
-are; `scratch` starts without weights; `net` is the published project's own small network at the size that it is made
-for. The set has no test split: results are of the validation split, by which nothing is chosen (after an epoch 64 of
-its pictures are looked at, for the curves). What the config states was chosen by cross-validation:
-python -m gv_jax.search --space=minifigures --method=grid --folds=3. Over learning rate and momentum: --space=momentum.
+DIR is Kaggle's set; data/weights/ holds squeezenet1_1.safetensors and resnet18.safetensors in
+torchvision's names; of the latter the last stage is not used. `probe` fits the classifier only,
+`upper` freezes the stem and the first stage, `scratch` starts from random weights, `net` is the
+published project's own network at its native size. The set has no test split: results are of the
+validation split, which selects nothing (64 of its images are evaluated per epoch, for the curves).
+The recipe was chosen by cross-validation:
+gv-jax search --space=minifigures --method=grid --folds=3, and over learning rate and momentum:
+--space=momentum.
 """
-
-from gv_jax.ablation import ablate
 
 CONFIG = "configs/lego_minifigures.py"
 SMALL = {"data.size": (128, 128)}
@@ -20,7 +20,7 @@ SQUEEZENET = {"model.pretrained": "data/weights/squeezenet1_1.safetensors"}
 RESNET18 = {
     "model.name": "resnet18",
     "model.pretrained": "data/weights/resnet18.safetensors",
-    "model.last_stage": "stage3",  # up to the third stage, whose statistics are those of the file
+    "model.last_stage": "stage3",  # the file has no fourth stage
     **SMALL,
 }
 VARIANTS = {
@@ -39,14 +39,6 @@ VARIANTS = {
         },
     }.items()
 }
-
-if __name__ == "__main__":
-    ablate(
-        __file__,
-        __doc__ or "",
-        CONFIG,
-        VARIANTS,
-        reference="squeezenet",
-        seeds=5,
-        metric="valid.accuracy",
-    )
+REFERENCE = "squeezenet"
+SEEDS = 5
+METRIC = "valid.accuracy"

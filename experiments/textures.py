@@ -1,13 +1,11 @@
-"""Which network reads game textures best, and what do augmentation and the alpha channel add?
+"""Which model classifies game textures best, and what do augmentation and alpha contribute?
 
-    python -m experiments.textures --config.data.path=DIR [--seeds 3] [--quick]
+    gv-jax ablate experiments/textures.py [--config.data.path=DIR]
 
-Dungeon Crawl's tiles (without the path they are downloaded), split by stem. The residual and the inception network
-are trained with AdamW, weight decay and label smoothing; shifts and mirror images where a name doesn't say `plain`.
-`rgb` is without the alpha channel, over black.
+Tiles of Dungeon Crawl (downloaded without --config.data.path), split by stem. ResNet and Inception
+are trained with AdamW, weight decay and label smoothing; variants without `plain` in their name use
+shifts and horizontal flips; `rgb` variants composite the tiles on black.
 """
-
-from gv_jax.ablation import ablate
 
 CONFIG = "configs/dungeon_tiles.py"
 AUGMENTED = {"augment.flip": 0.5, "augment.pad_crop": 2}
@@ -38,6 +36,4 @@ VARIANTS = {
         "optimizer.learning_rate": 2e-3,
     },
 }
-
-if __name__ == "__main__":
-    ablate(__file__, __doc__ or "", CONFIG, VARIANTS, reference="baseline_plain", seeds=3)
+REFERENCE = "baseline_plain"

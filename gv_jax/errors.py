@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Shown as one line, without a traceback; the command line ends with status 2."""
+    """Shown as one line, without a traceback; the command line exits with `exit_status`."""
+
+    exit_status = 2
 
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UserError:

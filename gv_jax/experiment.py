@@ -1,238 +1,251 @@
-"""Wires pictures, network, task, training and evaluation into one run."""
+"""One run, from images to report."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from flax import nnx
+from jax.sharding import Mesh
 
 from gv_jax import distributed
-from gv_jax.assembly import Runtime, TrainSetup, setup
-from gv_jax.config import default
+from gv_jax.config.default import Config
+from gv_jax.config.resolve import resolve, resolved_defaults
 from gv_jax.config.validate import validate
-from gv_jax.data import audit, dataset
+from gv_jax.data import dataset as data
+from gv_jax.data.arrays import Dataset
+from gv_jax.data.audit import audit_dataset
+from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.data.builders.base import REPORT_FILE
-from gv_jax.data.dataset import Dataset
+from gv_jax.data.sampling import make_sampler
+from gv_jax.data.splits.kfold import assign_folds, labels_to_classes
+from gv_jax.data.transforms import SUPER_RESOLUTION, parse_preprocess
 from gv_jax.errors import UserError
-from gv_jax.evaluation import EVALUATORS
-from gv_jax.evaluation.loop import collect_outputs
-from gv_jax.models.summary import summarize_layers as model_summary
-from gv_jax.reporting import audit_page, report
-from gv_jax.settings import (
-    DTYPES,
-    Config,
-    build_model,
-    builder_kwargs,
-    image_size,
-    load_dataset,
-    make_probe,
-    num_inputs,
-    num_outputs,
-    prepare_builder,
-    resolve_config,
-)
+from gv_jax.evaluation.evaluator import Runtime, make_evaluator
+from gv_jax.inference.upscale import make_lazy_upscaler
+from gv_jax.reporting.audit_page import audit_section
+from gv_jax.reporting.report import write_report
+from gv_jax.tasks.model import build_model
+from gv_jax.tasks.registry import TASKS
+from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.checkpoint import Checkpoints
-from gv_jax.training.fit import Progress, RunTracker, fit
+from gv_jax.training.fit import LoopConfig, RunTracker, fit
+from gv_jax.training.lease import Lease, lease
 from gv_jax.training.probe import fit_probe
 from gv_jax.training.run_dir import RunDir, write_json
 from gv_jax.training.step import make_train_step
 from gv_jax.training.timer import Timer, explain_oom
+from gv_jax.training.train_setup import TrainSetup, init_train_setup
+
+
+class Session(NamedTuple):
+    """Where a process trains a run, and since when."""
+
+    run_dir: RunDir
+    timer: Timer
+    lease: Lease
+
+
+class Fitted(NamedTuple):
+    """Weights to report {"params", "batch_stats"}; facts for results.json; seconds of training."""
+
+    best: dict[str, Any]
+    training: dict[str, Any]
+    seconds: float
 
 
 def run(config: Config, workdir: Path) -> str:
-    """Trains, evaluates and reports what `config` describes in `workdir`; a line on how it went.
+    """Trains, evaluates and reports `config` in `workdir`; returns one line on the outcome.
 
-    A run that was cut off goes on; a finished one is left as it is. UserError for what a person can mend,
-    Interrupted when SIGTERM or Ctrl-C ended it.
+    An interrupted run is resumed; a finished one is left unchanged. Raises UserError for what a
+    person can correct, and InterruptedRun when a signal ended it and its state is saved.
     """
-    config = resolve_config(config)
-    validate(config)
-    folder = RunDir(workdir)
-    folder.check(config.to_dict(), resolve_config(default.get_config()).to_dict())
-    if folder.finished:
-        return f"finished already, nothing to do: {summary_line(folder)}"
-    clock = Timer()
-    with explain_oom(config.train.batch_size):
-        pictures = load_dataset(config)
-        clock.lap("data_s")
-        learner, machine = setup(config, pictures)
-        teach = fit_linear_probe if config.probe.method else train
-        best, progress, choice = teach(config, pictures, learner, machine, folder, clock)
-        clock.lap("train_s")
-        clock.laps["train_s"] = progress.seconds
-        evaluate_and_report(
-            config, pictures, learner, machine, best, {**progress.steps, **choice}, folder, clock
-        )
-    return summary_line(folder)
+    config = validate(resolve(config))
+    run_dir = RunDir(workdir)
+    run_dir.check_same_config(config.to_dict(), resolved_defaults())
+    if run_dir.finished:
+        return f"already finished: {summary_line(run_dir)}"
+    with lease(workdir) as held, explain_oom(config.train.batch_size):
+        if not run_dir.finished:  # by another process, meanwhile
+            session = Session(run_dir, Timer(), held)
+            dataset = load_data(config)
+            session.timer.lap("data_s")
+            setup, runtime = prepare(config, dataset)
+            fit_weights = fit_linear_probe if config.probe.method else train
+            fitted = fit_weights(config, setup, runtime, session)
+            session.timer.lap("train_s")
+            session.timer.laps["train_s"] = fitted.seconds
+            evaluate_and_report(config, setup, runtime, fitted, session)
+    return summary_line(run_dir)
 
 
-def train(
-    config: Config,
-    pictures: Dataset,
-    learner: TrainSetup,
-    machine: Runtime,
-    folder: RunDir,
-    clock: Timer,
-) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
-    """Training by steps: (weights to keep, progress, nothing else to tell)."""
-    batch_at = machine.batches(config.seed)
-    update = make_train_step(
-        learner.network,
-        machine.trained,
-        learner.transform,
-        learner.augment,
+def evaluate(config: Config, workdir: Path) -> str:
+    """Evaluates and reports the finished run of `config` in `workdir` again; as `run`."""
+    config = validate(resolve(config))
+    run_dir = RunDir(workdir)
+    if not run_dir.finished:
+        raise UserError(f"{workdir} holds no finished run: train it first, without --mode=evaluate")
+    run_dir.check_same_config(config.to_dict(), resolved_defaults())
+    before = run_dir.results or {}
+    with lease(workdir) as held, explain_oom(config.train.batch_size):
+        session = Session(run_dir, Timer(), held)
+        setup, runtime = prepare(config, load_data(config))
+        with Checkpoints(run_dir.checkpoints) as checkpoints:
+            _, best, _ = checkpoints.restore(setup.state)
+        timing = before["timing"]
+        session.timer.laps = {part: timing[part] for part in ("data_s", "compile_s", "train_s")}
+        fitted = Fitted(best, before["training"], timing["train_s"])
+        evaluate_and_report(config, setup, runtime, fitted, session)
+    return summary_line(run_dir)
+
+
+def load_data(config: Config) -> Dataset:
+    """The data set of `config`, prepared and cached by the first call."""
+    upscaler, upscaler_id = None, ""
+    run = config.data.super_resolution
+    if run and SUPER_RESOLUTION in parse_preprocess(config.data.preprocess):
+        upscaler, upscaler_id = make_lazy_upscaler(run)
+    multi_label = TASKS[config.task].multi_label
+    return data.load_dataset(
+        config.data, multi_label=multi_label, upscaler=upscaler, upscaler_id=upscaler_id
+    )
+
+
+def prepare(config: Config, dataset: Dataset) -> tuple[TrainSetup, Runtime]:
+    """Builds all that training and evaluation need; compiles the evaluation."""
+    distributed.enable_compilation_cache(Path(config.data.root) / "compiled")
+    mesh = distributed.data_mesh()
+    distributed.check_batch_size(config.train.batch_size, mesh)
+    task = TASKS[config.task].from_config(config, dataset)
+    splits, labels = dataset.splits, np.asarray(dataset.splits["train"].labels)
+    loop = LoopConfig.from_section(config.train, len(labels), task.monitor, "valid" in splits)
+    setup = init_setup(config, task, splits["train"].images.shape[1:3], loop, mesh)
+    evaluator = make_evaluator(
+        setup.network,
+        task,
+        setup.state,
+        splits,
+        mesh,
+        transforms=tta_transforms(**config.tta),
+        batch_size=config.train.batch_size,
+        valid_batches=config.train.valid_batches,
+        device_cache_mb=config.train.device_cache_mb,
+        dtype=jnp.dtype(config.model.dtype),
+    )
+    train_task = task.with_training_loss(config.loss, labels)
+    sampler = make_sampler(config.train.sampling, labels)
+    return setup, Runtime(dataset, task, train_task, sampler, loop, mesh, evaluator)
+
+
+def init_setup(
+    config: Config, task: RunTask, size: tuple[int, int], loop: LoopConfig, mesh: Mesh
+) -> TrainSetup:
+    """The network of `config` for images of `size` (height, width), before its first step."""
+    return init_train_setup(
+        build_model(config, task.outputs, size),
+        config.model.name,
+        loop,
+        mesh,
+        optimizer=config.optimizer,
+        finetune=config.finetune,
+        augment=config.augment,
+        ema=config.train.ema > 0,
+        probe=bool(config.probe.method),
+    )
+
+
+def train(config: Config, setup: TrainSetup, runtime: Runtime, session: Session) -> Fitted:
+    """Trains step by step."""
+    batch_at = runtime.batch_at(config.seed)
+    train_step = make_train_step(
+        setup.network,
+        runtime.train_task,
+        setup.optimizer,
+        setup.augment,
         seed=config.seed,
         ema_decay=config.train.ema,
-        dtype=DTYPES[config.model.dtype],
+        dtype=jnp.dtype(config.model.dtype),
     )
-    update = distributed.aot_compile(update, machine.mesh, learner.state, batch_at(0), donate=True)
-    clock.lap("compile_s")
-    folder.open(config.to_dict())
-    return *fit(
-        learner.state,
-        update,
-        batch_at,
-        RunTracker(machine.plan, folder, machine.validate, learner.schedule),
-    ), {}
+    train_step = distributed.aot_compile(
+        train_step, runtime.mesh, setup.state, batch_at(0), donate=True
+    )
+    session.timer.lap("compile_s")
+    session.run_dir.open(config.to_dict())
+    tracker = RunTracker(
+        runtime.loop, session.run_dir, runtime.validate, setup.schedule, session.lease
+    )
+    best, progress = fit(setup.state, train_step, batch_at, tracker)
+    return Fitted(best, dict(progress.steps), progress.seconds)
 
 
 def fit_linear_probe(
-    config: Config,
-    pictures: Dataset,
-    learner: TrainSetup,
-    machine: Runtime,
-    folder: RunDir,
-    clock: Timer,
-) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
-    """The linear probe: the weights with another last layer, as a training of one step, and how it was chosen."""
-    clock.lap("compile_s")
-    folder.open(config.to_dict())
-    feed, told = machine.feeds["train"], make_probe(config, pictures)
-    return fit_probe(
-        learner.network,
-        learner.state,
-        machine.task,
-        feed,
-        machine.validate,
-        folder,
-        layer=learner.head,
-        **told,
+    config: Config, setup: TrainSetup, runtime: Runtime, session: Session
+) -> Fitted:
+    """Fits the classifier layer in closed form, or by logistic regression."""
+    session.timer.lap("compile_s")
+    session.run_dir.open(config.to_dict())
+    split = runtime.dataset.splits["train"]
+    groups = list(map(data.prepare_builder(config.data).group_of, split.ids))
+    folds = assign_folds(labels_to_classes(split.labels), groups, config.probe.folds, config.seed)
+    best, progress, choice = fit_probe(
+        setup.network,
+        setup.state,
+        runtime.task,
+        runtime.evaluator.get_batch["train"],
+        runtime.validate,
+        session.run_dir,
+        layer=setup.classifier,
+        transforms=tta_transforms(config.probe.flip, 0),
+        batch_size=config.train.batch_size,
+        dtype=jnp.dtype(config.model.dtype),
+        method=config.probe.method,
+        labels=np.asarray(split.labels),
+        num_classes=len(runtime.dataset.classes),
+        l2=tuple(config.probe.l2),
+        folds=folds,
     )
-
-
-def evaluate_run(config: Config, workdir: Path) -> str:
-    """Evaluates and reports a finished run of `config` in `workdir` again; a line on what came out."""
-    config = resolve_config(config)
-    validate(config)
-    folder = RunDir(workdir)
-    if not folder.finished:
-        raise UserError(
-            f"{workdir} holds no finished run to evaluate: train it first, without --mode=evaluate"
-        )
-    folder.check(config.to_dict(), resolve_config(default.get_config()).to_dict())
-    before = folder.results or {}
-    clock = Timer()
-    with explain_oom(config.train.batch_size):
-        pictures = load_dataset(config)
-        learner, machine = setup(config, pictures)
-        with Checkpoints(folder.checkpoints) as checkpoints:
-            _, best, _ = checkpoints.restore(learner.state)
-        clock.laps = {name: before["timing"][name] for name in ("data_s", "compile_s", "train_s")}
-        evaluate_and_report(
-            config, pictures, learner, machine, best, before["training"], folder, clock
-        )
-    return summary_line(folder)
-
-
-def summarize_model(config: Config) -> str:
-    """The model of `config` layer by layer; needs no pictures."""
-    config = resolve_config(config)
-    validate(config)
-    classes = dataset.class_names(config.data.name, **builder_kwargs(config.data))
-    size = image_size(config.data)
-    if not all(size):
-        raise UserError(
-            "pictures at their own size: say which for the summary with --config.data.size=(HEIGHT,WIDTH)"
-        )
-    outputs = num_outputs(config, len(classes))
-    model = nnx.eval_shape(
-        lambda: build_model(config, outputs, size)
-    )  # shapes alone: no weight is drawn
-    return model_summary(model, size, num_inputs(config))
+    return Fitted(best, {**progress.steps, **choice}, progress.seconds)
 
 
 def evaluate_and_report(
-    config: Config,
-    pictures: Dataset,
-    learner: TrainSetup,
-    machine: Runtime,
-    best: dict[str, Any],
-    training: dict[str, Any],
-    folder: RunDir,
-    clock: Timer,
+    config: Config, setup: TrainSetup, runtime: Runtime, fitted: Fitted, session: Session
 ) -> None:
-    """Evaluates the weights `best` on every split and writes results, predictions, figures and report."""
-    weights = (best["params"], best["stats"])
-    records = {
-        name: collect_outputs(
-            machine.examine,
-            weights,
-            machine.feeds[name],
-            len(split.labels),
-            config.train.batch_size,
-        )
-        for name, split in pictures.splits.items()
+    """Evaluates the weights on every split; writes results, predictions, figures and report."""
+    dataset, task, run_dir = runtime.dataset, runtime.task, session.run_dir
+    weights = (fitted.best["params"], fitted.best["batch_stats"])
+    evaluation = task.evaluate(runtime.evaluator.collect(*weights), dataset)
+    predict, feature_maps = runtime.evaluator.functions_of(*weights)
+    batch = task.prepare_batch(runtime.batch_at(config.seed)(0))
+    augmented = jax.device_get(setup.augment(jax.random.key(config.seed), *batch))
+    figures = task.draw(evaluation, run_dir.figures, augmented, predict, feature_maps)
+    builder = data.prepare_builder(config.data)
+    audit, dropped = audit_dataset(builder), config.data.drop_leaks
+    section = audit_section(audit, builder.load_image, run_dir.figures, dropped)
+    session.timer.lap("evaluate_s")
+    results = {
+        "task": config.task,
+        "dataset": dataset.name,
+        "model": config.model.name,
+        "parameters": setup.num_params,
+        "training": fitted.training,
+        "epochs": run_dir.metrics_at(config.train.report_epochs),
+        "skipped": list(dataset.skipped),
+        "warnings": list(dataset.warnings),
+        "audit": {**audit.summary, "dropped": len(audit.leaked) if dropped else 0},
+        "seed": config.seed,
+        "timing": session.timer.timing(),
+        **({"sources": builder.report["classes"]} if builder.report else {}),
+        **evaluation.results,
     }
-    assessment = EVALUATORS[config.task](records, pictures, machine.task)
-    images, targets = learner.augment(
-        jax.random.key(config.seed), *machine.task.unpack(machine.batches(config.seed)(0))
-    )
-    answer, maps = (
-        jax.jit(function, compiler_options=distributed.compiler_options())
-        for function in (machine.answer, machine.maps)
-    )
-    exhibits = assessment.draw(
-        folder.path / "figures",
-        (np.asarray(images), np.asarray(targets)),
-        lambda inputs: np.asarray(answer(*weights, inputs)),
-        lambda batch: jax.tree.map(np.asarray, maps(*weights, batch)),
-    )
-    builder = prepare_builder(config.data)
-    checked, drop = audit.audit_dataset(builder), config.data.drop_leaks
-    audited = audit_page.audit_section(checked, builder.picture, folder.path / "figures", drop)
-    clock.lap("evaluate_s")
-    folder.write_predictions(assessment.predictions)
-    folder.write_results(
-        {
-            "task": config.task,
-            "dataset": pictures.name,
-            "model": config.model.name,
-            "parameters": learner.parameters,
-            "training": training,
-            "epochs": folder.at_epochs(config.train.report_epochs),
-            "skipped": list(pictures.skipped),
-            "remarks": list(pictures.remarks),
-            "audit": {**checked.summary, "dropped": len(checked.leaked) if drop else 0},
-            "seed": config.seed,
-            "timing": clock.timing(),
-            **({"sources": builder.report["classes"]} if builder.report else {}),
-            **assessment.results,
-        }
-    )
+    run_dir.write_predictions(evaluation.predictions)
+    run_dir.write_results(results)
     if builder.report:
-        write_json(folder.path / REPORT_FILE, builder.report)
-    report.write_report(
-        folder.path,
-        exhibits,
-        pictures.skipped,
-        resolve_config(default.get_config()).to_dict(),
-        pictures.remarks,
-        [audited],
-    )
+        write_json(run_dir.path / REPORT_FILE, builder.report)
+    defaults = resolved_defaults()
+    write_report(run_dir.path, figures, dataset.skipped, defaults, dataset.warnings, [section])
 
 
-def summary_line(folder: RunDir) -> str:
-    """What came out and where to read it."""
-    assert folder.results is not None
-    return f"{folder.results['summary']} Report: {folder.path / 'report.html'}"
+def summary_line(run_dir: RunDir) -> str:
+    """The outcome and the path of the report."""
+    assert run_dir.results is not None
+    return f"{run_dir.results['summary']} Report: {run_dir.path / 'report.html'}"

@@ -1,44 +1,39 @@
-"""Several runs at once in one program: `python -m gv_jax.vectorized RUN --and RUN …`, each as told to gv_jax.main.
+"""Several runs trained in one program: those that differ in numbers (VMAPPED_FIELDS) only.
 
-    python -m gv_jax.vectorized --workdir=runs/a --config=configs/quickstart.py --config.seed=0 --and \\
-        --workdir=runs/b --config=configs/quickstart.py --config.seed=1
-
-Runs that differ in numbers only (VARIED) are trained together, those that do not one after the other. Each leaves the
-run folder that it would have left by itself, and goes on where it was cut off, together or alone.
+Each leaves the run directory that it would have left by itself, and can be resumed with the others
+or alone.
 """
 
-import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import optax
-from absl import flags
-from absl.logging import WARNING, set_verbosity
-from ml_collections import config_flags
 
 from gv_jax import distributed, experiment
-from gv_jax.assembly import Runtime, TrainSetup, init_train_setup, setup
-from gv_jax.cli.flags import echo, exit_with_error
-from gv_jax.config import default
+from gv_jax.config.default import Config
+from gv_jax.config.resolve import resolve, resolved_defaults
 from gv_jax.config.validate import validate
+from gv_jax.data.augment.augmentations import build_augmentation
 from gv_jax.errors import UserError
-from gv_jax.experiment import evaluate_and_report, summary_line
-from gv_jax.settings import (
-    DTYPES,
-    Config,
-    load_dataset,
-    make_augmentation,
-    make_optimizer,
-    resolve_config,
-)
+from gv_jax.evaluation.evaluator import Runtime
+from gv_jax.experiment import Fitted, Session
 from gv_jax.training.checkpoint import Checkpoints
-from gv_jax.training.fit import InterruptedRun, RunTracker
-from gv_jax.training.population import HParams, fit_population, make_vmapped_train_step, tree_stack
+from gv_jax.training.fit import RunTracker
+from gv_jax.training.lease import lease
+from gv_jax.training.optimizer import build_optimizer
+from gv_jax.training.population import (
+    HParams,
+    fit_population,
+    make_vmapped_train_step,
+    tree_stack,
+)
 from gv_jax.training.run_dir import RunDir, flatten
 from gv_jax.training.timer import Timer, explain_oom
+from gv_jax.training.train_setup import TrainSetup
 
 VMAPPED_FIELDS = (
     "seed",
@@ -47,205 +42,163 @@ VMAPPED_FIELDS = (
     "model.dropout",
     "augment.label_smoothing",
 )
-SEPARATOR = "--and"
 
 
 @dataclass(frozen=True)
 class Member:
-    """A run with its configuration. arguments: what gv_jax.main would be told."""
+    """One run. arguments: those of its command line."""
 
     config: Config
     workdir: Path
-    arguments: Sequence[str]
+    arguments: tuple[str, ...]
 
     @property
-    def folder(self) -> RunDir:
+    def run_dir(self) -> RunDir:
         return RunDir(self.workdir)
 
     @property
-    def kind(self) -> str:
-        """The same for runs that can be trained together: all but the numbers, and where they are to go on.
+    def group_key(self) -> str:
+        """Equal for runs that can share a program: all other fields and the step to resume at.
 
-        Weight decay must be on in all or off in all, which shapes the optimizer's state. A run that may stop early
-        has a kind of its own, as has a probe, which takes no steps.
+        Weight decay is on in all or off in all, as it shapes the optimizer state. A run that may
+        stop early has a key of its own, as has a probe, which takes no steps.
         """
-        fields = {
-            name: value
-            for name, value in flatten(self.config.to_dict()).items()
-            if name not in VMAPPED_FIELDS
-        }
-        fields["decays"] = self.config.optimizer.weight_decay > 0
-        fields["at"] = latest_step(self.folder)
-        if self.config.finetune.stage_lrs:  # of stages, which do not follow the optimizer's
-            fields["rate"] = self.config.optimizer.learning_rate
+        fields = flatten(self.config.to_dict())
+        key = {name: value for name, value in fields.items() if name not in VMAPPED_FIELDS}
+        key["has_weight_decay"] = self.config.optimizer.weight_decay > 0
+        key["step"] = latest_step(self.run_dir)
+        if self.config.finetune.stage_lrs:  # which do not follow the optimizer's learning rate
+            key["learning_rate"] = self.config.optimizer.learning_rate
         if self.config.train.patience or self.config.probe.method:
-            fields["alone"] = str(self.workdir)
-        return repr(sorted(fields.items()))
+            key["workdir"] = str(self.workdir)
+        return repr(sorted(key.items()))
 
 
-def latest_step(folder: RunDir) -> int:
+def latest_step(run_dir: RunDir) -> int:
     """The step of the newest checkpoint; 0 without one."""
-    if not folder.checkpoints.is_dir():
+    if not run_dir.checkpoints.is_dir():
         return 0
-    with Checkpoints(folder.checkpoints) as checkpoints:
+    with Checkpoints(run_dir.checkpoints) as checkpoints:
         return checkpoints.latest or 0
 
 
-def run_vectorized(members: Sequence[Member]) -> list[str]:
-    """Trains, evaluates and reports `members`; a line on each that is finished, or on why it is not.
+def run_members(members: Sequence[Member]) -> list[str]:
+    """Trains, evaluates and reports `members`; returns one line for each.
 
-    UserError for what a person can mend, Interrupted when SIGTERM or Ctrl-C ended it.
+    Raises:
+        UserError: what a person can correct.
+        InterruptedRun: SIGTERM or Ctrl-C ended it; the state of every run is saved.
     """
-    members = [replace(member, config=resolve_config(member.config)) for member in members]
-    said, kinds = {}, {}
-    for number, member in enumerate(members):
-        validate(member.config)
-        member.folder.check(member.config.to_dict(), resolve_config(default.get_config()).to_dict())
-        if member.folder.finished:
-            said[number] = f"finished already, nothing to do: {summary_line(member.folder)}"
+    members = [replace(member, config=validate(resolve(member.config))) for member in members]
+    lines: dict[int, str] = {}
+    groups: dict[str, list[int]] = {}
+    for index, member in enumerate(members):
+        member.run_dir.check_same_config(member.config.to_dict(), resolved_defaults())
+        if member.run_dir.finished:
+            lines[index] = f"already finished: {experiment.summary_line(member.run_dir)}"
         else:
-            kinds.setdefault(member.kind, []).append(number)
-    for numbers in kinds.values():
-        group = [members[number] for number in numbers]
-        found = (
-            train_group(group)
-            if len(group) > 1
-            else [experiment.run(group[0].config, group[0].workdir)]
-        )
-        said |= zip(numbers, found, strict=True)
-    return [said[number] for number in range(len(members))]
+            groups.setdefault(member.group_key, []).append(index)
+    for indices in groups.values():
+        group = [members[index] for index in indices]
+        if len(group) > 1:
+            lines |= zip(indices, train_group(group), strict=True)
+        else:
+            lines[indices[0]] = experiment.run(group[0].config, group[0].workdir)
+    return [lines[index] for index in range(len(members))]
 
 
 def train_group(group: Sequence[Member]) -> list[str]:
-    """The same for runs of one kind, in one program."""
+    """Trains runs of one group key in one program; returns one line for each."""
     first = group[0].config
-    clock = Timer()
-    with explain_oom(len(group) * first.train.batch_size):
-        pictures = load_dataset(first)
-        clock.lap("data_s")
-        learner, machine = setup(first, pictures)
-        others = (
-            init_train_setup(member.config, pictures, machine.task, machine.plan, machine.mesh)
-            for member in group[1:]
+    with ExitStack() as stack, explain_oom(len(group) * first.train.batch_size):
+        leases = [stack.enter_context(lease(member.workdir)) for member in group]
+        timer = Timer()
+        dataset = experiment.load_data(first)
+        timer.lap("data_s")
+        setup, runtime = experiment.prepare(first, dataset)
+        size = dataset.splits["train"].images.shape[1:3]
+        shared = (runtime.task, size, runtime.loop, runtime.mesh)
+        others = [experiment.init_setup(member.config, *shared) for member in group[1:]]
+        setups = [setup, *others]
+        batch_at = runtime.batch_at(*(member.config.seed for member in group))
+        states = [setup.state for setup in setups]
+        configs = [member.config for member in group]
+        hparams = distributed.replicate(stack_hparams(configs, setups), runtime.mesh)
+        stacked = distributed.replicate(tree_stack(states), runtime.mesh)
+        train_step = distributed.aot_compile(
+            make_vmapped_step(first, setup, runtime),
+            runtime.mesh,
+            stacked,
+            batch_at(0),
+            hparams,
+            donate=True,
         )
-        learners = [learner, *others]
-        batch_at = machine.batches(*(member.config.seed for member in group))
-        states = [learner.state for learner in learners]
-        numbers = distributed.replicate(
-            stack_hparams([member.config for member in group], learners), machine.mesh
-        )
-        whole = distributed.replicate(tree_stack(states), machine.mesh)
-        step = make_vmapped_step(first, learner, machine)
-        step = distributed.aot_compile(step, machine.mesh, whole, batch_at(0), numbers, donate=True)
-        clock.lap("compile_s")
-        trainings = []
-        for place, (member, learner) in enumerate(zip(group, learners, strict=True)):
-            member.folder.open(member.config.to_dict(), member.arguments)
-            shown = place == 0
-            trainings.append(
-                RunTracker(machine.plan, member.folder, machine.validate, learner.schedule, shown)
+        timer.lap("compile_s")
+        trackers = []
+        for member, setup, held in zip(group, setups, leases, strict=True):
+            member.run_dir.open(member.config.to_dict(), member.arguments)
+            tracker = RunTracker(
+                runtime.loop,
+                member.run_dir,
+                runtime.validate,
+                setup.schedule,
+                held,
+                show_progress=not trackers,
             )
-        found = fit_population(
-            states, lambda state, batch: step(state, batch, numbers), batch_at, trainings
+            trackers.append(tracker)
+        outcomes = fit_population(
+            states, lambda state, batch: train_step(state, batch, hparams), batch_at, trackers
         )
-        clock.lap("train_s")
-        said = []
-        for member, learner, outcome in zip(group, learners, found, strict=True):
+        timer.lap("train_s")
+        lines = []
+        for member, setup, held, outcome in zip(group, setups, leases, outcomes, strict=True):
             if isinstance(outcome, UserError):
-                said.append(f"{member.workdir}: {outcome}")
+                lines.append(f"{member.workdir}: {outcome}")
                 continue
             best, progress = outcome
-            own = clock.fork()
-            own.laps["train_s"] = progress.seconds
-            training = {**progress.steps, "together": len(group)}
-            evaluate_and_report(
-                member.config, pictures, learner, machine, best, training, member.folder, own
-            )
-            said.append(summary_line(member.folder))
-    return said
+            session = Session(member.run_dir, timer.fork(), held)
+            session.timer.laps["train_s"] = progress.seconds
+            facts = {**progress.steps, "runs_in_program": len(group)}
+            fitted = Fitted(best, facts, progress.seconds)
+            experiment.evaluate_and_report(member.config, setup, runtime, fitted, session)
+            lines.append(experiment.summary_line(member.run_dir))
+    return lines
 
 
-def make_vmapped_step(config: Config, learner: TrainSetup, machine: Runtime) -> Callable[..., Any]:
-    """The training step of all, which differ from `config` and its `learner` in their numbers only."""
-    decays = config.optimizer.weight_decay > 0
+def make_vmapped_step(config: Config, setup: TrainSetup, runtime: Runtime) -> Callable[..., Any]:
+    """The training step of all runs, which differ from `config` in VMAPPED_FIELDS only."""
+    has_weight_decay = config.optimizer.weight_decay > 0
 
-    def optimizer(weight_decay: Any) -> optax.GradientTransformation:
-        return make_optimizer(
-            config.optimizer,
-            machine.plan,
-            weight_decay=weight_decay if decays else 0.0,
-            tuning=learner.tuning,
-        )[0]
+    def make_optimizer(weight_decay: Any) -> optax.GradientTransformation:
+        section = dict(config.optimizer, weight_decay=weight_decay if has_weight_decay else 0.0)
+        transform, _ = build_optimizer(
+            **section,
+            total_steps=runtime.loop.steps,
+            steps_per_epoch=runtime.loop.steps_per_epoch,
+            finetune=setup.finetune,
+        )
+        return transform
 
     return make_vmapped_train_step(
-        learner.network,
-        machine.trained,
-        optimizer,
-        make_augmentation(config, but=["label_smoothing"]),
+        setup.network,
+        runtime.train_task,
+        make_optimizer,
+        build_augmentation(config.augment.to_dict(), exclude=("label_smoothing",)),
         ema_decay=config.train.ema,
-        dtype=DTYPES[config.model.dtype],
+        dtype=jnp.dtype(config.model.dtype),
     )
 
 
-def stack_hparams(configs: Sequence[Config], learners: Sequence[TrainSetup]) -> HParams:
-    """What tells them apart."""
+def stack_hparams(configs: Sequence[Config], setups: Sequence[TrainSetup]) -> HParams:
+    """The values of VMAPPED_FIELDS as arrays [m]; learning rates are relative to the first one."""
     first = configs[0].optimizer.learning_rate
+    rates = [config.optimizer.learning_rate / first for config in configs]
+    decays = [config.optimizer.weight_decay for config in configs]
+    smoothings = [config.augment.label_smoothing for config in configs]
     return HParams(
         seed=jnp.array([config.seed for config in configs], jnp.uint32),
-        learning_rate=jnp.array(
-            [config.optimizer.learning_rate / first for config in configs], jnp.float32
-        ),
-        weight_decay=jnp.array([config.optimizer.weight_decay for config in configs], jnp.float32),
-        label_smoothing=jnp.array(
-            [config.augment.label_smoothing for config in configs], jnp.float32
-        ),
-        noise=tree_stack([learner.network.noise for learner in learners]),
+        learning_rate=jnp.array(rates, jnp.float32),
+        weight_decay=jnp.array(decays, jnp.float32),
+        label_smoothing=jnp.array(smoothings, jnp.float32),
+        rng_state=tree_stack([setup.network.rng_state for setup in setups]),
     )
-
-
-def parse_runs(words: Sequence[str]) -> list[Member]:
-    """The runs that a command line asks for, parted by SEPARATOR. UserError for what none of them can be."""
-    members = []
-    for arguments in split_args(words):
-        line, values = ["together", *arguments], flags.FlagValues()
-        config_flags.DEFINE_config_file("config", None, flag_values=values, sys_argv=line)
-        flags.DEFINE_string("workdir", "", "Folder of the run.", flag_values=values)
-        try:
-            rest = values(line)
-            config = values.config and values.config.copy_and_resolve_references()
-        except (flags.Error, AttributeError, KeyError, OSError) as error:
-            raise UserError(f"{' '.join(arguments)}: {error}") from error
-        if rest[1:] or not values.workdir or config is None:
-            raise UserError(
-                f"{' '.join(arguments)}: each run takes --workdir=DIR --config=FILE [--config.x.y=VALUE …]"
-            )
-        members.append(Member(config, Path(values.workdir), arguments))
-    if len({member.workdir.resolve() for member in members}) < len(members):
-        raise UserError("two runs have the same --workdir")
-    return members
-
-
-def split_args(words: Sequence[str]) -> list[list[str]]:
-    """`words` between the separators."""
-    parts: list[list[str]] = [[]]
-    for word in words:
-        if word == SEPARATOR:
-            parts.append([])
-        else:
-            parts[-1].append(word)
-    return parts
-
-
-def run_vectorized_command(words: Sequence[str]) -> None:
-    set_verbosity(WARNING)  # JAX tells at INFO which accelerators it did not find
-    try:
-        for line in run_vectorized(parse_runs(words)):
-            echo(line)
-    except InterruptedRun as stop:
-        echo(f"{stop}; everything is saved: the same command goes on from there")
-    except UserError as error:
-        exit_with_error(error)
-
-
-if __name__ == "__main__":
-    run_vectorized_command(sys.argv[1:])

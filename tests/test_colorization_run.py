@@ -66,7 +66,7 @@ def finished(frames, tmp_path_factory):
 def test_results_stand_beside_every_floor(finished):
     run, said = finished
     results = json.loads((run / "results.json").read_text())
-    floors = ("grey", "mean_colour", "grey_lookup")
+    floors = ("gray", "mean_color", "gray_lookup")
     measures = set(results["test"]) - {"count"}
     assert {
         "mse",
@@ -74,13 +74,13 @@ def test_results_stand_beside_every_floor(finished):
         "psnr",
         "ssim",
         "ciede2000",
-        "within_5_share",
-        "colourfulness",
+        "within_5",
+        "colorfulness",
         "flicker",
     } <= measures
     assert all(set(results["baseline"][floor]) >= measures - {"loss"} for floor in floors)
-    assert results["test"]["mse"] < results["baseline"]["grey_lookup"]["mse"]
-    assert len(results["colours"]["palette"]) == 6
+    assert results["test"]["mse"] < results["baseline"]["gray_lookup"]["mse"]
+    assert len(results["color_head"]["palette"]) == 6
     assert [row["epoch"] for row in results["epochs"]] == [2]
     assert {row["game"] for row in results["per_game"]} == {"day", "night"}
     assert "CIEDE2000" in said
@@ -99,7 +99,7 @@ def test_predictions_tell_every_picture(finished):
 def test_the_report_shows_pictures_and_palettes(finished):
     run, _ = finished
     page = (run / "report.html").read_text()
-    for title in ("Best, middle, worst", "Every game", "Palettes", "Within 5"):
+    for title in ("Best, median and worst", "Every game", "Palettes", "within CIEDE2000 5"):
         assert title in page
     for name in ("examples", "games", "palettes", "augmented", "curve_mse"):
         assert (run / "figures" / f"{name}.png").stat().st_size > 1000

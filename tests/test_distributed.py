@@ -16,13 +16,13 @@ import numpy as np
 import optax
 from flax import nnx
 from gv_jax import models
-from gv_jax.data import augment
+from gv_jax.data.augment.augmentations import build_augmentation
 from gv_jax.training import devices, step
 from gv_jax.tasks.registry import Classification
 
 network = step.Network.of(models.build("resnet18", inputs=4, classes=3, stem="small", rngs=nnx.Rngs(0)))
 task, transform = Classification(3), optax.sgd(0.1)
-update = step.make_update(network, task, transform, augment.build({"flip": 0.5, "mixup": 0.4, "rotate": 9.0}), seed=0)
+update = step.make_update(network, task, transform, build_augmentation({"flip": 0.5, "mixup": 0.4, "rotate": 9.0}), seed=0)
 draws = np.random.default_rng(0)
 arrays = {"image": draws.integers(0, 256, (40, 8, 8, 4), np.uint8), "label": draws.integers(0, 3, 40, np.int32)}
 ends = []

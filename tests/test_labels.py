@@ -63,7 +63,7 @@ def test_labels_are_learned_and_reported(covers, tmp_path):
     here, floor = results["valid"], results["baseline"]["valid"]
     assert here["mean_average_precision"] > 0.9 > floor["mean_average_precision"]
     assert here["micro_f1"] > floor["micro_f1"]
-    assert f"{here['mean_average_precision']:.1%}" in said
+    assert f"{100 * here['mean_average_precision']:.1f} %" in said
     assert (
         results["sources"] == json.loads((tmp_path / "run" / "report.json").read_text())["classes"]
     )
@@ -71,6 +71,6 @@ def test_labels_are_learned_and_reported(covers, tmp_path):
         rows = [row for row in csv.DictReader(file) if row["split"] == "valid"]
     exact = np.mean([row["label"] == row["predicted"] for row in rows])
     assert exact == pytest.approx(here["exact_accuracy"])
-    assert {"precision_recall", "thresholds", "said"} <= {
+    assert {"precision_recall", "thresholds", "label_confusion"} <= {
         file.stem for file in (tmp_path / "run" / "figures").iterdir()
     }

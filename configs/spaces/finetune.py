@@ -1,4 +1,4 @@
-"""How fast the head and the trunk of a pretrained network should learn, and which of its stages."""
+"""Learning rates of the head and the backbone, and how many stages are trained."""
 
 from gv_jax.search.space import Categorical, Float
 

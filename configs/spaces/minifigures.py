@@ -1,4 +1,4 @@
-"""How much of a photo its middle is, how small a crop may be, and whether parts of other photos are pasted in."""
+"""Center crop, minimum area of random crops, and CutMix for photos of minifigures."""
 
 from gv_jax.search.space import Categorical
 

@@ -1,4 +1,4 @@
-"""The classic grid of stochastic gradient descent; for --method=grid."""
+"""A grid over learning rate and momentum of SGD, for --method=grid."""
 
 from gv_jax.search.space import Categorical, Float
 

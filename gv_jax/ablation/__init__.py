@@ -1,5 +1,1 @@
-"""Ablations: `VARIANTS` of one configuration, run with several seeds and compared with honest statistics."""
-
-from gv_jax.ablation.command import SMOKE, run_ablation
-
-__all__ = ["SMOKE", "run_ablation"]
+"""Ablations: variants of one configuration, each run with several seeds, and their comparison."""

@@ -1,6 +1,7 @@
-"""Plots of a study: scores, differences, learning curves with bands, classes. Inches and points, as in figures.py."""
+"""Plots of an ablation: metrics, differences, learning curves, classes. Inches and points."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,7 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from gv_jax.ablation.comparison import VariantResult
-from gv_jax.reporting.figures.charts import (
+from gv_jax.evaluation.metrics import is_fraction
+from gv_jax.reporting.figures.fonts import ellipsize, replace_missing_glyphs, text_width
+from gv_jax.reporting.figures.style import (
+    DOTTED,
     FIGURE_WIDTH,
     INK,
     MUTED,
@@ -18,10 +22,9 @@ from gv_jax.reporting.figures.charts import (
     axes_in_inches,
     with_style,
 )
-from gv_jax.reporting.figures.fonts import ellipsize, replace_missing_glyphs, text_width
-from gv_jax.reporting.formatting import humanize, is_fraction
+from gv_jax.reporting.formatting import humanize
 
-# Okabe & Ito 2008, told apart by the colour-blind; then the same again, dashed
+# Okabe & Ito 2008, distinguishable with color blindness; then the same colors with other dashes
 LINE_COLORS = (
     "#0072b2",
     "#d55e00",
@@ -33,24 +36,27 @@ LINE_COLORS = (
     "#a38f00",
 )
 LINE_DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
-LOG_SCALE_RATIO = 30  # times the smallest value: curves that span more are drawn by their logarithm
-BETTER_WORSE = LinearSegmentedColormap.from_list("better_worse", ["#b3400f", "#ffffff", "#1665a8"])
+LOG_SCALE_RATIO = 30  # curves whose largest mean is more than this times the smallest: log scale
+MIN_COLOR_RANGE = 0.05  # difference of recall at which the colors saturate, at least
+WORSE_BETTER_CMAP = LinearSegmentedColormap.from_list(
+    "worse_better", ["#b3400f", "#ffffff", "#1665a8"]
+)
 
 
-def line_style(number: int) -> dict:
-    """Colour and dashes of the variant of that number."""
+def line_style(index: int) -> dict[str, Any]:
+    """Color and dashes of the variant with this index."""
     return {
-        "color": LINE_COLORS[number % len(LINE_COLORS)],
-        "ls": LINE_DASHES[number // len(LINE_COLORS) % len(LINE_DASHES)],
+        "color": LINE_COLORS[index % len(LINE_COLORS)],
+        "ls": LINE_DASHES[index // len(LINE_COLORS) % len(LINE_DASHES)],
     }
 
 
-def row_axes(names: Sequence[str], below: float = 0.42) -> tuple[Figure, Axes]:
+def row_axes(names: Sequence[str], bottom: float = 0.42) -> tuple[Figure, Axes]:
     """Axes with a row for each name."""
     texts = [ellipsize(name, 8, 1.5) for name in replace_missing_glyphs(names)]
     left, height = 0.14 + max(text_width(text, 8) for text in texts), 0.24 * len(names) + 0.1
-    figure = Figure((FIGURE_WIDTH, height + below + 0.3))
-    axes = axes_in_inches(figure, left, below, FIGURE_WIDTH - left - 0.14, height)
+    figure = Figure((FIGURE_WIDTH, height + bottom + 0.3))
+    axes = axes_in_inches(figure, left, bottom, FIGURE_WIDTH - left - 0.14, height)
     axes.set_yticks(range(len(names)), texts)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -60,7 +66,7 @@ def row_axes(names: Sequence[str], below: float = 0.42) -> tuple[Figure, Axes]:
 
 
 def legend_above(figure: Figure, axes: Axes) -> None:
-    """The legend in one line, as far left as the names of the rows reach."""
+    """Adds the legend in one line at the left edge of the figure."""
     figure.legend(
         *axes.get_legend_handles_labels(),
         loc="upper left",
@@ -72,51 +78,33 @@ def legend_above(figure: Figure, axes: Axes) -> None:
 
 @with_style()
 def plot_scores(
-    variants: Sequence[VariantResult], metric: str, floors: Mapping[str, float]
+    variants: Sequence[VariantResult], metric: str, baselines: Mapping[str, float]
 ) -> Figure:
-    """Every seed a dot, the mean a line with its 95 % interval, each variant's floor dotted."""
+    """A dot for every seed, the mean with its 95 % confidence interval, the baselines dotted.
+
+    Args:
+        variants: those with results are shown.
+        metric: name without split.
+        baselines: variant -> its baseline.
+    """
     shown = [variant for variant in variants if variant.summary]
     figure, axes = row_axes([variant.name for variant in shown])
-    for place, variant in enumerate(shown):
+    color = line_style(0)["color"]
+    for row, variant in enumerate(shown):
         assert variant.summary is not None
-        centre, half = variant.summary.mean, variant.summary.half_width
+        mean, half = variant.summary.mean, variant.summary.half_width
         if half is not None:
-            axes.plot(
-                [centre - half, centre + half],
-                [place, place],
-                color=line_style(0)["color"],
-                lw=1.6,
-                zorder=2,
-            )
-        axes.plot(
-            [centre, centre],
-            [place - 0.28, place + 0.28],
-            color=line_style(0)["color"],
-            lw=2.2,
-            zorder=3,
-        )
-        axes.plot(
-            variant.values,
-            [place] * len(variant.values),
-            "o",
-            color=INK,
-            ms=3.2,
-            mec="white",
-            mew=0.4,
-            zorder=4,
-        )
-        if variant.name in floors:
-            axes.plot(
-                [floors[variant.name]] * 2,
-                [place - 0.5, place + 0.5],
-                color=ORANGE,
-                lw=1,
-                ls=(0, (1, 1.5)),
-            )
-    if floors:
-        axes.plot([], [], color=ORANGE, lw=1, ls=(0, (1, 1.5)), label="floor")
+            axes.plot([mean - half, mean + half], [row, row], color=color, lw=1.6, zorder=2)
+        axes.plot([mean, mean], [row - 0.28, row + 0.28], color=color, lw=2.2, zorder=3)
+        dots = {"color": INK, "ms": 3.2, "mec": "white", "mew": 0.4, "zorder": 4}
+        axes.plot(variant.values, [row] * len(variant.values), "o", **dots)
+        if variant.name in baselines:
+            baseline = baselines[variant.name]
+            axes.plot([baseline] * 2, [row - 0.5, row + 0.5], color=ORANGE, lw=1, ls=DOTTED)
+    if baselines:
+        axes.plot([], [], color=ORANGE, lw=1, ls=DOTTED, label="baseline")
     axes.plot([], [], "o", color=INK, ms=3.2, label="one seed")
-    axes.plot([], [], color=line_style(0)["color"], lw=1.6, label="mean, 95 % interval")
+    axes.plot([], [], color=color, lw=1.6, label="mean, 95 % CI")
     legend_above(figure, axes)
     axes.set_xlabel(humanize(metric))
     if is_fraction(metric):
@@ -128,23 +116,29 @@ def plot_scores(
 
 @with_style()
 def plot_differences(variants: Sequence[VariantResult], metric: str, reference: str) -> Figure:
-    """Differences from the reference with their intervals over seeds (upper line) and over pictures (lower)."""
-    shown = [variant for variant in variants if variant.against_seeds]
+    """Differences from the reference with intervals over seeds (upper) and over images (lower).
+
+    Args:
+        variants: those that have differences are shown.
+        metric: name without split.
+        reference: variant with which the others are compared.
+    """
+    shown = [variant for variant in variants if variant.diff_over_seeds]
     figure, axes = row_axes([variant.name for variant in shown])
-    for place, variant in enumerate(shown):
-        for number, gap in enumerate((variant.against_seeds, variant.against_pictures)):
-            if gap is not None:
-                height, colour = place + (-0.14, 0.14)[number], line_style(number)["color"]
-                axes.plot(gap.mean, height, "o", color=colour, ms=4, mec="white", mew=0.5, zorder=3)
-                if gap.low is not None and gap.high is not None:
-                    axes.plot([gap.low, gap.high], [height, height], color=colour, lw=1.8)
+    for row, variant in enumerate(shown):
+        for index, diff in enumerate((variant.diff_over_seeds, variant.diff_over_images)):
+            if diff is None:
+                continue
+            y, color = row + (-0.14, 0.14)[index], line_style(index)["color"]
+            axes.plot(diff.mean, y, "o", color=color, ms=4, mec="white", mew=0.5, zorder=3)
+            if diff.low is not None and diff.high is not None:
+                axes.plot([diff.low, diff.high], [y, y], color=color, lw=1.8)
     axes.axvline(0, color=MUTED, lw=0.8)
-    for number, label in enumerate(("over seeds", "over pictures")):
-        axes.plot([], [], color=line_style(number)["color"], lw=1.8, label=label)
+    for index, label in enumerate(("over seeds", "over images")):
+        axes.plot([], [], color=line_style(index)["color"], lw=1.8, label=label)
     legend_above(figure, axes)
-    axes.set_xlabel(
-        f"{humanize(metric)} less that of {reference}" + (", points" if is_fraction(metric) else "")
-    )
+    unit = " (percentage points)" if is_fraction(metric) else ""
+    axes.set_xlabel(f"{humanize(metric)}, difference from {reference}{unit}")
     if is_fraction(metric):
         axes.xaxis.set_major_formatter(
             FuncFormatter(lambda value, _: f"{100 * value:+.3g}" if value else "0")
@@ -159,33 +153,24 @@ def plot_learning_curves(
     metric: str,
     split: str,
 ) -> Figure:
-    """Mean and standard deviation over seeds by epoch. series: variant -> (epochs [e], values [seeds e]).
+    """Mean and standard deviation of a metric over seeds, by epoch.
 
-    variants: of the whole study, so that one has the same colour in every plot.
+    Args:
+        series: variant -> (epochs [e], values [seeds e]).
+        variants: all of the ablation, so that each has the same color in every plot.
+        metric: name without split.
+        split: of the metric.
     """
     texts = replace_missing_glyphs(list(series))
     columns = 2 if max(text_width(text, 8) for text in texts) < 1.1 else 1
-    legend = 0.17 * -(-len(series) // columns) + 0.08
-    figure = Figure((FIGURE_WIDTH, 2.18 + legend))
+    legend_height = 0.17 * -(-len(series) // columns) + 0.08
+    figure = Figure((FIGURE_WIDTH, 2.18 + legend_height))
     axes = axes_in_inches(figure, 0.68, 0.42, FIGURE_WIDTH - 0.78, 1.74)
     for text, (name, (epochs, values)) in zip(texts, series.items(), strict=True):
-        number, centre, spread = variants.index(name), values.mean(0), values.std(0)
-        axes.plot(
-            epochs,
-            centre,
-            **line_style(number),
-            lw=1.4,
-            label=text,
-            marker="" if len(epochs) > 2 else ".",
-        )
-        axes.fill_between(
-            epochs,
-            centre - spread,
-            centre + spread,
-            color=line_style(number)["color"],
-            alpha=0.16,
-            lw=0,
-        )
+        style, mean, std = line_style(variants.index(name)), values.mean(0), values.std(0)
+        marker = "" if len(epochs) > 2 else "."
+        axes.plot(epochs, mean, **style, lw=1.4, label=text, marker=marker)
+        axes.fill_between(epochs, mean - std, mean + std, color=style["color"], alpha=0.16, lw=0)
     means = np.concatenate([values.mean(0) for _, values in series.values()])
     if is_fraction(metric):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -197,59 +182,48 @@ def plot_learning_curves(
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{humanize(metric)}, {split}")
     axes.grid(axis="y")
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(-0.2, 1.0),
-        ncols=columns,
-        handlelength=1.6,
-        columnspacing=1,
-    )
+    corner = {"loc": "lower left", "bbox_to_anchor": (-0.2, 1.0)}
+    axes.legend(**corner, ncols=columns, handlelength=1.6, columnspacing=1)
     return figure
 
 
 @with_style()
 def plot_class_differences(
-    gaps: np.ndarray, names: Sequence[str], variants: Sequence[str]
+    differences: np.ndarray, classes: Sequence[str], variants: Sequence[str]
 ) -> Figure:
-    """How much better (blue) or worse (red) each class [k] is found by each variant [v]: gaps [k v], shares of 1."""
-    texts = [ellipsize(name, 7.5, 1.1) for name in replace_missing_glyphs(names)]
+    """Differences of recall by class: blue is better, red is worse.
+
+    Args:
+        differences: in [-1, 1], by class and variant [k v].
+        classes: names [k].
+        variants: names [v].
+    """
+    texts = [ellipsize(name, 7.5, 1.1) for name in replace_missing_glyphs(classes)]
     heads = [ellipsize(name, 7.5, 1.4) for name in replace_missing_glyphs(variants)]
     slanted = [0.72 * text_width(text, 7.5) for text in heads]  # widths and heights
     left, top = 0.14 + max(text_width(text, 7.5) for text in texts), 0.2 + max(slanted)
     cell = min(0.5, max(0.26, (FIGURE_WIDTH - left - 0.5) / len(variants)))
     right = 0.1 + max(
-        width - (len(variants) - place - 0.5) * cell for place, width in enumerate(slanted)
+        width - (len(variants) - index - 0.5) * cell for index, width in enumerate(slanted)
     )
-    height = 0.19 * len(names)
-    figure = Figure((max(left + cell * len(variants) + max(right, 0.1), 2.2), top + height + 0.1))
-    axes = axes_in_inches(figure, left, 0.1, cell * len(variants), height)
-    most = max(0.05, float(np.abs(gaps).max()))
-    axes.imshow(
-        100 * gaps,
-        cmap=BETTER_WORSE,
-        vmin=-100 * most,
-        vmax=100 * most,
-        aspect="auto",
-        interpolation="nearest",
-    )
-    for row, column in np.ndindex(gaps.shape):
-        value = float(100 * gaps[row, column])
-        colour = "white" if abs(value) > 65 * most else INK
-        axes.text(
-            column,
-            row,
-            f"{value:+.0f}" if round(value) else "0",
-            fontsize=6.5,
-            ha="center",
-            va="center_baseline",
-            color=colour,
-        )
-    axes.set_yticks(range(len(names)), texts, fontsize=7.5)
+    height, width = 0.19 * len(classes), cell * len(variants)
+    figure = Figure((max(left + width + max(right, 0.1), 2.2), top + height + 0.1))
+    axes = axes_in_inches(figure, left, 0.1, width, height)
+    limit = 100 * max(MIN_COLOR_RANGE, float(np.abs(differences).max()))
+    points = 100 * differences
+    colors = {"cmap": WORSE_BETTER_CMAP, "vmin": -limit, "vmax": limit}
+    axes.imshow(points, **colors, aspect="auto", interpolation="nearest")
+    for row, column in np.ndindex(points.shape):
+        value = float(points[row, column])
+        color = "white" if abs(value) > 0.65 * limit else INK
+        text = f"{value:+.0f}" if round(value) else "0"
+        center: dict[str, Any] = {"ha": "center", "va": "center_baseline"}
+        axes.text(column, row, text, fontsize=6.5, color=color, **center)
+    axes.set_yticks(range(len(classes)), texts, fontsize=7.5)
     axes.xaxis.tick_top()
-    axes.set_xticks(
-        range(len(variants)), heads, fontsize=7.5, rotation=45, ha="left", rotation_mode="anchor"
-    )
+    turned = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(variants)), heads, fontsize=7.5, **turned)
     axes.tick_params(length=0, pad=2)
     axes.spines[:].set_visible(False)
-    axes.hlines(np.arange(len(names) + 1) - 0.5, -0.5, len(variants) - 0.5, color=RULE, lw=0.4)
+    axes.hlines(np.arange(len(classes) + 1) - 0.5, -0.5, len(variants) - 0.5, color=RULE, lw=0.4)
     return figure

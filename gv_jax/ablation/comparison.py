@@ -1,4 +1,4 @@
-"""The finished runs of a study, variant by variant: scores, cost, and how each compares with the reference."""
+"""The finished runs of an ablation by variant: metrics, cost, differences from the reference."""
 
 import csv
 import json
@@ -16,20 +16,30 @@ from gv_jax.ablation.paired_tests import (
     paired_t_test,
     summarize,
 )
-from gv_jax.ablation.study import Ablation, Run
+from gv_jax.ablation.study import Ablation, AblationRun
 
-OTHER_METRICS = (
-    "balanced_accuracy",
-    "macro_f1",
-    "loss",
-    "psnr",
-    "ssim",
-)  # also shown, where results.json has them
+OTHER_METRICS = ("balanced_accuracy", "macro_f1", "loss", "psnr", "ssim")  # shown if available
 
 
 @dataclass(frozen=True)
 class VariantResult:
-    """What a variant reached. seeds: those that finished; values: the study's metric for each of them."""
+    """Results of a variant.
+
+    Attributes:
+        name: of the variant.
+        seeds: of its finished runs.
+        failures: (seed, error) of its failed runs.
+        values: the ablation's metric of each finished run.
+        summary: of `values`; None without finished runs.
+        others: summaries of OTHER_METRICS.
+        seconds: mean training time of a run, in seconds.
+        images_per_second: mean training speed.
+        parameters: number of parameters.
+        diff_over_seeds: difference from the reference, paired by seed.
+        diff_over_images: difference from the reference, paired by image.
+        p_over_seeds: p-value of the former with Holm's correction.
+        p_over_images: p-value of the latter with Holm's correction.
+    """
 
     name: str
     seeds: tuple[int, ...]
@@ -40,138 +50,158 @@ class VariantResult:
     seconds: float
     images_per_second: float
     parameters: int
-    against_seeds: Difference | None = None
-    against_pictures: Difference | None = None
-    p_seeds: float | None = None  # corrected by Holm's procedure
-    p_pictures: float | None = None
+    diff_over_seeds: Difference | None = None
+    diff_over_images: Difference | None = None
+    p_over_seeds: float | None = None
+    p_over_images: float | None = None
 
 
-def load_results(result: Mapping[str, Any]) -> int:
-    """How many runs shared the training of this one."""
-    return result["training"].get("together", 1)
-
-
-def compare_variants(study: Ablation) -> list[VariantResult]:
-    """Every variant of `study`, in its order."""
-    finished = {
-        name: [run for run in study.finished if run.variant == name] for name in study.variants
-    }
-    paired = {
-        name: paired_differences(study, runs, finished[study.reference])
-        for name, runs in finished.items()
-    }
-    others = [name for name in study.variants if name != study.reference]
-    p_seeds = dict(
-        zip(others, holm_correction([corrected_p(paired[name][0]) for name in others]), strict=True)
-    )
-    p_pictures = dict(
-        zip(others, holm_correction([corrected_p(paired[name][1]) for name in others]), strict=True)
-    )
-    variants = []
-    for name, runs in finished.items():
-        split, metric = study.metric.split(".")
-        results = [run.folder.results or {} for run in runs]
-        values = tuple(run.value for run in runs)
-        variants.append(
-            VariantResult(
-                name=name,
-                seeds=tuple(run.seed for run in runs),
-                failures=tuple(
-                    (run.seed, run.failure)
-                    for run in study.runs
-                    if run.variant == name and run.failure
-                ),
-                values=values,
-                summary=summarize(values) if values else None,
-                others={
-                    other: summarize([result[split][other] for result in results])
-                    for other in OTHER_METRICS
-                    if results and other != metric and other in results[0][split]
-                },
-                seconds=mean_or_none(
-                    [result["timing"]["train_s"] / load_results(result) for result in results]
-                ),
-                images_per_second=mean_or_none(
-                    [
-                        images_per_second(run) * load_results(result)
-                        for run, result in zip(runs, results, strict=True)
-                    ]
-                ),
-                parameters=results[0]["parameters"]["total"] if results else 0,
-                against_seeds=paired[name][0] if name != study.reference else None,
-                against_pictures=paired[name][1] if name != study.reference else None,
-                p_seeds=p_seeds.get(name),
-                p_pictures=p_pictures.get(name),
-            )
+def compare_variants(ablation: Ablation) -> list[VariantResult]:
+    """The results of every variant, in the order of the ablation."""
+    finished = {name: ablation.finished_of(name) for name in ablation.variants}
+    compared = [name for name in ablation.variants if name != ablation.reference]
+    reference = finished[ablation.reference]
+    pairs = {name: paired_differences(ablation, finished[name], reference) for name in compared}
+    p_over_seeds, p_over_images = (
+        holm_correction([diff.p if diff else None for diff in diffs])
+        for diffs in (
+            [over_seeds for over_seeds, _ in pairs.values()],
+            [over_images for _, over_images in pairs.values()],
         )
-    return variants
+    )
+    corrected = dict(zip(compared, zip(p_over_seeds, p_over_images, strict=True), strict=True))
+    return [
+        variant_result(
+            ablation, name, runs, pairs.get(name, (None, None)), corrected.get(name, (None, None))
+        )
+        for name, runs in finished.items()
+    ]
+
+
+def variant_result(
+    ablation: Ablation,
+    name: str,
+    runs: Sequence[AblationRun],
+    differences: tuple[Difference | None, Difference | None],
+    p_values: tuple[float | None, float | None],
+) -> VariantResult:
+    """The results of one variant.
+
+    Args:
+        ablation: the study.
+        name: of the variant.
+        runs: its finished runs.
+        differences: from the reference over seeds and over images; None for the reference.
+        p_values: the corrected p-values of `differences`.
+    """
+    results = [run.run_dir.results or {} for run in runs]
+    values = tuple(run.value for run in runs)
+    sizes = [program_size(result) for result in results]
+    seconds = [result["timing"]["train_s"] for result in results]
+    speeds = [images_per_second(run) for run in runs]
+    return VariantResult(
+        name=name,
+        seeds=tuple(run.seed for run in runs),
+        failures=tuple(
+            (run.seed, run.failure) for run in ablation.runs if run.variant == name and run.failure
+        ),
+        values=values,
+        summary=summarize(values) if values else None,
+        others=summarize_others(ablation, results),
+        seconds=mean_or_nan([time / size for time, size in zip(seconds, sizes, strict=True)]),
+        images_per_second=mean_or_nan(
+            [speed * size for speed, size in zip(speeds, sizes, strict=True)]
+        ),
+        parameters=results[0]["parameters"]["total"] if results else 0,
+        diff_over_seeds=differences[0],
+        diff_over_images=differences[1],
+        p_over_seeds=p_values[0],
+        p_over_images=p_values[1],
+    )
+
+
+def summarize_others(
+    ablation: Ablation, results: Sequence[Mapping[str, Any]]
+) -> dict[str, Summary]:
+    """Summaries of those of OTHER_METRICS that the results have, without the ablation's metric."""
+    metrics = [result[ablation.split] for result in results]
+    names = [name for name in OTHER_METRICS if metrics and name in metrics[0]]
+    return {
+        name: summarize([values[name] for values in metrics])
+        for name in names
+        if name != ablation.metric_name
+    }
+
+
+def program_size(result: Mapping[str, Any]) -> int:
+    """The number of runs that were trained in one program with this one, itself included."""
+    return result["training"].get("runs_in_program", 1)
 
 
 def paired_differences(
-    study: Ablation, runs: Sequence[Run], reference: Sequence[Run]
+    ablation: Ablation, runs: Sequence[AblationRun], reference: Sequence[AblationRun]
 ) -> tuple[Difference | None, Difference | None]:
-    """The differences over seeds and over pictures, of the seeds that both have."""
-    split, metric = study.metric.split(".")
-    theirs = {run.seed: run for run in reference}
-    common = [(run, theirs[run.seed]) for run in runs if run.seed in theirs]
-    if not common:
+    """The differences over seeds and over images, on the seeds that both have."""
+    by_seed = {run.seed: run for run in reference}
+    pairs = [(run, by_seed[run.seed]) for run in runs if run.seed in by_seed]
+    if not pairs:
         return None, None
-    values = [[run.value for run in pair] for pair in common]
-    seeds = paired_t_test(*zip(*values, strict=True))
-    ours, others = (
-        [per_image_scores(run, split, metric) for run in side] for side in zip(*common, strict=True)
+    own, other = zip(*pairs, strict=True)
+    over_seeds = paired_t_test([run.value for run in own], [run.value for run in other])
+    own_scores, other_scores = (
+        [per_image_scores(run, ablation.split, ablation.metric_name) for run in side]
+        for side in (own, other)
     )
-    shared = sorted(set.intersection(*(set(table) for table in (*ours, *others))))
+    shared = sorted(set.intersection(*map(set, own_scores + other_scores)))
     if not shared:
-        return seeds, None
-    means = [
-        np.mean([[table[name] for name in shared] for table in side], 0) for side in (ours, others)
-    ]
-    return seeds, paired_bootstrap(*means)
+        return over_seeds, None
+    own_means, other_means = (
+        np.mean([[scores[image] for image in shared] for scores in side], 0)
+        for side in (own_scores, other_scores)
+    )
+    return over_seeds, paired_bootstrap(own_means, other_means)
 
 
-def per_image_scores(run: Run, split: str, metric: str) -> dict[str, float]:
-    """The score of each picture of a split: its own value of `metric`, or whether its one label was right."""
-    with (run.folder.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
+def per_image_scores(run: AblationRun, split: str, metric: str) -> dict[str, float]:
+    """Image id -> its metric, or whether its class is predicted correctly."""
+    with (run.run_dir.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split]
     if rows and metric not in rows[0] and "confidence" in rows[0]:
         return {row["id"]: float(row["label"] == row["predicted"]) for row in rows}
     return {row["id"]: float(row[metric]) for row in rows if metric in row}
 
 
-def corrected_p(difference: Difference | None) -> float | None:
-    return None if difference is None else difference.p
-
-
-def images_per_second(run: Run) -> float:
-    """Training pictures per second, the median epoch."""
+def images_per_second(run: AblationRun) -> float:
+    """Training images per second, median over epochs."""
+    rows = run.run_dir.rows()
     return float(
-        np.median(
-            [row["images_per_second"] for row in run.folder.rows() if "images_per_second" in row]
-        )
+        np.median([row["images_per_second"] for row in rows if "images_per_second" in row])
     )
 
 
-def mean_or_none(values: Sequence[float]) -> float:
+def mean_or_nan(values: Sequence[float]) -> float:
+    """The mean; NaN of no values."""
     return float(np.mean(values)) if values else float("nan")
 
 
-def find_baselines(study: Ablation) -> dict[str, tuple[str, float]]:
-    """Of every variant that has finished runs the baseline's name, and its mean value of the metric over them.
+def find_baselines(ablation: Ablation) -> dict[str, tuple[str, float]]:
+    """Variant -> name of its baseline and the baseline's metric, mean over finished runs.
 
-    Variants have one floor where they are asked the same; not if they hold out other pictures, say.
+    Variants can have different baselines, for example if they hold out other images.
     """
-    split, metric = study.metric.split(".")
-    found: dict[str, tuple[str, float]] = {}
-    for variant in study.variants:
-        results = [run.folder.results or {} for run in study.finished if run.variant == variant]
-        values = [result.get("baseline", {}).get(split, {}).get(metric) for result in results]
+    baselines: dict[str, tuple[str, float]] = {}
+    for variant in ablation.variants:
+        results = [run.run_dir.results or {} for run in ablation.finished_of(variant)]
+        values = [
+            result.get("baseline", {}).get(ablation.split, {}).get(ablation.metric_name)
+            for result in results
+        ]
         if values and None not in values:
-            found[variant] = results[0]["baseline"]["name"], mean_or_none(values)
-    return found
+            baselines[variant] = results[0]["baseline"]["name"], mean_or_nan(values)
+    return baselines
 
 
-def device_name(study: Ablation) -> str:
-    """What the runs ran on, from their configurations."""
-    files = [run.folder.path / "config.json" for run in study.finished]
+def device_names(ablation: Ablation) -> str:
+    """The devices of the finished runs, from their config.json."""
+    files = [run.run_dir.path / "config.json" for run in ablation.finished]
     return ", ".join(sorted({json.loads(file.read_text("utf-8"))["device"] for file in files}))

@@ -1,4 +1,4 @@
-"""What a handful of seeds can tell: intervals, paired comparisons, and the price of making several of them."""
+"""Confidence intervals, paired tests over seeds and over images, and their correction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,21 +8,29 @@ from scipy import stats
 
 RESAMPLES = 10_000
 CONFIDENCE_LEVEL = 0.95
+MAX_DRAWS = 20_000_000  # indices drawn at once, a limit of the memory
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean over seeds, standard deviation (n - 1) and the half width of the 95 % interval; None below two seeds."""
+    """Statistics of a metric over seeds; None where they need two seeds.
+
+    Attributes:
+        count: number of seeds.
+        mean: mean over seeds.
+        std: sample standard deviation (n - 1).
+        half_width: of the 95 % confidence interval of the mean.
+    """
 
     count: int
     mean: float
-    deviation: float | None
+    std: float | None
     half_width: float | None
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired difference with its 95 % interval and p, the probability of so large a one by chance."""
+    """A mean paired difference, its 95 % confidence interval and its two-sided p-value."""
 
     mean: float
     low: float | None
@@ -31,65 +39,70 @@ class Difference:
 
 
 def summarize(values: Sequence[float] | np.ndarray) -> Summary:
-    """Student's t interval of the mean of `values`, one for each seed."""
+    """Mean, standard deviation and Student's t interval of `values`, one for each seed."""
     array = np.asarray(values, np.float64)
-    count = len(array)
+    count, mean = len(array), float(array.mean())
     if count < 2:
-        return Summary(count, float(array.mean()), None, None)
-    deviation = float(array.std(ddof=1))
-    half = float(stats.t.ppf((1 + CONFIDENCE_LEVEL) / 2, count - 1)) * deviation / count**0.5
-    return Summary(count, float(array.mean()), deviation, half)
+        return Summary(count, mean, None, None)
+    quantile = stats.t.ppf((1 + CONFIDENCE_LEVEL) / 2, count - 1)
+    return Summary(count, mean, float(array.std(ddof=1)), float(quantile * stats.sem(array)))
 
 
 def paired_t_test(values: Sequence[float], reference: Sequence[float]) -> Difference:
-    """`values` less `reference`, paired by seed: Student's paired t-test. It asks about other seeds, with the same
-    pictures; with 3 seeds only a difference of many standard errors (4.3) is significant."""
-    gaps = np.asarray(values, np.float64) - np.asarray(reference, np.float64)
-    summary = summarize(gaps)
-    if summary.half_width is None or summary.deviation is None:
-        return Difference(summary.mean, None, None, None)
-    low, high = summary.mean - summary.half_width, summary.mean + summary.half_width
-    if summary.deviation == 0:
-        return Difference(summary.mean, low, high, 1.0 if summary.mean == 0 else 0.0)
-    t = abs(summary.mean) / (summary.deviation / summary.count**0.5)
-    return Difference(summary.mean, low, high, float(2 * stats.t.sf(t, summary.count - 1)))
+    """Student's paired t-test of values - reference, paired by seed.
+
+    It tests whether the difference would hold with other seeds and the same images. With three
+    seeds only a difference of more than 4.3 standard errors is significant.
+    """
+    array, reference_array = np.asarray(values, np.float64), np.asarray(reference, np.float64)
+    differences = array - reference_array
+    mean = float(differences.mean())
+    if len(differences) < 2:
+        return Difference(mean, None, None, None)
+    if np.ptp(differences) == 0:  # t is infinite, or undefined
+        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
+    test = stats.ttest_rel(array, reference_array)
+    low, high = test.confidence_interval(CONFIDENCE_LEVEL)
+    return Difference(mean, float(low), float(high), float(test.pvalue))
 
 
 def paired_bootstrap(values: np.ndarray, reference: np.ndarray, seed: int = 0) -> Difference:
-    """The same for scores of single pictures [n], means over the seeds, paired by picture: a bootstrap with
-    percentile intervals. It asks about other pictures of the kind, with the same trained networks.
+    """Bootstrap test of the mean of values - reference, paired by image, percentile intervals.
 
-    p is twice the share of resampled means on the other side of zero, counted with one more so that it is never 0
-    (Davison & Hinkley 1997, eq. 4.11).
+    It tests whether the difference would hold on other images of the same kind, with the same
+    trained networks. p is twice the fraction of resampled means on the other side of zero, with one
+    added to the count so that it is never 0 (Davison & Hinkley 1997, eq. 4.11). Hand-written
+    because scipy.stats.bootstrap gives no p-value.
+
+    Args:
+        values: scores of single images [n], means over seeds.
+        reference: those of the reference [n].
+        seed: of the resampling.
     """
-    gaps = np.asarray(values, np.float64) - np.asarray(reference, np.float64)
-    draws = np.random.default_rng(seed)
-    chunk = max(1, 20_000_000 // max(len(gaps), 1))
+    differences = np.asarray(values, np.float64) - np.asarray(reference, np.float64)
+    count = len(differences)
+    rng = np.random.default_rng(seed)
+    chunk = max(1, MAX_DRAWS // max(count, 1))
+    sizes = [min(chunk, RESAMPLES - start) for start in range(0, RESAMPLES, chunk)]
     means = np.concatenate(
-        [
-            gaps[draws.integers(0, len(gaps), (min(chunk, RESAMPLES - start), len(gaps)))].mean(1)
-            for start in range(0, RESAMPLES, chunk)
-        ]
+        [differences[rng.integers(0, count, (size, count))].mean(1) for size in sizes]
     )
     low, high = np.quantile(means, [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2])
     beyond = min((means <= 0).sum(), (means >= 0).sum())
-    return Difference(
-        float(gaps.mean()),
-        float(low),
-        float(high),
-        min(1.0, float(2 * (beyond + 1) / (RESAMPLES + 1))),
-    )
+    p = min(1.0, float(2 * (beyond + 1) / (RESAMPLES + 1)))
+    return Difference(float(differences.mean()), float(low), float(high), p)
 
 
 def holm_correction(values: Sequence[float | None]) -> list[float | None]:
-    """p-values corrected for being several, so that the chance of any false alarm stays what it is for one.
+    """p-values corrected for multiple comparisons: they control the family-wise error rate.
 
-    Holm 1979, "A simple sequentially rejective multiple test procedure".
+    Holm 1979, "A simple sequentially rejective multiple test procedure". Hand-written
+    because SciPy has no such function.
     """
-    order = sorted((p, place) for place, p in enumerate(values) if p is not None)
+    order = sorted((p, index) for index, p in enumerate(values) if p is not None)
     corrected: list[float | None] = [None] * len(values)
     largest = 0.0
-    for rank, (p, place) in enumerate(order):
+    for rank, (p, index) in enumerate(order):
         largest = max(largest, min(1.0, p * (len(order) - rank)))
-        corrected[place] = largest
+        corrected[index] = largest
     return corrected

@@ -1,7 +1,6 @@
-"""A question, the variants that answer it, and the run folders of every variant and seed."""
+"""An ablation: its question, its variants, and the run directory of every variant and seed."""
 
 import ast
-import json
 import shlex
 import sys
 from collections.abc import Collection, Mapping
@@ -10,18 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gv_jax.ablation.claims import newest
-from gv_jax.errors import UserError, unknown
-from gv_jax.training.run_dir import RunDir, flatten, write_text
+from flax.traverse_util import flatten_dict
 
-Overrides = Mapping[str, Any]  # a field of the configuration without "config." -> its value
+from gv_jax.ablation.study_file import Overrides
+from gv_jax.errors import UserError, unknown
+from gv_jax.jobs import Job
+from gv_jax.training.run_dir import RunDir
 
 
 @dataclass(frozen=True)
-class Run:
+class AblationRun:
     """One variant with one seed."""
 
-    study: "Ablation"
+    ablation: "Ablation"
     variant: str
     seed: int
 
@@ -30,146 +30,157 @@ class Run:
         return f"{self.variant}-seed{self.seed}"
 
     @property
-    def folder(self) -> RunDir:
-        return RunDir(self.study.folder / "runs" / self.variant / f"seed{self.seed}")
+    def run_dir(self) -> RunDir:
+        return RunDir(self.ablation.folder / "runs" / self.variant / f"seed{self.seed}")
 
     @property
-    def log(self) -> Path:
-        """What the run wrote to the terminal."""
-        return self.study.folder / "logs" / f"{self.name}.log"
+    def job(self) -> Job:
+        """The process that executes the run."""
+        command = (sys.executable, "-m", "gv_jax.main", f"--workdir={self.run_dir.path}")
+        return Job(
+            name=self.name,
+            command=(*command, *self.arguments),
+            run_dirs=(self.run_dir.path,),
+            log=self.ablation.logs / f"{self.name}.log",
+        )
 
     @property
     def value(self) -> float:
-        """What a finished run reached, in the study's metric.
+        """The ablation's metric in the results of the finished run.
 
         Raises:
-            UserError: there is no such split, or no such number.
+            UserError: the results have no such split or metric.
         """
-        results = self.folder.results or {}
-        split, name = self.study.metric.split(".", 1)
+        results = self.run_dir.results or {}
+        split, metric = self.ablation.split, self.ablation.metric_name
         if split not in results:
-            there = [part for part in ("train", "valid", "test") if part in results]
+            valid = [name for name in ("train", "valid", "test") if name in results]
             raise UserError(
-                f"the runs have no split {split!r}, only {', '.join(there)}: compare by another one, as with "
-                f"--metric={there[-1]}.{name}"
+                f"--metric={self.ablation.metric}: the runs have no split {split!r}; use another "
+                f"one, as in --metric={valid[-1]}.{metric}"
             )
-        if name not in results[split]:
-            raise unknown(f"metric of the {split} split", name, results[split])
-        return results[split][name]
+        if metric not in results[split]:
+            raise unknown(f"metric of the {split} split", metric, results[split])
+        return results[split][metric]
 
     @property
     def failure(self) -> str:
-        """Why it failed, or cannot be used; empty if neither."""
-        file = self.study.folder / "failed" / f"{self.name}.txt"
-        return file.read_text("utf-8").strip() if file.exists() else self.stranger()
+        """Why it failed or cannot be used; "" if neither."""
+        return self.job.failure or self.config_mismatch()
 
     @property
-    def state(self) -> str:
-        """finished, failed, running (somebody claims it) or missing."""
-        if self.failure:
-            return "failed"
-        if self.folder.finished:
-            return "finished"
-        claims = self.study.claims
-        return "running" if claims.is_dir() and newest(claims, self.name) else "missing"
+    def finished(self) -> bool:
+        """Whether its results can be used."""
+        return self.run_dir.finished and not self.failure
 
-    def fail(self, why: str) -> None:
-        file = self.study.folder / "failed" / f"{self.name}.txt"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, why + "\n")
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to run."""
+        return self.run_dir.finished or bool(self.failure)
 
-    def forgive(self) -> None:
-        """Forgets that it failed, so that it is tried again."""
-        (self.study.folder / "failed" / f"{self.name}.txt").unlink(missing_ok=True)
-
-    def stranger(self) -> str:
-        """In which field its folder holds a run of another configuration; empty if in none."""
-        file = self.folder.path / "config.json"
-        if file.exists():
-            theirs = flatten(json.loads(file.read_text("utf-8"))["config"])
-            for name, value in self.fields.items():
-                if name in theirs and theirs[name] != to_json_value(value):
-                    return f"{self.folder.path} holds another run, with {name} = {theirs[name]}: remove that folder"
+    def config_mismatch(self) -> str:
+        """The field in which its directory holds a run of another configuration; "" if none."""
+        if not (self.run_dir.path / "config.json").exists():
+            return ""
+        stored = flatten_dict(self.run_dir.config, sep=".")
+        for name, value in self.fields.items():
+            if name in stored and stored[name] != to_json_value(value):
+                return (
+                    f"{self.run_dir.path} holds another run, with {name} = {stored[name]}: remove "
+                    "that folder, or give another --results"
+                )
         return ""
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What it changes of the configuration."""
-        return {**self.study.variants[self.variant], **self.study.common, "seed": self.seed}
+        """Its overrides of the configuration."""
+        return {
+            **self.ablation.variants[self.variant],
+            **self.ablation.overrides,
+            "seed": self.seed,
+        }
 
-    def kind(self, varied: Collection[str]) -> str:
-        """The same for runs that differ in the fields `varied` only."""
-        return repr(
-            sorted(
-                (name, to_json_value(value))
-                for name, value in self.fields.items()
-                if name not in varied
-            )
-        )
+    def group_key(self, vmapped_fields: Collection[str]) -> str:
+        """A key that is equal for runs that differ in `vmapped_fields` only."""
+        fixed = ((name, value) for name, value in self.fields.items() if name not in vmapped_fields)
+        return repr(sorted((name, to_json_value(value)) for name, value in fixed))
 
     @property
     def arguments(self) -> list[str]:
-        """Of `python -m gv_jax.main`, without the run folder."""
-        return [
-            f"--config={self.study.config}",
-            *(f"--config.{name}={value}" for name, value in self.fields.items()),
-        ]
+        """Arguments of `gv-jax train`, without --workdir."""
+        fields = (f"--config.{name}={value}" for name, value in self.fields.items())
+        return [f"--config={self.ablation.config}", *fields]
 
     @property
-    def command(self) -> list[str]:
-        return [
-            sys.executable,
-            "-m",
-            "gv_jax.main",
-            f"--workdir={self.folder.path}",
-            *self.arguments,
-        ]
-
-    @property
-    def typed(self) -> str:
-        """The command as a person would type it."""
-        return shlex.join(["python", "-m", "gv_jax.main", *self.arguments])
+    def shell_command(self) -> str:
+        """The run as a command for a shell."""
+        return shlex.join(["gv-jax", "train", *self.arguments])
 
 
 @dataclass(frozen=True)
 class Ablation:
     """Variants of one configuration, each with the same seeds.
 
-    question: what it is to answer; the first line is its title. config: file under configs/. variants: name ->
-    overrides. common: overrides of every variant. reference: the variant that the others are compared with.
-    metric: split and name in results.json, such as "test.accuracy". folder: results/<name>.
+    Attributes:
+        name: of the study.
+        description: the question it examines; its first paragraph heads the report.
+        config: config file of every variant, under configs/.
+        variants: name -> overrides of config fields.
+        reference: the variant with which the others are compared.
+        seeds: number of runs per variant, with seeds 0, 1, ...
+        folder: results/<name>.
+        overrides: of every variant, from the command line.
+        metric: split and name in results.json, as in "test.accuracy".
     """
 
     name: str
-    question: str
+    description: str
     config: str
     variants: Mapping[str, Overrides]
     reference: str
     seeds: int
     folder: Path
-    common: Overrides = field(default_factory=dict)
+    overrides: Overrides = field(default_factory=dict)
     metric: str = "test.accuracy"
 
-    def __post_init__(self) -> None:
-        assert self.reference in self.variants, f"the reference {self.reference!r} is no variant"
-        assert self.seeds > 0
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
 
     @property
-    def claims(self) -> Path:
-        return self.folder / "claims"
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def split(self) -> str:
+        """The split of the metric: "test" of "test.accuracy"."""
+        return self.metric.partition(".")[0]
+
+    @property
+    def metric_name(self) -> str:
+        """The metric without its split: "accuracy" of "test.accuracy"."""
+        return self.metric.partition(".")[2]
 
     @cached_property
-    def runs(self) -> list[Run]:
-        """Seed by seed, so that a study that is cut short has every variant."""
-        return [Run(self, variant, seed) for seed in range(self.seeds) for variant in self.variants]
+    def runs(self) -> list[AblationRun]:
+        """All runs, ordered by seed, so that an interrupted ablation has every variant."""
+        return [
+            AblationRun(self, variant, seed)
+            for seed in range(self.seeds)
+            for variant in self.variants
+        ]
 
     @property
-    def finished(self) -> list[Run]:
-        return [run for run in self.runs if run.state == "finished"]
+    def finished(self) -> list[AblationRun]:
+        return [run for run in self.runs if run.finished]
+
+    def finished_of(self, variant: str) -> list[AblationRun]:
+        """The finished runs of one variant."""
+        return [run for run in self.finished if run.variant == variant]
 
 
 def to_json_value(value: Any) -> Any:
-    """A value as config.json has it: what was typed read, tuples as lists."""
+    """A value as config.json stores it: text of the command line parsed, tuples as lists."""
     if isinstance(value, str):
         try:
             value = ast.literal_eval(value)

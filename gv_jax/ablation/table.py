@@ -1,178 +1,192 @@
-"""The table of a study, as a paper would print it, as Markdown and as unrounded numbers."""
+"""The tables of an ablation: as in a paper, as Markdown, and as unrounded CSV."""
 
 import csv
 import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from gv_jax.ablation.comparison import VariantResult, device_name
+from gv_jax.ablation.comparison import VariantResult, device_names
 from gv_jax.ablation.paired_tests import Difference, Summary
 from gv_jax.ablation.study import Ablation
-from gv_jax.reporting.formatting import format_duration, format_value, heading, is_fraction
+from gv_jax.evaluation.metrics import is_fraction
+from gv_jax.reporting.formatting import NO_VALUE, format_duration, format_value, heading
 from gv_jax.reporting.page import Cell, Table
 
-DASH = "\N{EN DASH}"
-SCORE_CAPTION = "Mean ± standard deviation and [95% interval] (Student's t) over seeds."
-COMPARISON_CAPTION = (
-    "Paired differences with 95% intervals. Over seeds: Student's t-test, which asks whether other seeds would say so; "
-    "few seeds show only large differences. Over pictures: a bootstrap of the {split} pictures (10,000 resamples), "
-    "which asks whether other pictures would. p is corrected for {count} comparison{s} by Holm's procedure."
+SCORES_CAPTION = "Mean ± standard deviation [95 % confidence interval, Student's t] over seeds."
+COMPARISONS_CAPTION = (
+    "Paired differences [95 % confidence interval]. Over seeds: Student's paired t-test, for other "
+    "seeds; with few seeds only large differences are significant. Over images: paired bootstrap "
+    "of the {split} images (10,000 resamples), for other images. p with Holm's correction for "
+    "{count} comparison{s}."
 )
+COSTS_CAPTION = (
+    "Means over seeds; training speed. Runs that were trained in one program have equal parts of "
+    "its time."
+)
+CSV_DIFFERENCE = ("difference", "low", "high", "p", "p_holm")
 
 
 def make_tables(
-    study: Ablation, variants: Sequence[VariantResult], floors: Mapping[str, tuple[str, float]]
+    ablation: Ablation,
+    variants: Sequence[VariantResult],
+    baselines: Mapping[str, tuple[str, float]],
 ) -> list[Table]:
-    """What every variant reached, how it compares with the reference, and what it cost. floors: see `comparison`."""
+    """The tables of metrics, differences from the reference, and cost.
+
+    Args:
+        ablation: the study.
+        variants: results of `compare_variants`.
+        baselines: results of `find_baselines`.
+    """
     return [
-        scores_table(study, variants, floors),
-        comparisons_table(study, variants),
+        scores_table(ablation, variants, baselines),
+        comparisons_table(ablation, variants),
         costs_table(variants),
     ]
 
 
 def scores_table(
-    study: Ablation, variants: Sequence[VariantResult], floors: Mapping[str, tuple[str, float]]
+    ablation: Ablation,
+    variants: Sequence[VariantResult],
+    baselines: Mapping[str, tuple[str, float]],
 ) -> Table:
-    metric = study.metric.split(".")[1]
+    """Metrics of every variant, then the baselines."""
+    metric = ablation.metric_name
     others = list(dict.fromkeys(name for variant in variants for name in variant.others))
-    lines = []
+    rows = []
     for variant in variants:
-        share = variant.summary.mean if variant.summary and is_fraction(metric) else None
+        fraction = variant.summary.mean if variant.summary and is_fraction(metric) else None
         failed = f", {len(variant.failures)} failed" if variant.failures else ""
-        line = [
-            Cell(variant.name),
-            Cell(format_mean_std(metric, variant.summary), number=True, share=share),
-        ]
-        line += [
-            Cell(format_mean_std(name, variant.others.get(name)), number=True) for name in others
-        ]
-        lines.append([*line, Cell(f"{len(variant.seeds)}{failed}", number=True)])
-    for name, value in baseline_rows(metric, floors).items():
-        lines.append([Cell(name), Cell(value, number=True), *[Cell("")] * len(others), Cell("")])
-    return Table(("Variant", heading(metric), *map(heading, others), "Seeds"), lines, SCORE_CAPTION)
+        rows.append(
+            [
+                Cell(variant.name),
+                Cell(format_mean_std(metric, variant.summary), numeric=True, fraction=fraction),
+                *(
+                    Cell(format_mean_std(name, variant.others.get(name)), numeric=True)
+                    for name in others
+                ),
+                Cell(f"{len(variant.seeds)}{failed}", numeric=True),
+            ]
+        )
+    for name, value in baseline_rows(metric, baselines).items():
+        rows.append([Cell(name), Cell(value, numeric=True), *[Cell("")] * (len(others) + 1)])
+    header = ("Variant", heading(metric), *map(heading, others), "Seeds")
+    return Table(header, rows, SCORES_CAPTION)
 
 
-def baseline_rows(metric: str, floors: Mapping[str, tuple[str, float]]) -> dict[str, str]:
-    """A line for each of the floors that differ, with the variants that have it where there are several."""
-    sharing: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for variant, (name, value) in floors.items():
-        sharing[name, format_value(metric, value)].append(variant)
-    several = len(sharing) > 1
+def baseline_rows(metric: str, baselines: Mapping[str, tuple[str, float]]) -> dict[str, str]:
+    """Label -> value of each distinct baseline; labels name the variants if there are several."""
+    variants: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for variant, (name, value) in baselines.items():
+        variants[name, format_value(metric, value)].append(variant)
+    suffixes = {key: f" ({', '.join(names)})" for key, names in variants.items()}
     return {
-        f"floor: {name}" + (f" ({', '.join(variants)})" if several else ""): value
-        for (name, value), variants in sharing.items()
+        f"baseline: {name}" + (suffixes[name, value] if len(variants) > 1 else ""): value
+        for name, value in variants
     }
 
 
-def comparisons_table(study: Ablation, variants: Sequence[VariantResult]) -> Table:
-    metric, others = (
-        study.metric.split(".")[1],
-        [variant for variant in variants if variant.name != study.reference],
-    )
-    lines = [
+def comparisons_table(ablation: Ablation, variants: Sequence[VariantResult]) -> Table:
+    """Differences of the other variants from the reference."""
+    metric = ablation.metric_name
+    compared = [variant for variant in variants if variant.name != ablation.reference]
+    rows = [
         [
             Cell(variant.name),
-            Cell(format_difference(metric, variant.against_seeds), number=True),
-            Cell(format_p(variant.p_seeds), number=True),
-            Cell(format_difference(metric, variant.against_pictures), number=True),
-            Cell(format_p(variant.p_pictures), number=True),
+            Cell(format_difference(metric, variant.diff_over_seeds), numeric=True),
+            Cell(format_p(variant.p_over_seeds), numeric=True),
+            Cell(format_difference(metric, variant.diff_over_images), numeric=True),
+            Cell(format_p(variant.p_over_images), numeric=True),
         ]
-        for variant in others
+        for variant in compared
     ]
-    caption = COMPARISON_CAPTION.format(
-        count=len(others), s="" if len(others) == 1 else "s", split=study.metric.split(".")[0]
+    caption = COMPARISONS_CAPTION.format(
+        count=len(compared), s="" if len(compared) == 1 else "s", split=ablation.split
     )
-    return Table(
-        (f"Against {study.reference}", "Over seeds", "p", "Over pictures", "p"), lines, caption
-    )
+    header = (f"Difference from {ablation.reference}", "Over seeds", "p", "Over images", "p")
+    return Table(header, rows, caption)
 
 
 def costs_table(variants: Sequence[VariantResult]) -> Table:
-    lines = [
+    """Parameters, training time and speed."""
+    rows = [
         [
             Cell(variant.name),
-            Cell(f"{variant.parameters:,}", number=True),
-            Cell(format_duration(variant.seconds), number=True),
-            Cell(f"{variant.images_per_second:,.0f}", number=True),
+            Cell(f"{variant.parameters:,}", numeric=True),
+            Cell(format_duration(variant.seconds), numeric=True),
+            Cell(f"{variant.images_per_second:,.0f}", numeric=True),
         ]
         for variant in variants
         if variant.seeds
     ]
-    return Table(
-        ("Cost", "Parameters", "Training", "Images/s"),
-        lines,
-        "Means over seeds; pictures per second in training. Of runs trained together, the share of each.",
-    )
+    return Table(("Cost", "Parameters", "Training", "Images/s"), rows, COSTS_CAPTION)
 
 
-def format_mean_std(name: str, summary: Summary | None) -> str:
-    """ "76.6% ± 0.4 [75.7, 77.5]": mean, standard deviation, 95 % interval."""
+def format_mean_std(metric: str, summary: Summary | None) -> str:
+    """ "76.6 % ± 0.4 [75.7, 77.5]": mean, standard deviation, 95 % confidence interval."""
     if summary is None:
-        return DASH
-    if summary.deviation is None or summary.half_width is None:
-        return format_value(name, summary.mean)
+        return NO_VALUE
+    text = format_value(metric, summary.mean)
+    if summary.std is None or summary.half_width is None:
+        return text
     low, high = summary.mean - summary.half_width, summary.mean + summary.half_width
-    if is_fraction(name):
-        return f"{format_value(name, summary.mean)} ± {100 * summary.deviation:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{format_value(name, summary.mean)} ± {summary.deviation:.2g} [{low:.3g}, {high:.3g}]"
+    if is_fraction(metric):
+        return f"{text} ± {100 * summary.std:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{text} ± {summary.std:.2g} [{low:.3g}, {high:.3g}]"
 
 
-def format_difference(name: str, difference: Difference | None) -> str:
-    """ "+1.8 [-0.2, +3.8]"; shares in points."""
+def format_difference(metric: str, difference: Difference | None) -> str:
+    """ "+1.8 [-0.2, +3.8]"; fractions in percentage points."""
     if difference is None:
-        return DASH
-    scale, form = (100, "+.1f") if is_fraction(name) else (1, "+.3g")
+        return NO_VALUE
+    scale, spec = (100, "+.1f") if is_fraction(metric) else (1, "+.3g")
+    text = format(scale * difference.mean, spec)
     if difference.low is None or difference.high is None:
-        return format(scale * difference.mean, form)
-    return (
-        f"{format(scale * difference.mean, form)} [{format(scale * difference.low, form)}, "
-        f"{format(scale * difference.high, form)}]"
-    )
+        return text
+    low, high = (format(scale * bound, spec) for bound in (difference.low, difference.high))
+    return f"{text} [{low}, {high}]"
 
 
 def format_p(p: float | None) -> str:
-    return DASH if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+    if p is None:
+        return NO_VALUE
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def to_markdown_rows(study: Ablation, found: Sequence[Table]) -> str:
-    """The tables below the question."""
-    parts = [f"# {study.name}", study.question]
-    for table in found:
+def to_markdown_tables(ablation: Ablation, tables: Sequence[Table]) -> str:
+    """The description and the tables as Markdown."""
+    parts = [f"# {ablation.name}", ablation.description]
+    for table in tables:
         lines = [
-            table.head,
-            ["---", *["--:"] * (len(table.head) - 1)],
+            table.header,
+            ["---", *["--:"] * (len(table.header) - 1)],
             *([cell.text for cell in row] for row in table.rows),
         ]
         parts += ["\n".join(f"| {' | '.join(line)} |" for line in lines), table.caption]
-    return "\n\n".join([*parts, f"Runs on {device_name(study) or 'no device yet'}."]) + "\n"
+    return "\n\n".join([*parts, f"Device: {device_names(ablation) or 'none yet'}."]) + "\n"
 
 
 def to_csv(variants: Sequence[VariantResult], metric: str) -> str:
-    """The numbers unrounded, one row for each variant."""
+    """The unrounded numbers, one row for each variant; `metric` is the full name."""
+    columns = ["variant", "metric", "seeds", "failed", "mean", "std", "half_width", "per_seed"]
+    columns += [f"{name}_{kind}" for kind in ("seeds", "images") for name in CSV_DIFFERENCE]
+    columns += ["parameters", "train_seconds", "images_per_second"]
     text = io.StringIO()
-    fields = ["variant", "seeds", "failed", metric, "deviation", "half_width", "per_seed"]
-    fields += [
-        f"{kind}_{name}"
-        for kind in ("seeds", "pictures")
-        for name in ("difference", "low", "high", "p", "p_holm")
-    ]
-    fields += ["parameters", "train_seconds", "images_per_second"]
-    sheet = csv.writer(text, lineterminator="\n")
-    sheet.writerow(fields)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
     for variant in variants:
         summary = variant.summary
-        found = [] if summary is None else [summary.mean, summary.deviation, summary.half_width]
-        row = [variant.name, len(variant.seeds), len(variant.failures), *(found or [None] * 3)]
+        row: list[object] = [variant.name, metric, len(variant.seeds), len(variant.failures)]
+        row += [summary.mean, summary.std, summary.half_width] if summary else [None] * 3
         row.append(" ".join(map(str, variant.values)))
-        for difference, p in (
-            (variant.against_seeds, variant.p_seeds),
-            (variant.against_pictures, variant.p_pictures),
+        for difference, p_holm in (
+            (variant.diff_over_seeds, variant.p_over_seeds),
+            (variant.diff_over_images, variant.p_over_images),
         ):
             row += (
-                [None] * 5
-                if difference is None
-                else [difference.mean, difference.low, difference.high, difference.p, p]
+                [difference.mean, difference.low, difference.high, difference.p, p_holm]
+                if difference
+                else [None] * len(CSV_DIFFERENCE)
             )
-        sheet.writerow([*row, variant.parameters, variant.seconds, variant.images_per_second])
+        writer.writerow([*row, variant.parameters, variant.seconds, variant.images_per_second])
     return text.getvalue()

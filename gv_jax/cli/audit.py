@@ -1,49 +1,36 @@
-"""Look for copies, wrong labels and other flaws of a data set: `python -m gv_jax.cli.audit --config=… --output=DIR`.
+"""`gv-jax audit`: find duplicates, leaks, label conflicts and odd images of a data set.
 
-Takes the configuration of a run and looks at its pictures as they are, before they are resized.
+Takes the config of a run and examines its images as stored, before they are resized.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags as absl_flags
-from ml_collections import ConfigDict
-
-from gv_jax.cli import flags
-from gv_jax.cli.flags import echo
+from gv_jax.cli.flags import OneLineParser, echo, load_config
 from gv_jax.errors import UserError
 
-OUTPUT = absl_flags.DEFINE_string(
-    "output", "", "Folder that audit.html, audit.json and figures/ are written to."
-)
 
+def audit(arguments: Sequence[str]) -> None:
+    """Writes audit.html, audit.json and figures, and prints the verdict."""
+    parser = OneLineParser("audit", (__doc__ or "").partition(": ")[2])
+    parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
+    parser.add_argument("--output", metavar="DIR", default="", help="folder for audit.html")
+    options, fields = parser.parse_with_fields(arguments)
+    config = load_config(options.config, fields)
+    if not options.output:
+        raise UserError("give the output folder with --output=DIR, as in --output=audits/mine")
 
-def run_audit_command(config: ConfigDict) -> None:
-    """Writes the audit of the data of `config`, and says on standard output what came out."""
+    from gv_jax.config.resolve import resolve
     from gv_jax.config.validate import validate
-    from gv_jax.data import audit
-    from gv_jax.reporting import audit_page
-    from gv_jax.reporting.page import to_html
-    from gv_jax.settings import prepare_builder, resolve_config
-    from gv_jax.training.run_dir import write_json, write_text
+    from gv_jax.data.dataset import prepare_builder
+    from gv_jax.reporting.audit_page import write_audit_page
 
-    if not OUTPUT.value:
-        raise UserError("say where to write with --output=DIR, for example --output=audits/mine")
-    config = resolve_config(config)
-    validate(config)
-    folder = Path(OUTPUT.value).expanduser()
-    builder = prepare_builder(config.data)
-    found = audit.audit_dataset(builder)
+    builder = prepare_builder(validate(resolve(config)).data)
+    folder = Path(options.output).expanduser()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "audit.json", audit.audit_to_json(found))
-        page = to_html(audit_page.make_audit_page(found, builder.picture, folder / "figures"))
-        write_text(folder / "audit.html", page.encode("utf-8", "replace").decode())
+        verdict = write_audit_page(builder, folder)
     except OSError as error:
         raise UserError(
-            f"{folder}: cannot be written to ({error.strerror}); give another --output=DIR"
+            f"{folder}: cannot be written ({error.strerror}); give another --output=DIR"
         ) from error
-    echo(f"{audit_page.audit_verdict(found, dropped=False)} Page: {folder / 'audit.html'}")
-
-
-if __name__ == "__main__":
-    flags.run_command(run_audit_command, ["output"])
+    echo(f"{verdict} Page: {folder / 'audit.html'}")

@@ -1,101 +1,139 @@
-"""What the command lines share: --config, and mistakes told in one line with status 2."""
+"""Shared by all commands: parsing --config and its fields, output, and one-line errors.
 
+Imports nothing heavy: `--help` and mistakes are reported within a fraction of a second.
+"""
+
+import argparse
 import runpy
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
-from absl import app, flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from gv_jax.errors import UserError, unknown
 
-CONFIG = config_flags.DEFINE_config_file(
-    "config",
-    None,
-    "File under configs/ with the run's configuration; every field can follow as --config.x.y=…",
-)
+Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
+EXAMPLE = "--config=configs/quickstart.py"
 
 
-def run_command(act: Callable[[ConfigDict], None], names: Sequence[str]) -> None:
-    """Reads the flags, of which `names` are valid besides --config and --help, and calls act(config).
+class OneLineParser(argparse.ArgumentParser):
+    """An ArgumentParser that reports mistakes as UserError and takes no abbreviated options."""
 
-    Ends with status 2 and one line on standard error for UserError, never with its traceback.
-    """
+    def __init__(self, command: str, description: str, epilog: str = "") -> None:
+        super().__init__(
+            prog=f"gv-jax {command}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
 
-    def main(arguments: list[str]) -> None:
-        try:
-            act(CONFIG.value)
-        except UserError as error:
-            exit_with_error(error)
-        except KeyboardInterrupt:
-            sys.exit("stopped before anything was to be saved")
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
 
-    app.run(main, flags_parser=lambda arguments: parse_flags(arguments, names))
+    def parse_with_fields(
+        self, arguments: Sequence[str]
+    ) -> tuple[argparse.Namespace, dict[str, str]]:
+        """Parses options and config fields.
+
+        Returns:
+            The options, and {"optimizer.learning_rate": "3e-4", ...} of the remaining
+            `--config.x.y=VALUE` or `--config.x.y VALUE`, in order.
+
+        Raises:
+            UserError: an argument is neither an option nor a config field.
+        """
+        options, rest = self.parse_known_args(arguments)
+        fields: dict[str, str] = {}
+        words = iter(rest)
+        for word in words:
+            negated = word.startswith("--noconfig.")
+            if not word.startswith("--config.") and not negated:
+                raise self._unknown_argument(word)
+            name, equals, value = word.partition(".")[2].partition("=")
+            fields[name] = "False" if negated else value if equals else next(words, "")
+        return options, fields
+
+    def _unknown_argument(self, word: str) -> UserError:
+        if not word.startswith("-"):
+            return UserError(f"{word!r} is not an option: options begin with --, as in {EXAMPLE}")
+        name = word.lstrip("-").partition("=")[0]
+        valid = [option.lstrip("-") for option in self._option_string_actions]
+        return unknown("option", name, valid)
+
+
+def run_command(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str]) -> NoReturn:
+    """Calls main(arguments) and exits with its status; a UserError is one line and status 2."""
+    try:
+        sys.exit(main(arguments) or 0)
+    except UserError as error:
+        exit_with_error(error)
+    except KeyboardInterrupt:
+        sys.exit("gv_jax: interrupted")
+
+
+def exit_with_error(error: Exception) -> NoReturn:
+    """Prints the error as one line on standard error and exits with its status, usually 2."""
+    line = " ".join(str(error).split())
+    sys.stderr.write(f"gv_jax: {line}\n")
+    sys.exit(getattr(error, "exit_status", UserError.exit_status))
 
 
 def echo(text: str) -> None:
-    """One message to the person at the terminal."""
+    """Prints one message for the user."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
-def exit_with_error(error: Exception) -> None:
-    """Says in one line what is wrong and ends with status 2."""
-    line = " ".join(str(error).split())
-    sys.stderr.write(f"gv_jax: {line}\n")
-    sys.exit(2)
+def load_config(file: str, fields: dict[str, str]) -> Config:
+    """Runs a config file and applies the fields of the command line.
 
+    Args:
+        file: `configs/quickstart.py`, or `configs/folder.py:PATH` for get_config(PATH).
+        fields: as of `OneLineParser.parse_with_fields`.
 
-def flag_values(arguments: list[str]) -> list[tuple[str, str]]:
-    """(flag name, value) of every flag in `arguments`, be it --name=value or --name value."""
-    pairs = []
-    for index, word in enumerate(arguments):
-        if word.startswith("-"):
-            name, equals, value = word.lstrip("-").partition("=")
-            following = arguments[index + 1] if index + 1 < len(arguments) else ""
-            pairs.append((name, value if equals else following))
-    return pairs
+    Raises:
+        UserError: no file, an unknown field, or a value of the wrong type.
+    """
+    from absl import flags
+    from ml_collections import config_flags
 
-
-def parse_flags(arguments: list[str], names: Sequence[str]) -> list[str]:
-    """Reads the flags; what is wrong with them is one line and status 2, never a traceback."""
+    config = read_config_file(file)
+    check_field_names(config, fields)
+    line = ["gv-jax", f"--config={file}"]
+    line += [f"--config.{name}={value}" for name, value in fields.items()]
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", None, flag_values=values, sys_argv=line)
     try:
-        rest = flags.FLAGS(arguments)
-        if any(flags.FLAGS[name].value for name in ("help", "helpshort", "helpfull", "helpxml")):
-            return rest
-        if CONFIG.value is None:
-            raise UserError("give --config=FILE, for example --config=configs/quickstart.py")
-        if rest[1:]:
-            raise UserError(
-                f"{rest[1]!r} is no flag: flags begin with --, as in --config=configs/quickstart.py"
-            )
-        CONFIG.value.keys()  # a file that could not be read says so only when it is looked into
-        return rest
-    except flags.UnrecognizedFlagError as error:
-        exit_with_error(unknown("flag", error.flagname, ["config", *names, "help"]))
-    except (flags.Error, UserError) as error:
-        exit_with_error(error)
-    except (AttributeError, KeyError):
-        exit_with_error(find_unknown_field(arguments))
-    except OSError as error:
-        if "config file" not in str(error):
-            raise
-        file = dict(flag_values(arguments))["config"].partition(":")[0]
-        exit_with_error(UserError(f"no config file {file}: see the files under configs/"))
-    return []
+        values(line)
+    except flags.Error as error:
+        raise UserError(str(error)) from error
+    return values.config.copy_and_resolve_references()
 
 
-def find_unknown_field(arguments: list[str]) -> Exception:
-    """The error for the first --config.x.y that the configuration has no field for; else the one being handled."""
-    file, colon, argument = dict(flag_values(arguments))["config"].partition(":")
-    config = runpy.run_path(file)["get_config"](*([argument] if colon else []))
-    for name, _ in flag_values(arguments):
+def read_config_file(file: str) -> Config:
+    """The configuration that a config file returns, without fields of the command line.
+
+    Raises:
+        UserError: no `file` is given, or there is no such file.
+    """
+    if not file:
+        raise UserError(f"give --config=FILE, for example {EXAMPLE}")
+    path, colon, argument = file.partition(":")
+    if not Path(path).is_file():
+        raise UserError(f"no config file {path}: see the files under configs/")
+    return runpy.run_path(path)["get_config"](*([argument] if colon else []))
+
+
+def check_field_names(config: Config, names: Sequence[str] | dict[str, str]) -> None:
+    """Raises UserError for the first dotted name that is not a field of `config`."""
+    for name in names:
         section = config
-        path = name.split(".")
-        for depth, part in enumerate(path[1:] if path[0] == "config" else [], start=1):
+        path = ["config", *name.split(".")]
+        for depth, part in enumerate(path[1:], start=1):
             if not isinstance(section, ConfigDict) or part not in section:
                 valid = list(section) if isinstance(section, ConfigDict) else []
-                return unknown(f"field of {'.'.join(path[:depth])}", part, valid)
+                raise unknown(f"field of {'.'.join(path[:depth])}", part, valid)
             section = section[part]
-    error = sys.exc_info()[1]
-    assert error is not None
-    raise error

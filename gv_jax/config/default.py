@@ -1,13 +1,17 @@
-"""Every field of a run, its default and its unit. A run's own file is this and what differs.
+"""Every field of a run, its default and its unit. The config file of a run states what differs.
 
-0 (or an empty text) switches an option off unless its line says otherwise.
+0 (or an empty string or tuple) switches an option off unless its comment says otherwise.
 """
+
+from typing import Any
 
 from ml_collections import ConfigDict
 
+Config = Any  # a ConfigDict: its fields are known at run time only
+
 
 def get_config() -> ConfigDict:
-    """The configuration that every other file starts from."""
+    """The configuration that every file under configs/ starts from."""
     return ConfigDict(
         {
             "seed": 0,  # of weights, batches, augmentation and dropout
@@ -15,171 +19,159 @@ def get_config() -> ConfigDict:
             "data": data(),
             "model": {
                 "name": "baseline",  # a name in gv_jax.models.MODELS
-                "stem": "",  # of a ResNet: imagenet (7x7/2, pooling) or small (3x3); the model's own where empty
-                "dropout": -1.0,  # share of units dropped before the last layers; the model's own where negative
-                "last_stage": "",  # of a trunk: the stage its head stands on, later ones left out; the last where empty
-                "classifier": "",  # of fusion: whose weights `pretrained` are, and stay; resnet18 where empty
-                "pretrained": "",  # weights to start from: a .safetensors or .npz in PyTorch's names, or hub:OWNER/NAME
-                "pretrained_without": (
-                    "head",
-                ),  # of a classifier: stages that start anew, whatever the file holds
-                "dtype": "float32",  # what the network computes in: float32, or bfloat16 on a GPU or TPU
+                "stem": "",  # ResNets: imagenet (7x7/2, pooling) or small (3x3); empty: the default
+                "dropout": -1.0,  # dropout rate before the last layers; negative: the default
+                "last_stage": "",  # backbones: the stage before the head; empty: the last one
+                "classifier": "",  # fusion: the frozen classifier of `pretrained`; empty: resnet18
+                "pretrained": "",  # initial weights: .safetensors or .npz, or hub:OWNER/NAME
+                "pretrained_without": ("head",),  # classifiers: stages that are re-initialized
+                "dtype": "float32",  # compute dtype: float32, or bfloat16 on a GPU or TPU
             },
             "train": {
-                "batch_size": 128,  # pictures, over all devices
+                "batch_size": 128,  # images, over all devices
                 "epochs": 20,
-                "sampling": "shuffled",  # every picture once a pass; balanced: drawn, every class equally often
-                "steps_per_epoch": 0,  # batches that count as one epoch; one pass over the training split where 0
-                "valid_batches": 0,  # batches of the validation split looked at after an epoch; all where 0
-                "ema": 0.0,  # decay per step of a moving average of the weights, which is then what is evaluated
-                "select": "best",  # weights reported: best (epoch on the validation split, the last of equals) or last
-                "report_epochs": (),  # epochs, from 1, whose scores results.json and the report list by themselves
-                "patience": 0,  # epochs without a better validation score after which training stops early
-                "checkpoint_seconds": 30.0,  # at least so long between two checkpoints; 0: one after every epoch
-                "device_cache_mb": 2048,  # data sets up to this size stay on the device; others stream from disk
+                "sampling": "shuffled",  # shuffled, or balanced: each class is equally likely
+                "steps_per_epoch": 0,  # steps per epoch; 0: one pass over the training split
+                "valid_batches": 0,  # batches of the validation split per epoch; 0: all
+                "ema": 0.0,  # decay per step of an EMA of the weights, used in evaluation
+                "select": "best",  # weights to report: best (on the validation split) or last
+                "report_epochs": (),  # epochs, from 1, whose metrics are listed in the report
+                "patience": 0,  # stop after this many epochs without improvement
+                "checkpoint_seconds": 30.0,  # minimum time between checkpoints; 0: every epoch
+                "device_cache_mb": 2048,  # data sets up to this size stay on the device
             },
-            "loss": {  # of training; validation and results are of the plain loss
-                "class_weights": "",  # of classes of n training pictures: inverse (1/n) or inverse_sqrt (1/sqrt n), mean 1
-                "focal": 0.0,  # gamma of the focal loss: answers that are sure and right count less
-                "logit_adjustment": 0.0,  # tau: times log shares of the classes, added to logits in training only
+            "loss": {  # training only; validation and results use the plain loss
+                "class_weights": "",  # inverse (1/n) or inverse_sqrt (1/sqrt n), mean 1
+                "focal": 0.0,  # gamma of the focal loss
+                "logit_adjustment": 0.0,  # tau: adds tau * log(class prior) to the logits
             },
             "optimizer": {
                 "name": "adamw",  # adam, adamw or sgd
-                "learning_rate": 1e-3,  # the highest of the schedule
+                "learning_rate": 1e-3,  # peak of the schedule
                 "schedule": "one_cycle",  # constant, cosine, one_cycle or step
-                "warmup_epochs": 0.0,  # linear rise to the learning rate before a constant, cosine or step schedule
-                "step_milestones": (
-                    0.5,
-                    0.75,
-                ),  # of a step schedule: shares of the training at which the rate …
-                "step_gamma": 0.1,  # … is multiplied by this
+                "warmup_epochs": 0.0,  # linear warm-up of a constant, cosine or step schedule
+                "step_milestones": (0.5, 0.75),  # step: fractions of training at which the rate …
+                "step_gamma": 0.1,  # … is multiplied by this factor
                 "momentum": 0.9,  # of sgd
-                "weight_decay": 0.0,  # not on norms and biases; decoupled in adamw, L2 in adam and sgd
-                "clip_norm": 0.0,  # largest global norm of a gradient
+                "weight_decay": 0.0,  # kernels only; decoupled in adamw, L2 in adam and sgd
+                "clip_norm": 0.0,  # maximum global norm of the gradient
                 "grad_accum_steps": 1,  # batches whose gradients are averaged for one update
             },
-            "color_head": {  # of colorization: how the colour of a pixel is answered
-                "name": "mse",  # mse (a and b of CIELAB), bins (of these) or palette (colours of the training pictures)
-                "predict_lightness": False,  # also predict L (useful with few gray levels); not possible with bins
-                "palette_size": 128,  # colours at most: all that there are, or else those that stand for them
-                "temperature": 0.38,  # of bins and palette: their mean (1), a sharper one, or the likeliest one (0)
-                "rebalance_lambda": 0.5,  # of bins: share of the uniform distribution in what rare ones are weighed by
+            "color_head": {  # colorization: how the color of a pixel is predicted
+                "name": "mse",  # mse (a and b of CIELAB), bins (of a and b) or palette
+                "predict_lightness": False,  # predict L too (for few gray levels); not with bins
+                "palette_size": 128,  # maximum number of palette colors
+                "temperature": 0.38,  # bins, palette: 1 is the mean, 0 the most likely color
+                "rebalance_lambda": 0.5,  # bins: weight of the uniform distribution
             },
-            "degrade": {  # what the grey pictures of colorization go through, in this order
-                "gray_levels": 0,  # shades that are left, evenly spaced: 4 on a Game Boy
+            "degrade": {  # colorization: degradations of the gray input, in this order
+                "gray_levels": 0,  # evenly spaced gray levels; 4 on a Game Boy
                 "blur": 0.0,  # standard deviation of a Gaussian, in pixels
-                "noise": 0.0,  # standard deviation of Gaussian noise, as a share of white
-                "jpeg": 0,  # quality of JPEG compression, 1 to 100
+                "noise": 0.0,  # standard deviation of Gaussian noise, in units of white
+                "jpeg": 0,  # JPEG quality, 1 to 100
             },
-            "finetune": {  # stages: as `parts` of the model names them, from stem to head
-                "freeze": (),  # names of stages that never learn and keep their statistics, as in ("stem", "stage1")
-                "last_stages": 0,  # so many of the last stages learn, the head among them, and no others; all where 0
-                "stage_lrs": (),  # learning rates of the last stages, the head's first; the last number for those before
-                "layer_decay": 1.0,  # in their place: each stage learns so many times as fast as the next one
-                "unfreeze_epochs": (),  # epochs from which on the last stages learn, the head's first; the last number likewise
-                "freeze_bn": False,  # batch normalisation uses and keeps the stored statistics everywhere
+            "finetune": {  # stages: those of the model's `stages()`, from stem to head
+                "freeze": (),  # names of frozen stages, as in ("stem", "stage1")
+                "last_stages": 0,  # train only the last n stages, the head included; 0: all
+                "stage_lrs": (),  # learning rates, the head's first; the last one repeats
+                "layer_decay": 1.0,  # instead of stage_lrs: factor per stage, head to stem
+                "unfreeze_epochs": (),  # first trained epochs, the head's first
+                "freeze_bn": False,  # batch normalization uses the running statistics everywhere
             },
-            "probe": {  # --mode=probe: no training by steps, no finetune; only a new last layer, on features that stay
-                "method": "",  # ridge (closed form) or logistic; --mode=probe takes ridge where empty
-                "l2": (
-                    0.1,
-                    1.0,
-                    10.0,
-                    100.0,
-                    1e3,
-                    1e4,
-                ),  # of which the best is found by cross-validation …
-                "folds": 5,  # … in so many parts of the training split
-                "flip": True,  # learns from the mirror image of every picture too
+            "probe": {  # --mode=probe: fit a linear classifier on frozen features
+                "method": "",  # ridge (closed form) or logistic; empty: ridge
+                "l2": (0.1, 1.0, 10.0, 100.0, 1e3, 1e4),  # penalties, chosen by cross-validation …
+                "folds": 5,  # … with this many folds of the training split
+                "flip": True,  # also fit on the mirror images
             },
-            "tta": {  # test-time augmentation of results; epochs are validated, and the best chosen, without it
-                "flip": False,  # answers (logits) are means over the picture and its mirror image
-                "shift": 0,  # pixels: and over the picture moved so far up, down, left and right
+            "tta": {  # test-time augmentation of the results; not used per epoch
+                "flip": False,  # average the logits over the image and its mirror image
+                "shift": 0,  # pixels: also average over copies shifted up, down, left and right
             },
             "augment": {
-                "random_crop": 0,  # side in pixels of a square cut from every training image; whole images where 0
-                "flip": 0.0,  # probability of a left-right mirror image
-                "pad_crop": 0.0,  # pixels of shift at most, in both directions
-                "rotate": 0.0,  # degrees at most, both ways
-                "shear": 0.0,  # degrees at most, both ways
-                "resized_crop": 0.0,  # smallest share of the area that a crop may have before it is resized
-                "brightness": 0.0,  # strength: a factor between 1 - s and 1 + s
-                "contrast": 0.0,  # strength, likewise
-                "saturation": 0.0,  # strength, likewise
-                "hue": 0.0,  # strength: turns of the colour circle at most, up to 0.5
-                "erase": 0.0,  # probability of a rectangle of one random colour
+                "random_crop": 0,  # side of a random square crop in pixels; 0: whole images
+                "flip": 0.0,  # probability of a horizontal flip
+                "pad_crop": 0.0,  # maximum shift in pixels, in both directions
+                "rotate": 0.0,  # maximum angle in degrees, both ways
+                "shear": 0.0,  # maximum angle in degrees, both ways
+                "resized_crop": 0.0,  # minimum area fraction of a random resized crop
+                "brightness": 0.0,  # strength s: a factor in [1 - s, 1 + s]
+                "contrast": 0.0,  # strength, as above
+                "saturation": 0.0,  # strength, as above
+                "hue": 0.0,  # maximum rotation of the color circle in turns, up to 0.5
+                "erase": 0.0,  # probability of erasing a rectangle
                 "mixup": 0.0,  # alpha of the beta distribution
                 "cutmix": 0.0,  # alpha of the beta distribution
-                "label_smoothing": 0.0,  # share of the target spread evenly over all classes
+                "label_smoothing": 0.0,  # probability mass spread evenly over all classes
             },
         }
     )
 
 
 def data() -> dict:
-    """Which pictures, and how they become arrays.
+    """The section `data`: which images, and how they become arrays.
 
-    A classifier that starts from model.pretrained is given pictures as its weights were: what is left empty of the
-    fields marked * comes from their card, and config.json of the run says what that was.
+    With model.pretrained, a classifier gets its images as its weights expect them: empty fields
+    marked * take the values of the weights' `pretrained_cfg`, and config.json records them.
     """
     return {
         "name": "atari_frames",  # a name in gv_jax.data.builders.DATASETS
         "path": "",  # folder of a data set that the user supplies
-        "root": "data",  # folder where prepared data sets and caches are kept
-        "size": (),  # height, width in pixels that pictures are resized to; (0, 0): as they are; (64, 64) where empty *
-        "channels": 3,  # 1 grey, 3 RGB, 4 RGBA
-        "preprocess": "none",  # crop (to the box), denoise, super_resolution (twice the size), or as crop+denoise
-        "super_resolution": "",  # folder of the run whose network enlarges, where preprocess says so
-        "crop_pct": 0.0,  # share of both sides that is cut from the middle before the resize; 1.0, all of it, where 0 *
-        "resize_mode": "stretch",  # how a picture of another shape fits: stretch, crop or pad
-        "interpolation": "",  # nearest, bilinear, bicubic, lanczos or box; bilinear where empty *
-        "background": (0, 0, 0),  # RGB that transparent pixels get
-        # Of classification: subtracted from pictures in [0, 1], and then divided by: one number, or one per channel.
-        # With three for a grey picture it is given to the network three times, as RGB.
-        "mean": (),  # (0.5,) where empty *
-        "std": (),  # (0.25,) where empty *
-        "skip_broken": False,  # leave out and list pictures that cannot be used, instead of stopping at the first
-        "drop_leaks": False,  # leave out of training what is in valid or test too, the same or nearly the same
-        "valid_fraction": 0.1,  # share of the pictures for validation where the data set has no split of its own
-        "test_fraction": 0.1,  # share of the pictures for the test, likewise
+        "root": "data",  # folder of prepared data sets and caches
+        "size": (),  # (height, width) in pixels; (0, 0): unchanged; empty: (64, 64) *
+        "channels": 3,  # 1 gray, 3 RGB, 4 RGBA
+        "preprocess": "none",  # crop (to the box), denoise or super_resolution; joined by +
+        "super_resolution": "",  # run directory of the upscaler for preprocess=super_resolution
+        "crop_pct": 0.0,  # fraction of both sides kept by a center crop before the resize; 0: 1.0 *
+        "resize_mode": "stretch",  # how other aspect ratios fit: stretch, crop or pad
+        "interpolation": "",  # nearest, bilinear, bicubic, lanczos or box; empty: bilinear *
+        "background": (0, 0, 0),  # RGB under transparent pixels
+        # Classification: subtracted from images in [0, 1], then the divisor; one number, or one per
+        # channel. Three numbers for a gray image repeat it as RGB.
+        "mean": (),  # empty: (0.5,) *
+        "std": (),  # empty: (0.25,) *
+        "skip_broken": False,  # skip and list unusable images; False: stop at the first one
+        "drop_leaks": False,  # drop training images with a near-duplicate in valid or test
+        "valid_fraction": 0.1,  # validation fraction of a data set without its own split
+        "test_fraction": 0.1,  # test fraction of a data set without its own split
         "split_seed": 0,
-        "folds": 0,  # the training split in so many parts, of which one is "valid" and nothing else is held out …
-        "fold": 0,  # … namely this one, from 0: to choose settings without a look at the validation and test splits
-        # What only one data set takes:
+        "folds": 0,  # cross-validation: split the training images into this many folds …
+        "fold": 0,  # … and use this one, from 0, as valid; valid and test stay unused
+        # Fields of one data set each:
         "atari_frames": {
-            "games": (),  # names of games; every game of the table where empty
-            "frames_per_game": 200,  # frames kept
-            "frame_stride": 15,  # every so many-th emulator frame (1/60 s) may be kept; odd, as many games draw in turns
-            "seed": 0,  # of the agent that plays
-            "label": "game",  # game, or genre: then whole games are held out
-            "test_only": (),  # games that are in the test only; the others are then in train and valid
-            "clip_length": 1,  # frames in a row, `every` apart, that are kept from each on that is new: alike or not
+            "games": (),  # names of games; empty: all
+            "frames_per_game": 200,  # frames to keep
+            "frame_stride": 15,  # emulator frames (1/60 s); odd, as sprites flicker in turns
+            "seed": 0,  # of the random player
+            "label": "game",  # game, or genre (whole games are held out)
+            "test_only": (),  # games that occur only in the test split
+            "clip_length": 1,  # consecutive frames kept from each new frame on
         },
         "image_folder": {
-            "group_pattern": "",  # regular expression: its first group (...) in a file name says what belongs together
+            "group_pattern": "",  # regular expression: its first group (...) names the split group
         },
         "n64_textures": {},
         "dungeon_tiles": {},
         "lego_minifigures": {},
         "game_covers": {
-            "genres": (),  # that are taken, in the order of their priority; all, in alphabetical order, where empty
+            "genres": (),  # genres in order of priority; empty: all, alphabetically
         },
         "simpsons": {
-            "characters": (),  # folders of simpsons_dataset; of the published project's six those there where empty
+            "characters": (),  # folders of simpsons_dataset; empty: the published six, if present
         },
         "video_frames": {
-            "videos": (),  # names of files in the folder data.path; all there where empty
-            "frame_stride": 58,  # frames of the video from one that is looked at to the next
-            "hold_out": "scenes",  # scenes (frames in a row) of every video, or titles: whole videos
-            "scene_length": 50,  # frames looked at that go to one split together; a tenth of the video if that is less
-            "gap": 5,  # frames looked at beside a held-out scene that are left out; in shorter scenes fewer
-            "test_only": (),  # videos (names without suffix) that are in the test only
+            "videos": (),  # file names in data.path; empty: all
+            "frame_stride": 58,  # frames of the video from one sample to the next
+            "hold_out": "scenes",  # scenes (consecutive frames) or titles (whole videos)
+            "scene_length": 50,  # samples per scene; at most a tenth of the video
+            "gap": 5,  # samples dropped beside a held-out scene; fewer in short scenes
+            "test_only": (),  # videos (names without suffix) that occur only in the test split
         },
         "frames_folder": {
-            "title_pattern": "",  # regular expression: its first group (...) in a path without suffix is the title
-            "hold_out": "scenes",  # scenes (frames in a row) of every title, or titles: whole ones
-            "scene_length": 50,  # pictures in a row that go to one split together; a tenth of the title if that is less
-            "gap": 5,  # pictures beside a held-out scene that are left out; in shorter scenes fewer
-            "test_only": (),  # titles that are in the test only
+            "title_pattern": "",  # regular expression: its first group (...) in a path is the title
+            "hold_out": "scenes",  # scenes (consecutive images) or titles (whole ones)
+            "scene_length": 50,  # images per scene; at most a tenth of the title
+            "gap": 5,  # images dropped beside a held-out scene; fewer in short scenes
+            "test_only": (),  # titles that occur only in the test split
         },
     }

@@ -1,4 +1,4 @@
-"""What is wrong, or worth knowing, about the pictures of a data set before anything is trained on them."""
+"""The audit of a data set before training: duplicates, leaks, label conflicts and odd images."""
 
 import dataclasses
 import io
@@ -20,44 +20,60 @@ from gv_jax.data.duplicates import groups as duplicate_groups
 from gv_jax.data.duplicates import hashing
 from gv_jax.data.duplicates.hashing import Signature
 
-AUDIT_VERSION = f"1.{hashing.HASH_VERSION}.{duplicate_groups.GROUPS_VERSION}"  # an audit of another version is made anew
-TINY_PIXELS = 16  # pixels; a picture with a shorter side has little to learn from
-IMAGES_PER_BATCH = 256  # encoded pictures in memory
-DECODE_THREADS = 4  # they decode outside of Python's lock
+# A stored audit of another version is recomputed.
+AUDIT_VERSION = f"2.{hashing.HASH_VERSION}.{duplicate_groups.GROUPS_VERSION}"
+TINY_PIXELS = 16  # pixels; images with a shorter side are listed as tiny
+IMAGES_PER_BATCH = 256  # encoded images in memory
+DECODE_THREADS = 4  # decoding releases Python's lock
 
 
 @dataclass(frozen=True)
 class DuplicateGroup:
-    """Pictures that are the same ("exact": all pixels) or nearly ("near").
+    """Images that are equal ("exact": all pixels) or near-duplicates ("near").
 
-    A picture can be in one group of each kind: its exact copies are also in its "near" group. files: ids.
-    places: of each in its split.
+    An image is in at most one group of each kind. A near group includes the exact copies of its
+    images.
+
+    Attributes:
+        kind: "exact" or "near".
+        files: Id of each image.
+        splits: Split of each image.
+        labels: Class name of each image.
+        indices: Index of each image in its split.
     """
 
     kind: str
     files: tuple[str, ...]
     splits: tuple[str, ...]
     labels: tuple[str, ...]
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
 
     @property
     def conflicting(self) -> bool:
-        """Whether it bears two labels."""
+        """Whether its images have different labels."""
         return len(set(self.labels)) > 1
 
     @property
     def leaking(self) -> bool:
-        """Whether it is in training and held out."""
+        """Whether it has images both in train and in another split."""
         return "train" in self.splits and set(self.splits) != {"train"}
 
 
 @dataclass(frozen=True)
 class Audit:
-    """counts: pictures of each split. groups: those that leak first, then conflicting ones, then large ones.
+    """The audit of one data set.
 
-    leaks: for each held-out split how many of its pictures are in training too, {"exact", "near"}, the
-    latter without the former. tiny, constant: ids. balance: split -> class -> pictures. sizes ("WIDTHxHEIGHT")
-    and modes (L, LA, RGB, RGBA): pictures of each, the most frequent first.
+    Attributes:
+        name: Name of the data set.
+        counts: Split -> number of images.
+        groups: Groups of duplicates: leaking ones first, then conflicting ones, then by size.
+        leaks: Split other than train -> {"exact": images with an exact copy in train, "near":
+            further images with a near-duplicate in train}.
+        tiny: Ids of images with a side below TINY_PIXELS.
+        constant: Ids of images of a single color.
+        balance: Split -> class -> number of images.
+        sizes: "WIDTHxHEIGHT" -> number of images, the most frequent first.
+        modes: L, LA, RGB or RGBA -> number of images, the most frequent first.
     """
 
     name: str
@@ -72,12 +88,12 @@ class Audit:
 
     @property
     def conflicts(self) -> tuple[DuplicateGroup, ...]:
-        """The groups with two labels."""
+        """The groups with different labels."""
         return tuple(group for group in self.groups if group.conflicting)
 
     @property
     def leaked(self) -> frozenset[str]:
-        """The training pictures that are held out too: what has to go for the test to be fair."""
+        """Ids of training images with a duplicate in another split."""
         return frozenset(
             file
             for group in self.groups
@@ -88,10 +104,10 @@ class Audit:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The counts that say whether something is wrong."""
+        """The number of images or groups with each kind of problem."""
         return {
             "leaks": self.leaks,
-            "training_pictures_held_out_too": len(self.leaked),
+            "leaked_train_images": len(self.leaked),
             "label_conflicts": len(self.conflicts),
             "exact_groups": sum(group.kind == "exact" for group in self.groups),
             "near_groups": sum(group.kind == "near" for group in self.groups),
@@ -101,43 +117,45 @@ class Audit:
 
 
 def audit_dataset(builder: ImageBuilder) -> Audit:
-    """The audit of a prepared set, as it is before any picture is resized; kept beside it after the first time."""
-    file = builder.data_path / f"audit-{AUDIT_VERSION}.json"
+    """The audit of a prepared data set before any resize; stored beside it after the first call."""
+    path = builder.data_path / f"audit-{AUDIT_VERSION}.json"
     try:
-        return audit_from_json(json.loads(file.read_text("utf-8")))
-    except (FileNotFoundError, ValueError, TypeError, KeyError):  # not there, or damaged
-        found = compute_audit(builder)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    partial.write_text(json.dumps(audit_to_json(found)), encoding="utf-8")
-    partial.replace(file)
-    return found
+        return audit_from_json(json.loads(path.read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError, KeyError):  # missing or damaged
+        audit = compute_audit(builder)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(audit_to_json(audit)), encoding="utf-8")
+    unfinished.replace(path)
+    return audit
 
 
 def compute_audit(builder: ImageBuilder) -> Audit:
-    """Decodes every picture of a prepared set and looks at it."""
-    files, splits, labels, places, signatures = [], [], [], [], []
+    """Decodes every image of a prepared data set and compares them."""
+    files, splits, labels, indices, signatures = [], [], [], [], []
     for split in builder.info.splits:
-        for place, (file, label, signature) in enumerate(iter_signatures(builder, split)):
+        for index, (file, label, signature) in enumerate(iter_signatures(builder, split)):
             files.append(file)
             splits.append(split)
             labels.append(builder.classes[label])
-            places.append(place)
+            indices.append(index)
             signatures.append(signature)
 
-    def grouped(kind: str, members: list[list[int]]) -> list[DuplicateGroup]:
-        columns = files, splits, labels, places
+    def make_groups(kind: str, groups: list[list[int]]) -> list[DuplicateGroup]:
+        columns = files, splits, labels, indices
         return [
             DuplicateGroup(kind, *(tuple(column[member] for member in group) for column in columns))
-            for group in members
+            for group in groups
         ]
 
     groups = [
-        *grouped("exact", duplicate_groups.exact_duplicate_groups(signatures)),
-        *grouped("near", duplicate_groups.near_duplicate_groups(signatures)),
+        *make_groups("exact", duplicate_groups.exact_duplicate_groups(signatures)),
+        *make_groups("near", duplicate_groups.near_duplicate_groups(signatures)),
     ]
     groups.sort(key=lambda group: (not group.leaking, not group.conflicting, -len(group.files)))
-    here = list(zip(files, signatures, strict=True))
-    pairs = Counter(zip(splits, labels, strict=True))
+    examined = list(zip(files, signatures, strict=True))
+    class_counts = Counter(zip(splits, labels, strict=True))
+    sizes = Counter("{}x{}".format(*signature.size) for signature in signatures)
+    modes = Counter(signature.mode for signature in signatures)
     return Audit(
         name=builder.name,
         counts=dict(Counter(splits)),
@@ -145,65 +163,56 @@ def compute_audit(builder: ImageBuilder) -> Audit:
         leaks={
             split: count_leaks(groups, split) for split in builder.info.splits if split != "train"
         },
-        tiny=tuple(file for file, signature in here if min(signature.size) < TINY_PIXELS),
-        constant=tuple(file for file, signature in here if signature.constant),
+        tiny=tuple(file for file, signature in examined if min(signature.size) < TINY_PIXELS),
+        constant=tuple(file for file, signature in examined if signature.constant),
         balance={
-            split: {name: pairs[split, name] for name in builder.classes}
+            split: {name: class_counts[split, name] for name in builder.classes}
             for split in builder.info.splits
         },
-        sizes=dict(
-            Counter("{}x{}".format(*signature.size) for signature in signatures).most_common()
-        ),
-        modes=dict(Counter(signature.mode for signature in signatures).most_common()),
+        sizes=dict(sizes.most_common()),
+        modes=dict(modes.most_common()),
     )
 
 
 def iter_signatures(builder: ImageBuilder, split: str) -> Iterator[tuple[str, int, Signature]]:
-    """(id, label, signature) of every picture of a prepared split, in order."""
+    """(id, label, signature) of every image of a prepared split, in order."""
     count = builder.info.splits[split].num_examples
-    examples = iter(
-        tqdm(
-            builder.examples(split),
-            f"{builder.name}: audit {split}",
-            count,
-            unit=" pictures",
-            delay=1,
-        )
-    )
+    title = f"{builder.name}: audit {split}"
+    examples = iter(tqdm(builder.examples(split), title, count, unit=" images", delay=1))
 
-    def signed(example: tuple[str, int, bytes, Box]) -> tuple[str, int, Signature]:
+    def compute(example: tuple[str, int, bytes, Box]) -> tuple[str, int, Signature]:
         file, label, data, _ = example
         return file, label, hashing.image_signature(decode.open_image(io.BytesIO(data)))
 
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
         while batch := list(islice(examples, IMAGES_PER_BATCH)):
-            yield from pool.map(signed, batch)
+            yield from pool.map(compute, batch)
 
 
 def count_leaks(groups: Sequence[DuplicateGroup], split: str) -> dict[str, int]:
-    """How many pictures of a held-out split are in training too, as the same pixels or as nearly the same."""
-    found: dict[str, set[str]] = {"exact": set(), "near": set()}
+    """How many images of `split` have an exact copy, or else a near-duplicate, in train."""
+    leaks: dict[str, set[str]] = {"exact": set(), "near": set()}
     for group in groups:
         if "train" in group.splits:
             members = zip(group.files, group.splits, strict=True)
-            found[group.kind].update(file for file, its in members if its == split)
-    return {"exact": len(found["exact"]), "near": len(found["near"] - found["exact"])}
+            leaks[group.kind].update(file for file, file_split in members if file_split == split)
+    return {"exact": len(leaks["exact"]), "near": len(leaks["near"] - leaks["exact"])}
 
 
 def audit_to_json(audit: Audit) -> dict[str, Any]:
-    """`audit` as audit.json holds it."""
+    """`audit` with its summary, as JSON values."""
     return {**dataclasses.asdict(audit), "summary": audit.summary}
 
 
 def audit_from_json(value: dict[str, Any]) -> Audit:
-    """The audit that `to_json` gave."""
+    """The inverse of `audit_to_json`."""
     fields = {field.name: value[field.name] for field in dataclasses.fields(Audit)}
     fields["groups"] = tuple(
-        DuplicateGroup(**{name: _tuple(part) for name, part in group.items()})
+        DuplicateGroup(**{name: _to_tuple(item) for name, item in group.items()})
         for group in value["groups"]
     )
-    return Audit(**{name: _tuple(part) for name, part in fields.items()})
+    return Audit(**{name: _to_tuple(item) for name, item in fields.items()})
 
 
-def _tuple(value: Any) -> Any:
+def _to_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

@@ -1,24 +1,23 @@
-"""Where in a picture the thing is that its label names."""
+"""Bounding boxes in pixels."""
 
-Box = tuple[
-    int, int, int, int
-]  # top, left, bottom, right in pixels; bottom and right are the first outside
+# top, left, bottom, right; bottom and right are exclusive
+Box = tuple[int, int, int, int]
 NO_BOX: Box = (0, 0, 0, 0)
 
 
 def box_area(box: Box) -> int:
-    """Pixels in it."""
+    """Area in pixels."""
     top, left, bottom, right = box
     return (bottom - top) * (right - left)
 
 
 def box_error(box: Box, height: int, width: int) -> str:
-    """What keeps `box` from being a part of a picture of that size; "" for nothing."""
+    """Why `box` is no valid box in an image of height x width; "" for a valid box."""
     top, left, bottom, right = box
     if bottom < top or right < left:
-        return "ends before it begins"
+        return "has a negative side"
     if bottom == top or right == left:
         return "has no area"
     if min(box) < 0 or bottom > height or right > width:
-        return "is not inside the picture"
+        return "is not inside the image"
     return ""

@@ -1,7 +1,7 @@
-"""From a picture file to the uint8 array that a network gets: checked, resized, with the channels asked for.
+"""Image file -> uint8 array: decoding with checks, resizing and conversion of channels.
 
-Pictures are PIL images of mode L, LA, RGB or RGBA; arrays are uint8 [h w c]. Everything here runs on the
-host, once.
+Decoded images are PIL images of mode L, LA, RGB or RGBA; arrays are uint8 [h w c]. Everything here
+runs on the host, once per image.
 """
 
 import io
@@ -14,8 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
-DECODE_VERSION = 1  # of what this file does to pixels: a cache made by another version is not used
-MAX_PIXELS = 50_000_000  # far above any game picture; left alone, PIL would decode 178 million
+DECODE_VERSION = 1  # version of the resulting pixels; caches of another version are not used
+MAX_PIXELS = 50_000_000  # far above any game image; PIL itself would decode up to 178 million
 IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 IMAGE_MODES = ("L", "LA", "RGB", "RGBA")
 INTERPOLATIONS = {
@@ -30,15 +30,16 @@ CHANNEL_MODES = (1, 3, 4)
 
 
 class CorruptImageError(Exception):
-    """The message says what is wrong with the picture and leaves its name to the caller."""
+    """An image that cannot be used. The caller puts the file name before the message."""
 
 
 def open_image(source: Path | BinaryIO) -> Image.Image:
-    """The first frame, decoded, upright (EXIF), of mode L, LA, RGB or RGBA with exactly the file's colours.
+    """The first frame, decoded and upright (EXIF), of mode L, LA, RGB or RGBA with exact colors.
 
     Raises:
-        BrokenPicture: no picture, cut short, above MAX_PIXELS (found in the header, never decoded), below
-            2x2, or of a kind that 8 bits of grey or RGB cannot hold exactly (16 bits, float, CMYK).
+        CorruptImageError: No image, truncated, above MAX_PIXELS (read from the header, not
+            decoded), below 2x2, or in a mode that 8-bit gray or RGB cannot represent exactly
+            (16 bits, float, CMYK).
     """
     with open_checked(source, _check_header) as image:
         image.load()
@@ -46,7 +47,7 @@ def open_image(source: Path | BinaryIO) -> Image.Image:
 
 
 def encode_for_storage(path: Path) -> bytes:
-    """What a prepared set keeps of a file: its own bytes if a plain PNG or JPEG, else the picture as PNG."""
+    """The bytes of an upright PNG or JPEG without palette; other files are encoded as PNG."""
     with open_checked(path, _check_header) as image:
         upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
         if upright and image.mode == _plain_mode(image) and image.format in ("PNG", "JPEG", "MPO"):
@@ -60,39 +61,39 @@ def encode_for_storage(path: Path) -> bytes:
 def open_checked(
     source: Path | BinaryIO, check: Callable[[ImageFile.ImageFile], None]
 ) -> Iterator[ImageFile.ImageFile]:
-    """The picture before decoding, which `check` may refuse; what goes wrong in the body is put down to it too.
+    """Opens an image; errors in the body of the `with` statement become CorruptImageErrors too.
+
+    Args:
+        source: File, or a binary stream.
+        check: Called with the image before decoding; may raise CorruptImageError.
 
     Raises:
-        BrokenPicture: no picture, cut short, or above MAX_PIXELS (found in the header, never decoded).
+        CorruptImageError: No image, truncated, or above MAX_PIXELS (read from the header, not
+            decoded).
     """
     try:
-        with (
-            warnings.catch_warnings()
-        ):  # PIL's remarks on palettes and EXIF are of no use to anyone here
+        with warnings.catch_warnings():  # PIL warns about palettes and EXIF that do no harm
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(source, formats=IMAGE_FORMATS) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
-                    size = f"{width}x{height} pixels, more than {MAX_PIXELS:,}"
-                    raise CorruptImageError(f"claims to have {size}, and was not decoded")
+                    raise CorruptImageError(
+                        f"has {width}x{height} pixels, above the limit of {MAX_PIXELS:,}"
+                    )
                 check(image)
                 yield image
     except CorruptImageError:
         raise
     except UnidentifiedImageError as error:
-        raise CorruptImageError(
-            "is no picture that can be read (PNG, JPEG, BMP, GIF, WebP)"
-        ) from error
+        raise CorruptImageError("is not a readable image (PNG, JPEG, BMP, GIF or WebP)") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise CorruptImageError(
-            f"claims to have more than {MAX_PIXELS:,} pixels, and was not decoded"
+            f"has a number of pixels above the limit of {MAX_PIXELS:,}"
         ) from error
     except OSError as error:
         raise CorruptImageError(f"cannot be read ({error.strerror or error})") from error
-    except (
-        Exception
-    ) as error:  # decoders raise whatever comes of the bytes: struct.error, IndexError, SyntaxError
+    except Exception as error:  # decoders also raise struct.error, IndexError, SyntaxError, ...
         raise CorruptImageError(f"cannot be decoded ({error})") from error
 
 
@@ -100,24 +101,23 @@ def _check_header(image: ImageFile.ImageFile) -> None:
     width, height = image.size
     if width < 2 or height < 2:
         raise CorruptImageError(f"has only {width}x{height} pixels")
-    if any(
-        ";16B" in str(tile) for tile in image.tile
-    ):  # PIL would silently drop the lower half of RGB
-        raise CorruptImageError("has 16 bits a channel; save it with 8")
+    # PIL would silently drop the lower 8 bits of RGB.
+    if any(";16B" in str(tile) for tile in image.tile):
+        raise CorruptImageError("has 16 bits per channel; save it with 8")
     _plain_mode(image)
 
 
 def _plain_mode(image: Image.Image) -> str:
-    """The mode of MODES that holds the picture exactly; palettes become what they stand for."""
-    clear = image.has_transparency_data
+    """The mode of IMAGE_MODES that represents the image exactly; palettes become their colors."""
+    transparent = image.has_transparency_data
     match image.mode:
         case "1" | "L":
-            return "LA" if clear else "L"
+            return "LA" if transparent else "L"
         case "P" | "PA" | "RGB":
-            return "RGBA" if clear else "RGB"
+            return "RGBA" if transparent else "RGB"
         case "LA" | "RGBA":
             return image.mode
-    raise CorruptImageError(f"has the colour mode {image.mode}; save it as 8-bit grey, RGB or RGBA")
+    raise CorruptImageError(f"has color mode {image.mode}; save it as 8-bit gray, RGB or RGBA")
 
 
 def to_array(
@@ -130,27 +130,43 @@ def to_array(
     background: tuple[int, int, int],
     crop_pct: float = 1.0,
 ) -> np.ndarray:
-    """uint8 [h w c]: `middle`, `resize`, `to_channels`, so that padding gets the background as clear parts do."""
+    """uint8 [h w c]: `center_crop`, `resize` and `to_channels`.
+
+    Channels come last, so that padding gets the background as transparent pixels do.
+
+    Args:
+        image: A decoded image.
+        size: (height, width) in pixels; (0, 0) for unchanged.
+        channels: 1 gray, 3 RGB, 4 RGBA.
+        resize_mode: "stretch", "crop" or "pad", see `resize`.
+        interpolation: A name in INTERPOLATIONS.
+        background: RGB under transparent pixels, each 0 to 255.
+        crop_pct: Fraction of both sides kept by a center crop before the resize.
+    """
     return to_channels(
         resize(center_crop(image, crop_pct), size, resize_mode, interpolation), channels, background
     )
 
 
-def center_crop(image: Image.Image, share: float) -> Image.Image:
-    """That share of both sides of the picture, from its middle, in whole pixels."""
-    width, height = (max(1, round(share * side)) for side in image.size)
+def center_crop(image: Image.Image, fraction: float) -> Image.Image:
+    """The center of the image: this fraction of both sides, rounded to whole pixels."""
+    width, height = (max(1, round(fraction * side)) for side in image.size)
     left, top = (image.width - width) // 2, (image.height - height) // 2
-    return image if share == 1 else image.crop((left, top, left + width, top + height))
+    return image if fraction == 1 else image.crop((left, top, left + width, top + height))
 
 
 def resize(
     image: Image.Image, size: tuple[int, int], resize_mode: str, interpolation: str
 ) -> Image.Image:
-    """To size (height, width), (0, 0) for as it is; colours hidden under alpha 0 do not bleed (PIL
-    premultiplies).
+    """Resizes an image; colors under alpha 0 do not bleed, because PIL premultiplies.
 
-    fit: "stretch" changes the proportions, "crop" fills the size and cuts the longer side equally at both
-    ends, "pad" shows all of the picture between transparent margins (so its mode becomes LA or RGBA).
+    Args:
+        image: A decoded image.
+        size: (height, width) in pixels; (0, 0) for unchanged.
+        resize_mode: "stretch" changes the aspect ratio. "crop" fills the size and cuts the longer
+            side equally at both ends. "pad" adds transparent margins, so the mode becomes LA or
+            RGBA.
+        interpolation: A name in INTERPOLATIONS.
     """
     height, width = size
     if size in ((0, 0), (image.height, image.width)):
@@ -169,23 +185,32 @@ def resize(
         )
         return image.resize((width, height), method, box)
     scale = min(width / image.width, height / image.height)
-    inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    inner_width = max(1, round(image.width * scale))
+    inner_height = max(1, round(image.height * scale))
     canvas = Image.new("LA" if image.mode in ("L", "LA") else "RGBA", (width, height))
-    canvas.paste(image.resize(inner, method), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    offset = (width - inner_width) // 2, (height - inner_height) // 2
+    canvas.paste(image.resize((inner_width, inner_height), method), offset)
     return canvas
 
 
 def to_channels(image: Image.Image, channels: int, background: tuple[int, int, int]) -> np.ndarray:
-    """uint8 [h w c]. 4: RGBA, with `background` as the colour of what is fully transparent.
+    """The image as an array with a given number of channels.
 
-    3: RGB, and 1: grey (ITU-R 601), of the picture laid over `background`.
+    Args:
+        image: A decoded image.
+        channels: 1 gray (ITU-R BT.601) or 3 RGB, composited over `background`; 4 RGBA, with
+            `background` as the color of fully transparent pixels.
+        background: RGB, each 0 to 255.
+
+    Returns:
+        uint8 [h w c].
     """
     if channels == 4:
         pixels = np.array(image.convert("RGBA"))
         pixels[pixels[..., 3] == 0, :3] = background
         return pixels
     if image.mode in ("LA", "RGBA"):
-        behind = Image.new("RGBA", image.size, (*background, 255))
-        image = Image.alpha_composite(behind, image.convert("RGBA"))
+        canvas = Image.new("RGBA", image.size, (*background, 255))
+        image = Image.alpha_composite(canvas, image.convert("RGBA"))
     pixels = np.array(image.convert("RGB" if channels == 3 else "L"))
     return pixels.reshape(*pixels.shape[:2], channels)

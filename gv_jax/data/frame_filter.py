@@ -1,52 +1,63 @@
-"""Which frames of a long row are worth keeping."""
+"""A filter of blank and repeated frames in a long sequence."""
 
 import numpy as np
 
-from gv_jax.data.duplicates.index import MIN_CELLS, NearDuplicateIndex, count_differing, thumbnail
+from gv_jax.data.duplicates.index import (
+    MIN_CELLS,
+    NearDuplicateIndex,
+    count_differing,
+    thumbnail,
+)
 
-WINDOW = (
-    512  # kept frames at least that a new one is compared with, and twice as many at most: 6 MB
-)
-MAX_PLAIN_COLORS = (
-    8  # of 255: cells that differ from the middle colour by no more are of that colour
-)
+# A frame is compared with the last WINDOW to 2 * WINDOW accepted frames, which take 6 MB at most.
+WINDOW = 512
+PLAIN_TOLERANCE = 8  # of 255: cells this close to the median color count as of that color
 
 
 class FrameFilter:
-    """Lets no frame pass that is of a single colour, or nearly the same as one of the last `MEMORY` that passed.
+    """Rejects plain frames and near-duplicates of recently accepted frames.
 
-    Nearly the same: see `duplicates.Seen`. One colour: of its 32x32 mean colours fewer than 4 differ from their median
-    by more than `PLAIN`, which holds for fades and blank screens, compressed ones too. Frames are uint8 [h w 3].
+    A plain frame has a single color, as fades and blank screens do (`is_plain`); near-duplicates
+    are those of `NearDuplicateIndex`. Frames are uint8 [h w 3].
+
+    Attributes:
+        num_plain: Rejected plain frames.
+        num_duplicates: Rejected near-duplicates.
     """
 
     def __init__(self):
-        self.before, self.now = NearDuplicateIndex(), NearDuplicateIndex()
-        self.plain, self.alike = 0, 0  # frames that did not pass, and why
+        self.previous, self.current = NearDuplicateIndex(), NearDuplicateIndex()
+        self.num_plain, self.num_duplicates = 0, 0
 
-    def passes(self, frame: np.ndarray) -> bool:
+    def accept(self, frame: np.ndarray) -> bool:
+        """Whether to keep the frame; a kept frame is remembered."""
         if is_plain(frame):
-            self.plain += 1
+            self.num_plain += 1
             return False
-        if self.before.find(frame) is not None or not self.now.is_new(frame):
-            self.alike += 1
+        if self.previous.find(frame) is not None or not self.current.add_if_new(frame):
+            self.num_duplicates += 1
             return False
-        if self.now.count == WINDOW:
-            self.before, self.now = self.now, NearDuplicateIndex()
+        if self.current.count == WINDOW:
+            self.previous, self.current = self.current, NearDuplicateIndex()
         return True
 
     @property
-    def remark(self) -> str:
-        """What did not pass, for people; "" for nothing."""
-        why = []
-        if self.alike:
-            why.append(f"{self.alike:,} nearly the same as an earlier one")
-        if self.plain:
-            why.append(f"{self.plain:,} of a single colour")
-        return " and ".join(why)
+    def summary(self) -> str:
+        """How many frames were rejected and why; "" for none."""
+        reasons = []
+        if self.num_duplicates:
+            reasons.append(f"{self.num_duplicates:,} near-duplicates of an earlier frame")
+        if self.num_plain:
+            reasons.append(f"{self.num_plain:,} of a single color")
+        return " and ".join(reasons)
 
 
 def is_plain(frame: np.ndarray) -> bool:
-    """Whether a picture uint8 [h w c] is of a single colour."""
+    """Whether an image uint8 [h w c] has a single color, but for compression noise.
+
+    Fewer than MIN_CELLS cells of its thumbnail differ from the median color by more than
+    PLAIN_TOLERANCE.
+    """
     cells = thumbnail(frame)
-    middle = np.median(cells, axis=1, keepdims=True).astype(np.uint8)
-    return int(count_differing(cells, middle, MAX_PLAIN_COLORS)) < MIN_CELLS
+    median = np.median(cells, axis=1, keepdims=True).astype(np.uint8)
+    return int(count_differing(cells, median, PLAIN_TOLERANCE)) < MIN_CELLS

@@ -1,9 +1,10 @@
-"""How good the answers of a classifier are: numbers over a whole split, in float64, summed, counted, divided once.
+"""Metrics of a single-label classifier over a whole split, in float64.
 
-Answers are log-probabilities [n k]; labels are integers [n] in [0, k). Numbers agree with scikit-learn's
-(`zero_division=0`, its default `labels`). A class without support: balanced accuracy leaves it out; macro averages
-leave it out where it was never predicted either, and count it as 0 where it was (its precision is 0, its recall
-has nothing to recall); weighted averages give it no weight. All shares are in [0, 1].
+Predictions are log-probabilities [n k], labels integers [n] in [0, k). The predicted class is the
+most probable one, the first of equals. Precision, recall and F1 are scikit-learn's with
+`zero_division=0` and its default `labels`. For a class without support this means: balanced
+accuracy ignores it; macro averages ignore it unless it is predicted, else it counts as 0; weighted
+averages give it no weight. All fractions are in [0, 1].
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,32 +12,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
-CALIBRATION_BINS = 15  # of confidence; Guo et al. 2017, "On calibration of modern neural networks"
+CALIBRATION_BINS = 15  # as in Guo et al. 2017, "On calibration of modern neural networks"
+TOP5_MIN_CLASSES = 10  # top-5 accuracy is reported from this number of classes on
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """float64 log-probabilities [n k] of `logits` [n k]."""
-    shifted = np.asarray(logits, np.float64)
-    shifted = shifted - shifted.max(1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return special.log_softmax(np.asarray(logits, np.float64), axis=1)
 
 
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """int64 [k k]: how often class `row` was taken for class `column`."""
-    cells = np.asarray(labels, np.int64) * classes + np.asarray(predicted, np.int64)
-    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
+    """int64 [k k]: the number of images of class `row` that are predicted as class `column`."""
+    from sklearn import metrics  # a second of import time, which no other command needs
+
+    return metrics.confusion_matrix(labels, predicted, labels=np.arange(num_classes))
 
 
 def normalize_rows(matrix: np.ndarray) -> np.ndarray:
-    """A confusion matrix with every row divided by its sum; rows of classes without support are 0."""
+    """Divides every row of a confusion matrix by its sum; rows of classes without support are 0."""
     return safe_divide(matrix, matrix.sum(1, keepdims=True))
 
 
-def safe_divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """`above / below`, and 0 where `below` is 0."""
-    above, below = np.broadcast_arrays(np.asarray(above, np.float64), np.asarray(below, np.float64))
-    return np.divide(above, below, out=np.zeros(above.shape), where=below != 0)
+def safe_divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """The quotient in float64, and 0 where the denominator is 0."""
+    numerator, denominator = np.broadcast_arrays(
+        np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    )
+    zeros = np.zeros(numerator.shape)
+    return np.divide(numerator, denominator, out=zeros, where=denominator != 0)
 
 
 @dataclass(frozen=True)
@@ -49,117 +54,153 @@ class PerClassMetrics:
     support: np.ndarray
 
 
-def per_class_metrics(matrix: np.ndarray) -> PerClassMetrics:
-    """Every class on its own, from a confusion matrix [k k]."""
-    hits, support, predicted = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
-    return PerClassMetrics(
-        safe_divide(hits, predicted),
-        safe_divide(hits, support),
-        safe_divide(2 * hits, support + predicted),
-        support,
-    )
+def per_class_metrics(
+    labels: np.ndarray, predicted: np.ndarray, num_classes: int
+) -> PerClassMetrics:
+    """Precision, recall, F1 and support of each of `num_classes` classes."""
+    scores = precision_recall_f1_support(labels, predicted, labels=np.arange(num_classes))
+    return PerClassMetrics(*scores)
 
 
-def classification_metrics(log_probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Every metric of a split, the telling ones first; `top5_accuracy` only from 10 classes on.
+def precision_recall_f1_support(
+    targets: np.ndarray, predicted: np.ndarray, **options: Any
+) -> tuple[Any, Any, Any, Any]:
+    """scikit-learn's `precision_recall_fscore_support`, 0 where a quotient is not defined."""
+    from sklearn import metrics
 
-    `loss` is the mean cross entropy in nats. The answer is the likeliest class, the first of equals.
+    score: Any = metrics.precision_recall_fscore_support
+    return score(targets, predicted, zero_division=0, **options)
+
+
+def classification_metrics(log_probs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Every metric of a split, the most important first.
+
+    Top-5 accuracy and loss are written by hand: scikit-learn breaks ties in favor of the last
+    class, so that top-1 would not be the accuracy, and it clips probabilities.
+
+    Args:
+        log_probs: Log-probabilities [n k].
+        labels: True classes [n].
+
+    Returns:
+        Name in METRICS -> value. loss: mean cross-entropy in nats. top5_accuracy: only for 10
+        classes or more.
     """
-    count, classes = log_probabilities.shape
-    of_label = log_probabilities[np.arange(count), labels]
-    ahead = log_probabilities > of_label[:, None]
-    ties_before = (log_probabilities == of_label[:, None]) & (
-        np.arange(classes) < np.asarray(labels)[:, None]
-    )
-    rank = (ahead | ties_before).sum(1)
-    matrix = confusion_matrix(labels, log_probabilities.argmax(1), classes)
-    each = per_class_metrics(matrix)
-    known = each.support > 0
-    found = {
-        "accuracy": float((rank == 0).sum() / count),
-        "balanced_accuracy": float(each.recall[known].mean()),
-        "macro_f1": float(each.f1[known | (matrix.sum(0) > 0)].mean()),
-        "loss": float(-of_label.sum(dtype=np.float64) / count),
+    count, num_classes = log_probs.shape
+    predicted = log_probs.argmax(1)
+    label_log_probs = log_probs[np.arange(count), labels]
+    per_class = per_class_metrics(labels, predicted, num_classes)
+    averages = averaged_metrics(labels, predicted)
+    values = {
+        "accuracy": float((predicted == labels).mean()),
+        "balanced_accuracy": float(per_class.recall[per_class.support > 0].mean()),
+        "macro_f1": averages["macro_f1"],
+        "loss": float(-label_log_probs.sum(dtype=np.float64) / count),
     }
-    if classes >= 10:
-        found["top5_accuracy"] = float((rank < 5).sum() / count)
-    return {**found, **macro_averages(matrix)}
+    if num_classes >= TOP5_MIN_CLASSES:
+        more_probable = log_probs > label_log_probs[:, None]
+        ties_before = (log_probs == label_log_probs[:, None]) & (
+            np.arange(num_classes) < np.asarray(labels)[:, None]
+        )
+        rank = (more_probable | ties_before).sum(1)
+        values["top5_accuracy"] = float((rank < 5).sum() / count)
+    return {**values, **averages}
 
 
-def macro_averages(matrix: np.ndarray) -> dict[str, float]:
-    """`{micro,macro,weighted}_{precision,recall,f1}` of a confusion matrix [k k].
-
-    Micro averages count pictures, and are all the accuracy where every picture has one label and one answer.
-    """
-    each = per_class_metrics(matrix)
-    counted = (each.support > 0) | (matrix.sum(0) > 0)
-    micro = float(matrix.trace() / matrix.sum())
-    found = {}
-    for name in ("precision", "recall", "f1"):
-        values = getattr(each, name)
-        found[f"micro_{name}"] = micro
-        found[f"macro_{name}"] = float(values[counted].mean())
-        found[f"weighted_{name}"] = float((values * each.support).sum() / each.support.sum())
-    return found
+def averaged_metrics(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """`{micro,macro,weighted}_{precision,recall,f1}`; micro averages are all the accuracy."""
+    values = {
+        average: precision_recall_f1_support(labels, predicted, average=average)
+        for average in ("micro", "macro", "weighted")
+    }
+    return {
+        f"{average}_{name}": float(values[average][index])
+        for index, name in enumerate(("precision", "recall", "f1"))
+        for average in values
+    }
 
 
-def majority_class(train_labels: np.ndarray, classes: int) -> tuple[int, np.ndarray]:
-    """The class most frequent in training, and the log of each class's share there [k]: the answer to beat."""
-    counts = np.bincount(train_labels, minlength=classes)
-    with np.errstate(divide="ignore"):  # a class never seen in training: minus infinity
+def majority_class(train_labels: np.ndarray, num_classes: int) -> tuple[int, np.ndarray]:
+    """The most frequent class of the training split, and the log frequency of every class [k]."""
+    counts = np.bincount(train_labels, minlength=num_classes)
+    with np.errstate(divide="ignore"):  # minus infinity for a class that does not occur
         return int(counts.argmax()), np.log(counts / counts.sum())
 
 
-def baseline_scores(log_shares: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """`scores` of answering every picture with the training split's class shares, log [k].
+def baseline_metrics(log_priors: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """`classification_metrics` of predicting the class frequencies of training for every image.
 
-    Without `loss` where a label was never seen in training: it would be infinite.
+    Args:
+        log_priors: Log frequencies of the classes in training [k].
+        labels: True classes [n].
+
+    Returns:
+        Name -> value, without `loss` if a label does not occur in training: it would be infinite.
     """
-    found = classification_metrics(
-        np.broadcast_to(log_shares, (len(labels), len(log_shares))), labels
-    )
-    return {name: value for name, value in found.items() if np.isfinite(value)}
+    log_probs = np.broadcast_to(log_priors, (len(labels), len(log_priors)))
+    values = classification_metrics(log_probs, labels)
+    return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
-def calibration_curve(
-    log_probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS
+def calibration(
+    log_probs: np.ndarray, labels: np.ndarray, num_bins: int = CALIBRATION_BINS
 ) -> dict[str, Any]:
-    """{"ece", "bins": [{"from", "to", "count", "confidence", "accuracy"}, …]} in equal widths of confidence.
+    """Expected calibration error and reliability diagram, Guo et al. 2017.
 
-    A bin is open below and closed above. `ece`, the expected calibration error, is the mean distance between
-    confidence and accuracy of a bin, weighted by count; the last two are None in an empty bin.
+    Written by hand: scikit-learn's `calibration_curve` is for two classes and omits the counts.
+
+    Args:
+        log_probs: Log-probabilities [n k].
+        labels: True classes [n].
+        num_bins: Number of bins of equal width of confidence; open below, closed above.
+
+    Returns:
+        {"ece", "bins": [{"from", "to", "count", "confidence", "accuracy"}, ...]}. ece: the mean
+        distance between confidence and accuracy of a bin, weighted by its count. confidence and
+        accuracy are None in an empty bin.
     """
-    confidence = np.exp(log_probabilities.max(1))
-    right = log_probabilities.argmax(1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    counts = np.bincount(place, minlength=bins)
-    confidences = np.bincount(place, confidence, bins)
-    rights = np.bincount(place, right, bins)
-    rows = [
+    confidence = np.exp(log_probs.max(1))
+    correct = log_probs.argmax(1) == labels
+    bin_index = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
+    counts = np.bincount(bin_index, minlength=num_bins)
+    confidence_sums = np.bincount(bin_index, confidence, num_bins)
+    correct_counts = np.bincount(bin_index, correct, num_bins)
+    bins = [
         {
-            "from": index / bins,
-            "to": (index + 1) / bins,
+            "from": index / num_bins,
+            "to": (index + 1) / num_bins,
             "count": int(count),
-            "confidence": float(confidences[index] / count) if count else None,
-            "accuracy": float(rights[index] / count) if count else None,
+            "confidence": float(confidence_sums[index] / count) if count else None,
+            "accuracy": float(correct_counts[index] / count) if count else None,
         }
         for index, count in enumerate(counts)
     ]
-    return {"ece": float(np.abs(confidences - rights).sum() / len(labels)), "bins": rows}
+    ece = np.abs(confidence_sums - correct_counts).sum() / len(labels)
+    return {"ece": float(ece), "bins": bins}
 
 
 def group_confusion(
     matrix: np.ndarray, classes: Sequence[str], groups: Mapping[str, str]
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """The groups in the order of their first class, and the confusion matrix [g g] between them."""
+    """Sums a confusion matrix over groups of classes.
+
+    Args:
+        matrix: Confusion matrix of the classes [k k].
+        classes: Class names in the order of the matrix.
+        groups: Class name -> group name.
+
+    Returns:
+        The groups in the order of their first class, and the confusion matrix [g g] between them.
+    """
     names = tuple(dict.fromkeys(groups[name] for name in classes))
-    member = np.zeros((len(classes), len(names)), np.int64)
-    member[np.arange(len(classes)), [names.index(groups[name]) for name in classes]] = 1
-    return names, member.T @ matrix @ member
+    membership = np.zeros((len(classes), len(names)), np.int64)
+    membership[np.arange(len(classes)), [names.index(groups[name]) for name in classes]] = 1
+    return names, membership.T @ matrix @ membership
 
 
-def wilson_interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval around a share of `count` independent samples; 95 % with the default `z`."""
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
-    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+def wilson_interval(successes: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's confidence interval of the fraction `successes / count` of independent samples."""
+    from scipy import stats  # half a second of import time
+
+    interval = stats.binomtest(successes, count).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)

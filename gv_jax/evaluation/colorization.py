@@ -1,155 +1,194 @@
-"""How near the colours given to grey pictures come to the true ones: numbers and rows of predictions."""
+"""Evaluation of colorization."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from gv_jax.data.arrays import Dataset
 from gv_jax.data.clips import consecutive_pairs
-from gv_jax.data.dataset import Dataset
+from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
 from gv_jax.evaluation.super_resolution import mean_float64
-from gv_jax.reporting.figures.color_examples import ColorizationEvaluation
-from gv_jax.tasks.colorization import Colorization
 
-ColorOutputs = Mapping[
-    str, np.ndarray
-]  # of every picture of a split: as `Colorization.record` keeps it
-COLOR_METRICS = (  # the telling ones first
+# Of each image of a split: "ciede2000", ..., "gray_lookup/ciede2000", ... of every baseline, and
+# "change", "gray/change", ..., "original/change" and "pixels" between it and the next image.
+ColorizationOutputs = Mapping[str, np.ndarray]
+COLOR_METRICS = (  # the most important first
     "ciede2000",
-    "within_5_share",
+    "within_5",
     "mse",
     "psnr",
     "ssim",
     "mae",
-    "colourfulness",
-    "colourfulness_error",
+    "colorfulness",
+    "colorfulness_error",
     "loss",
 )
-BASELINE_NAMES = ("grey", "mean_colour", "grey_lookup")
-MAIN_BASELINE = "grey_lookup"  # the one that answers are measured against
+COLOR_BASELINES = ("gray", "mean_color", "gray_lookup")
+MAIN_BASELINE = "gray_lookup"  # the strongest one, which the network is compared with
+
+
+@dataclass(frozen=True)
+class ColorizationEvaluation:
+    """The evaluation of a run.
+
+    Attributes:
+        results: Values for results.json.
+        predictions: A row per image of every split: {"id", "game", COLOR_METRICS but the loss,
+            "lookup_mse", "lookup_ciede2000", "split"}.
+        main_split: The split that figures are about.
+        dataset: The data set.
+        errors: Mean CIEDE2000 of each image of the main split [n].
+    """
+
+    results: dict[str, Any]
+    predictions: list[dict[str, Any]]
+    main_split: str
+    dataset: Dataset
+    errors: np.ndarray
 
 
 def evaluate_colorization(
-    records: Mapping[str, ColorOutputs], dataset: Dataset, task: Colorization
+    outputs: Mapping[str, ColorizationOutputs],
+    dataset: Dataset,
+    color_head: Any = None,
+    channels: int = 2,
 ) -> ColorizationEvaluation:
-    """What follows from the records of each split of `dataset`, in the order of its pictures."""
-    main = next(name for name in ("test", "valid", "train") if name in records)
-    pairs = {split: next_indices(dataset.splits[split].ids) for split in records}
-    baseline: dict[str, Any] = {"name": "grey lookup"}
+    """Computes mean metrics, flicker and baselines.
+
+    Args:
+        outputs: Split -> metric -> values [n], in the order of the images of the split.
+        dataset: The data set with these splits.
+        color_head: The fitted color head as JSON, stored in the results for inference.
+        channels: Channels that the head predicts, likewise stored.
+    """
+    main_split = select_main_split(outputs)
+    has_next = {split: has_next_frame(dataset.splits[split].ids) for split in outputs}
+    baseline: dict[str, Any] = {"name": "gray lookup"}
     results: dict[str, Any] = {"baseline": baseline}
-    for split, record in records.items():
+    for split, values in outputs.items():
         results[split] = {
-            "count": len(record["mse"]),
-            **mean_color_metrics(record, "", pairs[split]),
+            "count": len(values["mse"]),
+            **mean_color_metrics(values, "", has_next[split]),
         }
-        baseline[split] = mean_color_metrics(record, f"{MAIN_BASELINE}/", pairs[split])
-    for floor in BASELINE_NAMES:
-        baseline[floor] = mean_color_metrics(records[main], f"{floor}/", pairs[main])
-    original = mean_flicker(records[main], "original/", pairs[main])
-    if original is not None:
-        baseline["original"] = {"flicker": original}
-    results["main_split"] = main
-    results["floors"] = baseline_rows(results, main)
-    results["per_game"] = per_source_rows(records[main], dataset, main)
-    results["colours"], results["channels"] = task.head.kept, task.head.channels
-    results["summary"] = summarize_colorization(results, main)
-    rows = [
+        baseline[split] = mean_color_metrics(values, f"{MAIN_BASELINE}/", has_next[split])
+    main_values, main_has_next = outputs[main_split], has_next[main_split]
+    for name in COLOR_BASELINES:
+        baseline[name] = mean_color_metrics(main_values, f"{name}/", main_has_next)
+    original_flicker = mean_flicker(main_values, "original/", main_has_next)
+    if original_flicker is not None:
+        baseline["original"] = {"flicker": original_flicker}
+    results["main_split"] = main_split
+    results["baselines"] = comparison_rows(results, main_split)
+    results["per_game"] = per_game_rows(main_values, dataset, main_split)
+    results["color_head"], results["channels"] = color_head, channels
+    results["summary"] = summarize_colorization(results, main_split)
+    predictions = [
         row
-        for split, record in records.items()
-        for row in colorization_rows(split, record, dataset)
+        for split, values in outputs.items()
+        for row in colorization_rows(split, values, dataset)
     ]
-    return ColorizationEvaluation(results, rows, main, dataset, task, records[main]["ciede2000"])
-
-
-def mean_color_metrics(record: ColorOutputs, of: str, following: np.ndarray) -> dict[str, float]:
-    """The mean of every measure, and the flicker, of the answers ("") or of a floor's ("grey/")."""
-    found = {
-        name: mean_float64(metric_values(record, of, name))
-        for name in COLOR_METRICS
-        if f"{of}{source_of(name)}" in record
-    }
-    flickers = mean_flicker(record, of, following)
-    return found if flickers is None else {**found, "flicker": flickers}
-
-
-def source_of(name: str) -> str:
-    """What a measure is called in a record: shares of 1 are told by their last word in results."""
-    return name.removesuffix("_share")
-
-
-def metric_values(record: ColorOutputs, of: str, name: str) -> np.ndarray:
-    return record[f"{of}{source_of(name)}"]
-
-
-def next_indices(ids: Any) -> np.ndarray:
-    """bool [n]: whether the next picture of a split is the next frame of the same clip."""
-    pairs = consecutive_pairs(ids)
-    found = np.zeros(len(ids), bool)
-    found[[earlier for earlier, later in pairs if later == earlier + 1]] = True
-    return found
-
-
-def mean_flicker(record: ColorOutputs, of: str, following: np.ndarray) -> float | None:
-    """Change of colour, in units of a and b, of a pixel whose grey stays from one frame to the next; None without."""
-    pixels = record["pixels"][following].sum(dtype=np.float64)
-    return (
-        float(record[f"{of}change"][following].sum(dtype=np.float64) / pixels) if pixels else None
+    return ColorizationEvaluation(
+        results, predictions, main_split, dataset, main_values["ciede2000"]
     )
 
 
-def baseline_rows(results: Mapping[str, Any], main: str) -> list[dict[str, Any]]:
-    """The network beside all floors."""
-    rows = {
-        "network": results[main],
-        **{floor: results["baseline"][floor] for floor in BASELINE_NAMES},
+def mean_color_metrics(
+    values: ColorizationOutputs, prefix: str, has_next: np.ndarray
+) -> dict[str, float]:
+    """The means of all metrics, and the flicker if there are consecutive frames.
+
+    Args:
+        values: Metric -> values [n].
+        prefix: "" for the network, "gray/" and the like for a baseline.
+        has_next: Whether the next image is the next frame, bool [n].
+    """
+    metrics = {
+        name: mean_float64(values[prefix + name])
+        for name in COLOR_METRICS
+        if prefix + name in values
     }
-    if "original" in results["baseline"]:
-        rows["original"] = results["baseline"]["original"]
+    flicker = mean_flicker(values, prefix, has_next)
+    return metrics if flicker is None else {**metrics, "flicker": flicker}
+
+
+def has_next_frame(ids: Sequence[str]) -> np.ndarray:
+    """bool [n]: whether the next image of a split is the next frame of the same clip."""
+    has_next = np.zeros(len(ids), bool)
+    has_next[[index for index, following in consecutive_pairs(ids) if following == index + 1]] = (
+        True
+    )
+    return has_next
+
+
+def mean_flicker(values: ColorizationOutputs, prefix: str, has_next: np.ndarray) -> float | None:
+    """The mean change of a and b of a pixel of constant gray; arguments as of `mean_color_metrics`.
+
+    None without consecutive frames.
+    """
+    pixels = values["pixels"][has_next].sum(dtype=np.float64)
+    change = values[f"{prefix}change"][has_next].sum(dtype=np.float64)
+    return float(change / pixels) if pixels else None
+
+
+def comparison_rows(results: Mapping[str, Any], main_split: str) -> list[dict[str, Any]]:
+    """The metrics of the network and of all baselines, a row each."""
+    baseline = results["baseline"]
+    methods = {"network": results[main_split], **{name: baseline[name] for name in COLOR_BASELINES}}
+    if "original" in baseline:
+        methods["original"] = baseline["original"]
     names = [*COLOR_METRICS[:-1], "flicker"]
     return [
-        {"what": what.replace("_", " "), **{name: row[name] for name in names if name in row}}
-        for what, row in rows.items()
+        {
+            "method": method.replace("_", " "),
+            **{name: metrics[name] for name in names if name in metrics},
+        }
+        for method, metrics in methods.items()
     ]
 
 
-def per_source_rows(record: ColorOutputs, dataset: Dataset, main: str) -> list[dict[str, Any]]:
-    """Every class of the pictures by itself, the worst first."""
-    labels = np.asarray(dataset.splits[main].labels)
+def per_game_rows(
+    values: ColorizationOutputs, dataset: Dataset, main_split: str
+) -> list[dict[str, Any]]:
+    """A row per class of the images, the highest CIEDE2000 first."""
+    labels = np.asarray(dataset.splits[main_split].labels)
     rows = []
     for label in np.unique(labels):
-        mine = {name: numbers[labels == label] for name, numbers in record.items()}
-        row: dict[str, Any] = {"game": dataset.classes[label], "count": len(mine["mse"])}
-        for name in ("ciede2000", "within_5_share", "mse"):
-            row |= {
-                name: mean_float64(metric_values(mine, "", name)),
-                f"floor_{name}": mean_float64(metric_values(mine, f"{MAIN_BASELINE}/", name)),
-            }
+        of_label = {name: array[labels == label] for name, array in values.items()}
+        row: dict[str, Any] = {"game": dataset.classes[label], "count": len(of_label["mse"])}
+        for name in ("ciede2000", "within_5", "mse"):
+            row[name] = mean_float64(of_label[name])
+            row[f"baseline_{name}"] = mean_float64(of_label[f"{MAIN_BASELINE}/{name}"])
         rows.append(row)
     return sorted(rows, key=lambda row: -row["ciede2000"])
 
 
-def summarize_colorization(results: Mapping[str, Any], main: str) -> str:
-    """The outcome in two sentences."""
-    here, floor = results[main], results["baseline"][MAIN_BASELINE]
+def summarize_colorization(results: Mapping[str, Any], main_split: str) -> str:
+    """The most important metrics beside those of the main baseline."""
+    metrics, baseline = results[main_split], results["baseline"][MAIN_BASELINE]
     return (
-        f"Colours grey pictures: CIEDE2000 {here['ciede2000']:.2f} and {here['within_5_share']:.1%} of pixels within 5 "
-        f"over {here['count']:,} pictures of the {main} split, where the mean colour of each grey reaches "
-        f"{floor['ciede2000']:.2f} and {floor['within_5_share']:.1%}. MSE of a and b {here['mse']:.4g} against "
-        f"{floor['mse']:.4g}."
+        f"{SPLIT_TITLES[main_split]} CIEDE2000 {metrics['ciede2000']:.2f} on "
+        f"{metrics['count']:,} images, with {100 * metrics['within_5']:.1f} % of pixels within 5; "
+        f"gray-lookup baseline {baseline['ciede2000']:.2f} and "
+        f"{100 * baseline['within_5']:.1f} %. MSE of a and b {metrics['mse']:.4g} "
+        f"(baseline {baseline['mse']:.4g})."
     )
 
 
-def colorization_rows(split: str, record: ColorOutputs, dataset: Dataset) -> list[dict[str, Any]]:
-    """How near each picture of a split was come to."""
-    pictures = dataset.splits[split]
+def colorization_rows(
+    split: str, values: ColorizationOutputs, dataset: Dataset
+) -> list[dict[str, Any]]:
+    """The metrics of every image of a split."""
+    part = dataset.splits[split]
     return [
         {
-            "id": identity,
-            "game": dataset.classes[pictures.labels[index]],
-            **{name: float(f"{record[source_of(name)][index]:.6g}") for name in COLOR_METRICS[:-1]},
-            "lookup_mse": float(f"{record[f'{MAIN_BASELINE}/mse'][index]:.6g}"),
-            "lookup_ciede2000": float(f"{record[f'{MAIN_BASELINE}/ciede2000'][index]:.6g}"),
+            "id": image_id,
+            "game": dataset.classes[part.labels[index]],
+            **{name: float(f"{values[name][index]:.6g}") for name in COLOR_METRICS[:-1]},
+            "lookup_mse": float(f"{values[f'{MAIN_BASELINE}/mse'][index]:.6g}"),
+            "lookup_ciede2000": float(f"{values[f'{MAIN_BASELINE}/ciede2000'][index]:.6g}"),
             "split": split,
         }
-        for index, identity in enumerate(pictures.ids)
+        for index, image_id in enumerate(part.ids)
     ]

@@ -1,4 +1,4 @@
-"""A network over a whole split, in batches; the last short batch is padded and masked, never dropped."""
+"""Evaluation of a network on a whole split in batches; the last one is padded and masked."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,50 +8,67 @@ import numpy as np
 
 from gv_jax.data.sampling import padded_batches
 
+Weights = tuple[Any, Any]  # params, batch_stats
 EvalStep = Callable[[Any, Any, Any], tuple[Any, dict[str, jax.Array]]]
-GetBatch = Callable[[np.ndarray], Any]
+GetBatch = Callable[[np.ndarray], Any]  # indices [n] -> batch
 
 
 def run_eval(
-    examine: EvalStep,
-    weights: tuple[Any, Any],
-    feed: GetBatch,
+    eval_step: EvalStep,
+    weights: Weights,
+    get_batch: GetBatch,
     size: int,
     batch_size: int,
-    batches: int = 0,
+    max_batches: int = 0,
 ) -> Iterator[tuple[Any, dict[str, jax.Array], np.ndarray]]:
-    """(record and scores of every sample, mask) of each batch of `size` samples; of all, or of the first `batches`."""
-    for number, (indices, mask) in enumerate(padded_batches(size, batch_size)):
-        if batches and number == batches:
+    """Evaluates the images of a split in order.
+
+    Args:
+        eval_step: (params, batch_stats, batch) -> (outputs, metrics), of every image of the batch.
+        weights: params and batch_stats.
+        get_batch: Indices [batch_size] -> batch.
+        size: Number of images of the split.
+        batch_size: Images per batch.
+        max_batches: Number of batches after which to stop; 0 for all.
+
+    Yields:
+        (outputs, metrics, mask) of each batch; mask, bool [batch_size], is False for padding.
+    """
+    for index, (indices, mask) in enumerate(padded_batches(size, batch_size)):
+        if max_batches and index == max_batches:
             return
-        yield *examine(*weights, feed(indices)), mask
+        yield *eval_step(*weights, get_batch(indices)), mask
 
 
 def mean_metrics(
-    examine: EvalStep,
-    weights: tuple[Any, Any],
-    feed: GetBatch,
+    eval_step: EvalStep,
+    weights: Weights,
+    get_batch: GetBatch,
     size: int,
     batch_size: int,
-    batches: int = 0,
+    max_batches: int = 0,
 ) -> dict[str, float]:
-    """Every score summed over the split in float64 and divided once."""
+    """The mean of every metric over a split, summed in float64; arguments as of `run_eval`."""
     totals: dict[str, float] = {}
     count = 0
-    for _, scores, mask in run_eval(examine, weights, feed, size, batch_size, batches):
+    batches = run_eval(eval_step, weights, get_batch, size, batch_size, max_batches)
+    for _, metrics, mask in batches:
         count += int(mask.sum())
-        for name, values in jax.device_get(scores).items():
+        for name, values in jax.device_get(metrics).items():
             totals[name] = totals.get(name, 0.0) + float(values[mask].sum(dtype=np.float64))
     return {name: total / count for name, total in totals.items()}
 
 
 def collect_outputs(
-    examine: EvalStep, weights: tuple[Any, Any], feed: GetBatch, size: int, batch_size: int
+    eval_step: EvalStep, weights: Weights, get_batch: GetBatch, size: int, batch_size: int
 ) -> Any:
-    """What the task keeps of every sample of the split, in its order: arrays [size ...]."""
-    batches = run_eval(examine, weights, feed, size, batch_size)
-    rows = [
-        jax.tree.map(lambda array, mask=mask: np.asarray(array)[mask], record)
-        for record, _, mask in batches
+    """The outputs of all images of a split, in order; arguments as of `run_eval`.
+
+    Returns:
+        Arrays [size ...] in the structure of the outputs of `eval_step`.
+    """
+    chunks = [
+        jax.tree.map(lambda array, mask=mask: np.asarray(array)[mask], outputs)
+        for outputs, _, mask in run_eval(eval_step, weights, get_batch, size, batch_size)
     ]
-    return jax.tree.map(lambda *parts: np.concatenate(parts), *rows)
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *chunks)

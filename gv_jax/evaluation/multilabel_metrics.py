@@ -1,155 +1,192 @@
-"""How good yes-or-no answers on several labels are: over a whole split, in float64, divided once.
+"""Metrics of multi-label predictions over a whole split, in float64.
 
-Answers are logits [n k], truth [n k] is of zeros and ones. Numbers agree with scikit-learn's (`zero_division=0`), but
-the mean average precision leaves out labels that no picture has. All shares are in [0, 1].
+Predictions are logits [n k], targets multi-hot [n k]. Precision, recall, F1 and average precision
+are scikit-learn's with `zero_division=0`, but the mean average precision ignores labels without
+positive images. All fractions are in [0, 1].
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy import special
 
-from gv_jax.evaluation.class_metrics import safe_divide
+from gv_jax.evaluation.class_metrics import precision_recall_f1_support, safe_divide
 
 
 def precision_recall_curve(
-    scores: np.ndarray, truth: np.ndarray
+    scores: np.ndarray, targets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(precision, recall, the lowest score that is a yes) of every threshold that says something else, high to low.
+    """Precision and recall of one label at every threshold.
 
-    scores: [n] of one label; truth: [n]. Each [t]. Recall is 0 where there is nothing to find.
+    Args:
+        scores: Logits or probabilities [n].
+        targets: 0 or 1 [n].
+
+    Returns:
+        (precision, recall, threshold), each [t], from the highest threshold to the lowest. Images
+        with a score of the threshold or more count as predicted. Recall is 0 without positives.
     """
-    order = np.argsort(-scores, kind="stable")
-    ordered, hits = scores[order], np.asarray(truth, np.float64)[order].cumsum()
-    last = np.append(
-        np.nonzero(np.diff(ordered))[0], len(ordered) - 1
-    )  # of every run of equal scores
-    return hits[last] / (last + 1), safe_divide(hits[last], hits[-1]), ordered[last]
+    from sklearn import metrics
+
+    if not targets.any():
+        thresholds = np.unique(scores)[::-1]
+        return np.zeros(len(thresholds)), np.zeros(len(thresholds)), thresholds
+    # The last point of scikit-learn, precision 1 and recall 0, has no threshold.
+    precision, recall, thresholds = metrics.precision_recall_curve(targets, scores)
+    return precision[-2::-1], recall[-2::-1], thresholds[::-1]
 
 
-def average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
-    """The sum over thresholds of (rise of recall) x precision; the base rate for answers that are all alike."""
-    precision, recall, _ = precision_recall_curve(scores, truth)
-    return float((np.diff(recall, prepend=0.0) * precision).sum())
+def average_precision(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Average precision of one label, [n], [n]; the base rate for constant scores."""
+    from sklearn import metrics
+
+    return float(metrics.average_precision_score(targets, scores)) if targets.any() else 0.0
 
 
-def best_threshold(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Where to say yes, at this probability and above, for the highest F1 of one label; 0.5 if it never occurs.
+def best_threshold(probs: np.ndarray, targets: np.ndarray) -> float:
+    """The threshold of the highest F1 of one label, [n], [n]; 0.5 without positives.
 
-    Half-way between the answers on both sides; of equally good ones that nearest to 0.5.
+    It is half-way between two probabilities; of several equally good thresholds, the one nearest
+    to 0.5.
     """
-    precision, recall, lowest = precision_recall_curve(probabilities, truth)
+    precision, recall, lowest = precision_recall_curve(probs, targets)
     if not recall[-1]:
         return 0.5
     f1 = safe_divide(2 * precision * recall, precision + recall)
-    places = (lowest + np.append(lowest[1:], 0.0)) / 2
-    good = places[f1 >= f1.max() - 1e-12]
-    return float(good[np.abs(good - 0.5).argmin()])
+    thresholds = (lowest + np.append(lowest[1:], 0.0)) / 2
+    best = thresholds[f1 >= f1.max() - 1e-12]
+    return float(best[np.abs(best - 0.5).argmin()])
 
 
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """float64 in [0, 1]."""
-    return np.exp(-np.logaddexp(0.0, -np.asarray(logits, np.float64)))
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities in float64."""
+    return special.expit(np.asarray(logits, np.float64))
 
 
-def best_thresholds(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The best threshold of every label on these pictures: [k]."""
-    found = probabilities(logits)
+def best_thresholds(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """`best_threshold` of every label: [n k], [n k] -> probabilities [k]."""
+    probs = sigmoid(logits)
     return np.array(
-        [best_threshold(found[:, label], truth[:, label]) for label in range(truth.shape[1])]
+        [best_threshold(probs[:, label], targets[:, label]) for label in range(targets.shape[1])]
     )
 
 
-def log_losses(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The mean over labels of the binary cross entropy of every picture, in nats: [n]."""
+def log_losses(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Binary cross-entropy in nats, the mean over labels: [n k], [n k] -> [n].
+
+    Written by hand: scikit-learn's `log_loss` clips probabilities and returns only the mean.
+    """
     logits = np.asarray(logits, np.float64)
-    return (np.logaddexp(0.0, logits) - truth * logits).mean(1)
+    return (np.logaddexp(0.0, logits) - targets * logits).mean(1)
 
 
-def label_ranking_average_precisions(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """What `training.multi_label.ranking_precision` is, in float64: [n]."""
-    own = np.asarray(truth, np.float64)
-    found = np.empty(len(own))
-    for place, (row, mine) in enumerate(zip(np.asarray(logits), own, strict=True)):
-        above = row[None] >= row[:, None]  # [label other]
-        found[place] = (
-            (mine * (above @ mine) / above.sum(1)).sum() / mine.sum() if mine.any() else 1.0
-        )
-    return found
+def ranking_precisions(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Label ranking average precision of every image: [n k], [n k] -> [n]; 1 without labels.
+
+    Written by hand: scikit-learn's `label_ranking_average_precision_score` returns only the mean.
+    """
+    positive = np.asarray(targets, np.float64)
+    values = np.ones(len(positive))
+    for index, (scores, labels) in enumerate(zip(np.asarray(logits), positive, strict=True)):
+        if labels.any():
+            ranked_above = scores[None] >= scores[:, None]  # [label other]
+            precision = (ranked_above @ labels) / ranked_above.sum(1)
+            values[index] = (labels * precision).sum() / labels.sum()
+    return values
 
 
 def per_label_metrics(
-    logits: np.ndarray, truth: np.ndarray, thresholds: np.ndarray
+    logits: np.ndarray, targets: np.ndarray, thresholds: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """average_precision, f1, precision, recall, support and base_share of every label, each [k]."""
-    said = probabilities(logits) >= thresholds
-    hits, support, answers = (said * truth).sum(0), truth.sum(0), said.sum(0)
+    """average_precision, f1, precision, recall, support and base_rate of every label, each [k].
+
+    Args:
+        logits: Network outputs [n k].
+        targets: 0 or 1 [n k].
+        thresholds: Probability from which on each label is predicted [k].
+    """
+    precision, recall, f1, support = precision_recall_f1_support(
+        targets, sigmoid(logits) >= thresholds
+    )
+    columns = zip(logits.T, targets.T, strict=True)
     return {
-        "average_precision": np.array(
-            [average_precision(*pair) for pair in zip(logits.T, truth.T, strict=True)]
-        ),
-        "f1": safe_divide(2 * hits, support + answers),
-        "precision": safe_divide(hits, answers),
-        "recall": safe_divide(hits, support),
-        "support": support.astype(np.int64),
-        "base_share": support / len(truth),
+        "average_precision": np.array([average_precision(*column) for column in columns]),
+        "f1": f1,
+        "precision": precision,
+        "recall": recall,
+        "support": support,
+        "base_rate": targets.sum(0) / len(targets),
     }
 
 
 def multilabel_metrics(
-    logits: np.ndarray, truth: np.ndarray, thresholds: np.ndarray
+    logits: np.ndarray, targets: np.ndarray, thresholds: np.ndarray
 ) -> dict[str, float]:
-    """Every metric of a split, the telling ones first.
+    """Every metric of a split, the most important first; arguments as of `per_label_metrics`.
 
-    exact_accuracy: pictures with all labels right. label_accuracy: single answers that are right. Micro averages count
-    answers, macro averages labels.
+    Returns:
+        Name in METRICS -> value. exact_accuracy: fraction of images with all labels correct.
+        label_accuracy: fraction of correct binary decisions. Micro averages are over decisions,
+        macro averages over labels.
     """
-    each = per_label_metrics(logits, truth, thresholds)
-    said = probabilities(logits) >= thresholds
-    hits, answers, support = (said * truth).sum(), said.sum(), truth.sum()
-    known = each["support"] > 0
+    predicted = sigmoid(logits) >= thresholds
+    per_label = per_label_metrics(logits, targets, thresholds)
+    has_positives = per_label["support"] > 0
+    micro_precision, micro_recall, micro_f1, _ = precision_recall_f1_support(
+        targets, predicted, average="micro"
+    )
+    average_precisions = per_label["average_precision"][has_positives]
     return {
-        "mean_average_precision": float(each["average_precision"][known].mean())
-        if known.any()
-        else 0.0,
-        "macro_f1": float(each["f1"].mean()),
-        "micro_f1": float(safe_divide(2 * hits, answers + support)),
-        "exact_accuracy": float((said == truth).all(1).mean()),
-        "ranking_precision": float(label_ranking_average_precisions(logits, truth).mean()),
-        "label_accuracy": float((said == truth).mean()),
-        "loss": float(log_losses(logits, truth).mean()),
-        "macro_precision": float(each["precision"].mean()),
-        "macro_recall": float(each["recall"].mean()),
-        "micro_precision": float(safe_divide(hits, answers)),
-        "micro_recall": float(safe_divide(hits, support)),
+        "mean_average_precision": float(average_precisions.mean()) if has_positives.any() else 0.0,
+        "macro_f1": float(per_label["f1"].mean()),
+        "micro_f1": float(micro_f1),
+        "exact_accuracy": float((predicted == targets).all(1).mean()),
+        "ranking_precision": float(ranking_precisions(logits, targets).mean()),
+        "label_accuracy": float((predicted == targets).mean()),
+        "loss": float(log_losses(logits, targets).mean()),
+        "macro_precision": float(per_label["precision"].mean()),
+        "macro_recall": float(per_label["recall"].mean()),
+        "micro_precision": float(micro_precision),
+        "micro_recall": float(micro_recall),
     }
 
 
-def most_common_label_set(truth: np.ndarray) -> np.ndarray:
-    """The set of labels that most pictures have, the first of equals: [k] of zeros and ones."""
-    sets, counts = np.unique(truth, axis=0, return_counts=True)
-    return sets[counts.argmax()]
+def most_common_label_set(targets: np.ndarray) -> np.ndarray:
+    """The most frequent row of `targets` [n k], the first in sorted order of equals: [k]."""
+    label_sets, counts = np.unique(targets, axis=0, return_counts=True)
+    return label_sets[counts.argmax()]
 
 
 def multilabel_baselines(
-    truths: Mapping[str, np.ndarray], tuning: str
+    targets: Mapping[str, np.ndarray], tuning_split: str
 ) -> dict[str, dict[str, Any]]:
-    """split -> `scores` of telling every picture how frequent each label is in training.
+    """`multilabel_metrics` of predicting the label frequencies of training for every image.
 
-    Thresholds are those of the network's own procedure on the split `tuning`, so every label that occurs there is
-    said. All that asks for the whole answer to be right is of the commonest set of labels instead, and the share of
-    single answers of the labels that more than half of the training pictures have.
+    Thresholds are chosen on the tuning split like those of the network, so every label with
+    positives there is predicted. exact_accuracy is that of the most common label set of training
+    instead, label_accuracy that of the labels that more than half of the training images have.
+
+    Args:
+        targets: Split -> 0 or 1 [n k]; "train" is one of the splits.
+        tuning_split: The split that thresholds are chosen on.
+
+    Returns:
+        Split -> name -> value.
     """
-    train = truths["train"]
+    train = targets["train"]
     rates = np.clip(train.mean(0), 0.5 / len(train), 1 - 0.5 / len(train))
-    logits, whole = np.log(rates / (1 - rates)), most_common_label_set(train)
-    spread = {name: np.broadcast_to(logits, truth.shape) for name, truth in truths.items()}
-    thresholds = best_thresholds(spread[tuning], truths[tuning])
+    label_set = most_common_label_set(train)
+    logits = {
+        split: np.broadcast_to(special.logit(rates), split_targets.shape)
+        for split, split_targets in targets.items()
+    }
+    thresholds = best_thresholds(logits[tuning_split], targets[tuning_split])
     return {
-        name: multilabel_metrics(spread[name], truth, thresholds)
+        split: multilabel_metrics(logits[split], split_targets, thresholds)
         | {
-            "exact_accuracy": float((truth == whole).all(1).mean()),
-            "label_accuracy": float((truth == (rates > 0.5)).mean()),
+            "exact_accuracy": float((split_targets == label_set).all(1).mean()),
+            "label_accuracy": float((split_targets == (rates > 0.5)).mean()),
         }
-        for name, truth in truths.items()
+        for split, split_targets in targets.items()
     }

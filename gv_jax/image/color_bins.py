@@ -1,8 +1,8 @@
-"""Colours as classes: bins of CIELAB's a and b on a grid of 10, after Zhang et al. 2016, "Colorful image colorization".
+"""Bins of CIELAB's a and b on a grid of 10: Zhang et al. 2016, "Colorful image colorization".
 
-A bin is a point of the grid that some colour of sRGB is nearer to than to any other: there are 261. The paper's own
-list has 313 and contains these: all of it but four points are corners of squares of the grid with a colour in them. 52
-of the 313 are nearest to no colour of sRGB, so that no pixel is ever of their class.
+A bin is a grid point that is the nearest one of some color of sRGB: there are 261. The paper lists
+313, which include all of these but four: grid points with a color anywhere in a square beside them.
+52 of the 313 are the nearest bin of no color of sRGB, so no pixel ever has that class.
 """
 
 from functools import cache
@@ -15,21 +15,17 @@ from jax import Array, lax
 from gv_jax.image.color import rgb_to_lab
 
 BIN_SIDE = 10.0  # units of a and b
-LOOKUP_SIDE = 2.5  # the side of the squares that the neighbours of colours are looked up by, a fraction of GRID
-AB_LIMIT = 115.0  # they cover a and b from -LIMIT to LIMIT
-NUM_NEAREST = 5  # bins over which a colour is spread …
-BIN_SIGMA = 5.0  # … by a Gaussian of its distance, in units of a and b
-REBALANCE_LAMBDA = (
-    0.5  # lambda: the share of the uniform distribution in what rare colours are weighed by
-)
-ANNEALED_TEMPERATURE = 0.38  # of the annealed mean
+LOOKUP_SIDE = 2.5  # side of the cells that neighbors are looked up by; divides BIN_SIDE
+AB_LIMIT = 115.0  # the cells cover a and b from -AB_LIMIT to AB_LIMIT
+NUM_NEAREST = 5  # bins that the target of a color is distributed over …
+BIN_SIGMA = 5.0  # … by a Gaussian of the distance, in units of a and b
 
 
 @cache
 def bin_centers() -> np.ndarray:
     """float32 [261 2]: a and b of the bins, ordered by a, then b.
 
-    a and b of the whole cube of sRGB are those of its surface: what lies between two colours of one a and b is inside.
+    The surface of the cube of sRGB has every a and b that the cube has.
     """
     values = np.linspace(0, 1, 256, dtype=np.float32)
     first, second = np.meshgrid(values, values)
@@ -45,74 +41,74 @@ def bin_centers() -> np.ndarray:
 
 @cache
 def nearest_candidates() -> np.ndarray:
-    """int32 [92 92 k]: for each square of FINE the bins that can be among the nearest of a colour in it, the nearest to
-    its middle first.
+    """int32 [92 92 k]: for each cell, the bins that can be among the nearest of a color in it.
 
-    Inside a square, at most r from its middle, the fifth nearest bin is at most r further than it is from the middle,
-    so that nothing beyond 2 r more than that can be among the five.
+    Ordered by their distance to the center of the cell. Inside a cell, at most r from its center,
+    the fifth nearest bin is at most r further away than from the center. So no bin that is more
+    than 2 r further from the center than the fifth can be among the five.
     """
-    middles = np.arange(-AB_LIMIT + LOOKUP_SIDE / 2, AB_LIMIT, LOOKUP_SIDE)
-    points = np.stack(np.meshgrid(middles, middles, indexing="ij"), -1)
+    centers = np.arange(-AB_LIMIT + LOOKUP_SIDE / 2, AB_LIMIT, LOOKUP_SIDE)
+    points = np.stack(np.meshgrid(centers, centers, indexing="ij"), -1)
     distance = np.linalg.norm(points[:, :, None] - bin_centers(), axis=-1)  # [92 92 261]
     order = np.argsort(distance, axis=-1, kind="stable")
     fifth = np.take_along_axis(distance, order, -1)[..., NUM_NEAREST - 1 : NUM_NEAREST]
-    most = int((distance <= fifth + np.sqrt(2) * LOOKUP_SIDE + 1e-6).sum(-1).max())
-    return order[..., :most].astype(np.int32)
-
-
-def nearest_bin(ab: Array) -> Array:
-    """int32 [...]: the bin of colours [... 2]; of one that sRGB does not have, the nearest bin to within FINE."""
-    a, b = lookup_cell(ab)
-    return jnp.asarray(nearest_candidates()[..., 0])[a, b]
+    max_bins = int((distance <= fifth + np.sqrt(2) * LOOKUP_SIDE + 1e-6).sum(-1).max())
+    return order[..., :max_bins].astype(np.int32)
 
 
 def encode_bins(ab: Array) -> tuple[Array, Array]:
-    """Colours [... 2] as a distribution over bins: (int32 [... 5], float32 [... 5]), the nearest bins first, each with
-    its weight; the weights sum to 1.
+    """Encodes colors [... 2] as a distribution over their five nearest bins.
+
+    Returns:
+        The bins, int32 [... 5], nearest first, and their weights, float32 [... 5], which sum to 1.
     """
-    a, b = lookup_cell(ab)
-    near = nearest_candidates()
-    apart = jnp.square(jnp.asarray(bin_centers()[near])[a, b] - ab[..., None, :]).sum(-1)  # [... k]
-    least, places = lax.top_k(-apart, NUM_NEAREST)
-    weights = jax.nn.softmax(least / (2 * BIN_SIGMA**2), axis=-1)
-    return jnp.asarray(near)[a[..., None], b[..., None], places], weights
+    row, column = lookup_cell(ab)
+    candidates = nearest_candidates()
+    centers = jnp.asarray(bin_centers()[candidates])[row, column]
+    sq_distance = jnp.square(centers - ab[..., None, :]).sum(-1)  # [... k]
+    negative, index = lax.top_k(-sq_distance, NUM_NEAREST)
+    weights = jax.nn.softmax(negative / (2 * BIN_SIGMA**2), axis=-1)
+    return jnp.asarray(candidates)[row[..., None], column[..., None], index], weights
 
 
 def lookup_cell(ab: Array) -> tuple[Array, Array]:
-    """Row and column of the square that colours [... 2] lie in; of one at the rim for those beyond LIMIT."""
-    places = jnp.clip(
-        jnp.floor((ab + AB_LIMIT) / LOOKUP_SIDE), 0, 2 * AB_LIMIT / LOOKUP_SIDE - 1
-    ).astype(jnp.int32)
-    return places[..., 0], places[..., 1]
+    """Row and column of the cell of colors [... 2]; beyond AB_LIMIT, of the nearest cell."""
+    cells = jnp.floor((ab + AB_LIMIT) / LOOKUP_SIDE)
+    cells = jnp.clip(cells, 0, 2 * AB_LIMIT / LOOKUP_SIDE - 1).astype(jnp.int32)
+    return cells[..., 0], cells[..., 1]
 
 
 def bin_prior(counts: np.ndarray) -> np.ndarray:
-    """float64 [261], summing to 1: how frequent bins are, from the pixels counted in each [261].
+    """The prior of the bins, float64 [261], from the pixels counted in each, [261].
 
-    Smoothed over neighbouring bins by a Gaussian of SIGMA, as in the paper, so that a bin which training frames happen
-    to miss is not taken for impossible.
+    Smoothed over neighboring bins by a Gaussian of BIN_SIGMA, as in the paper, so that a bin that
+    the training images happen to miss gets a probability too.
     """
-    apart = np.square(bin_centers()[:, None] - bin_centers()).sum(-1)
-    spread = np.exp(-apart / (2 * BIN_SIGMA**2))
-    smooth = (counts / counts.sum()) @ (spread / spread.sum(1, keepdims=True))
+    sq_distance = np.square(bin_centers()[:, None] - bin_centers()).sum(-1)
+    kernel = np.exp(-sq_distance / (2 * BIN_SIGMA**2))
+    smooth = (counts / counts.sum()) @ (kernel / kernel.sum(1, keepdims=True))
     return smooth / smooth.sum()
 
 
-def rebalancing_weights(frequency: np.ndarray, uniform: float = REBALANCE_LAMBDA) -> np.ndarray:
-    """float32 [261]: the weight of a pixel by its bin, 1 / ((1 - uniform) p + uniform / 261), scaled to a mean of 1
-    over the pixels of `frequency`, a distribution over the bins.
+def rebalancing_weights(prior: np.ndarray, uniform: float) -> np.ndarray:
+    """The loss weight of a pixel by its bin, with a mean of 1 over pixels: float32 [k].
+
+    Proportional to 1 / ((1 - uniform) p + uniform / k); Zhang et al. 2016, eq. 4.
+
+    Args:
+        prior: Distribution of pixels over the k bins, [k].
+        uniform: Weight of the uniform distribution, lambda.
     """
-    weights = 1 / ((1 - uniform) * frequency + uniform / len(frequency))
-    return (weights / (frequency * weights).sum()).astype(np.float32)
+    weights = 1 / ((1 - uniform) * prior + uniform / len(prior))
+    return (weights / (prior * weights).sum()).astype(np.float32)
 
 
-def annealed_mean(logits: Array, temperature: float = ANNEALED_TEMPERATURE) -> Array:
-    """The colours [... 2] that logits [... 261] stand for: their mean after the distribution was sharpened.
+def annealed_mean(logits: Array, colors: Array, temperature: float) -> Array:
+    """The mean of `colors` [k c] under softmax(logits / temperature): [... k] -> [... c].
 
-    A temperature of 1 gives the plain mean, one near 0 the likeliest bin.
+    Temperature 1 gives the plain mean, 0 the most likely color. Zhang et al. 2016, eq. 5.
     """
-    return jnp.matmul(
-        jax.nn.softmax(logits / temperature),
-        jnp.asarray(bin_centers()),
-        precision=lax.Precision.HIGHEST,
-    )
+    if not temperature:
+        return colors[logits.argmax(-1)]
+    probabilities = jax.nn.softmax(logits / temperature)
+    return jnp.matmul(probabilities, colors, precision=lax.Precision.HIGHEST)

@@ -1,53 +1,58 @@
-"""Colouring without learning: the floors that a network has to be measured against.
-
-Each floor is a table: what colour, in CIELAB's a and b, a pixel gets by its grey alone.
-"""
+"""Baselines of colorization without a network: tables from gray level to a and b of CIELAB."""
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-NUM_GRAYS = 256  # of grey: sRGB's values in 8 bits
+NUM_GRAYS = 256  # 8-bit sRGB values
 
 
-def gray_level(greys):
-    """The row of a table for greys in [0, 1], of NumPy or of JAX, clipped: 0 to 255."""
-    return (greys * (NUM_GRAYS - 1) + 0.5).clip(0, NUM_GRAYS - 1).astype("int32")
+def gray_level(grays):
+    """Rounds grays in [0, 1], NumPy or JAX, to rows of a table, int32 in [0, 255]; clips."""
+    return (grays * (NUM_GRAYS - 1) + 0.5).clip(0, NUM_GRAYS - 1).astype("int32")
 
 
-def accumulate(greys: np.ndarray, ab: np.ndarray) -> np.ndarray:
-    """float64 [256 3]: of each level the pixels, and their sums of a and of b. To be added over all training frames.
+def accumulate(grays: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    """Counts pixels and sums their colors for each gray level; add the results of several batches.
 
-    greys: [n h w 1] in [0, 1], as the network is told them, degraded as they are; ab: [n h w 2], true.
+    Args:
+        grays: Gray network inputs in [0, 1], degraded as they are, [n h w 1].
+        ab: True a and b [n h w 2].
+
+    Returns:
+        float64 [256 3]: number of pixels, sum of a, sum of b.
     """
-    levels = gray_level(greys).ravel()
-    weights = (None, ab[..., 0].ravel(), ab[..., 1].ravel())
-    return np.stack([np.bincount(levels, weight, NUM_GRAYS) for weight in weights], -1).astype(
-        np.float64
-    )
+    levels = gray_level(grays).ravel()
+    columns = [
+        np.bincount(levels, weights, NUM_GRAYS)
+        for weights in (None, ab[..., 0].ravel(), ab[..., 1].ravel())
+    ]
+    return np.stack(columns, -1).astype(np.float64)
 
 
-def make_baseline_tables(counted: np.ndarray) -> dict[str, np.ndarray]:
-    """Name -> float32 [256 2], from what `count` gave in all.
+def make_baseline_tables(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """The baselines by name, float32 [256 2] each.
 
-    grey: no colour. mean_colour: the training frames' mean. grey_lookup: the mean of those of their pixels with that
-    grey; between the neighbouring levels' means, in proportion, where no pixel has it.
+    gray: a = b = 0. mean_color: the mean over the training images. gray_lookup: the mean over
+    their pixels of that gray level, interpolated linearly between levels that occur.
+
+    Args:
+        sums: The sum of what `accumulate` returned, [256 3].
     """
-    pixels, sums = counted[:, 0], counted[:, 1:]
-    seen = np.flatnonzero(pixels)
-    means = sums[seen] / pixels[seen, None]
-    lookup = np.stack(
-        [np.interp(np.arange(NUM_GRAYS), seen, means[:, channel]) for channel in range(2)], -1
-    )
-    mean = sums.sum(0) / pixels.sum()
+    counts, ab_sums = sums[:, 0], sums[:, 1:]
+    levels = np.flatnonzero(counts)
+    means = ab_sums[levels] / counts[levels, None]
+    all_levels = np.arange(NUM_GRAYS)
+    lookup = np.stack([np.interp(all_levels, levels, means[:, c]) for c in range(2)], -1)
+    mean = ab_sums.sum(0) / counts.sum()
     tables = {
-        "grey": np.zeros((NUM_GRAYS, 2)),
-        "mean_colour": np.tile(mean, (NUM_GRAYS, 1)),
-        "grey_lookup": lookup,
+        "gray": np.zeros((NUM_GRAYS, 2)),
+        "mean_color": np.tile(mean, (NUM_GRAYS, 1)),
+        "gray_lookup": lookup,
     }
     return {name: table.astype(np.float32) for name, table in tables.items()}
 
 
-def apply_table(table: np.ndarray | Array, greys: Array) -> Array:
-    """What a floor answers to greys [n h w 1] in [0, 1].  # [n h w 2]"""
-    return jnp.asarray(table)[gray_level(greys)[..., 0]]
+def apply_table(table: np.ndarray | Array, grays: Array) -> Array:
+    """Looks up the color of every gray in [0, 1]: [256 c], [n h w 1] -> [n h w c]."""
+    return jnp.asarray(table)[gray_level(grays)[..., 0]]

@@ -1,58 +1,53 @@
-"""Pictures [n h w c] at other sizes, one matrix for the rows and one for the columns.
+"""Resampling and filtering of images [n h w c], on the host and inside a compiled step."""
 
-Every separable linear filter is such a pair of matrices, so that smaller, larger and blurred pictures are all two
-products, the same inside a compiled step and on the host.
-"""
-
-from functools import lru_cache
-
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 
 def apply_separable(images: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
-    """`rows` [a h] and `columns` [b w] applied to float pictures [n h w c].  # [n a b c]"""
-    n, h, w, c = images.shape
-    across = jnp.asarray(columns, images.dtype) @ images.reshape(n * h, w, c)  # [n*h b c]
-    down = jnp.asarray(rows, images.dtype) @ across.reshape(n, h, -1)
-    return down.reshape(n, len(rows), len(columns), c)
+    """Applies a separable linear filter, given by one matrix per axis.
 
+    By hand, because a matrix can hold any treatment of the border: the full windows of SSIM, a blur
+    that repeats the edge.
 
-@lru_cache(maxsize=64)
-def bicubic_matrix(size: int, target: int) -> np.ndarray:
-    """float32 [target size]: Keys 1981, "Cubic convolution interpolation", a = -1/2, as PIL's BICUBIC.
+    Args:
+        images: Float images [n h w c].
+        rows: Filter along the height, [a h].
+        columns: Filter along the width, [b w].
 
-    Antialiased: the kernel is widened by size / target where the picture gets smaller. Its part outside the picture
-    is left out and the rest scaled up to sum to 1.
+    Returns:
+        The filtered images [n a b c].
     """
-    scale = max(size / target, 1.0)
-    centres = (np.arange(target)[:, None] + 0.5) * size / target
-    x = np.abs(np.arange(size) + 0.5 - centres) / scale
-    near = (1.5 * x - 2.5) * x * x + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    weights = np.where(x < 1, near, np.where(x < 2, far, 0.0))
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    n, h, w, c = images.shape
+    horizontal = jnp.asarray(columns, images.dtype) @ images.reshape(n * h, w, c)  # [n*h b c]
+    vertical = jnp.asarray(rows, images.dtype) @ horizontal.reshape(n, h, -1)
+    return vertical.reshape(n, len(rows), len(columns), c)
 
 
 def resize_bicubic(images: Array, height: int, width: int) -> Array:
-    """Float pictures [n h w c] at another size; may leave their range at sharp edges.  # [n height width c]"""
-    _, h, w, _ = images.shape
-    return apply_separable(images, bicubic_matrix(h, height), bicubic_matrix(w, width))
+    """Resizes float images as PIL's BICUBIC does, antialiased: [n h w c] -> [n height width c].
+
+    The kernel is Keys 1981, "Cubic convolution interpolation", a = -1/2. Values can leave their
+    range at sharp edges.
+    """
+    n, _, _, c = images.shape
+    return jax.image.resize(images, (n, height, width, c), "cubic", antialias=True)
 
 
 def quantize_8bit(images: Array) -> Array:
-    """Pictures as a file would hold them: within [0, 1], in steps of 1/255."""
+    """Clips to [0, 1] and rounds to steps of 1/255, as an image file stores it."""
     return jnp.round(jnp.clip(images, 0, 1) * 255) / 255
 
 
 def downsample_2x(images: Array) -> Array:
-    """Pictures in [0, 1] of even sides at half their size, antialiased bicubic, in 8 bits.  # [n h/2 w/2 c]"""
+    """Halves images in [0, 1] of even sides, antialiased bicubic, in 8 bits: [n h/2 w/2 c]."""
     _, h, w, _ = images.shape
     return quantize_8bit(resize_bicubic(images, h // 2, w // 2))
 
 
 def upsample_2x(images: Array) -> Array:
-    """Pictures in [0, 1] at twice their size, bicubic, in 8 bits: what costs no learning.  # [n 2h 2w c]"""
+    """Doubles images in [0, 1], bicubic, in 8 bits: the baseline of super-resolution."""
     _, h, w, _ = images.shape
     return quantize_8bit(resize_bicubic(images, 2 * h, 2 * w))

@@ -1,5 +1,6 @@
-"""From the colours that a network gave to a small picture to the whole one, whose greys stay exactly what they are."""
+"""Transfers predicted colors from a small image to the full-size one, whose grays do not change."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import jax
@@ -10,191 +11,226 @@ from jax import Array
 from gv_jax.distributed import compiler_options
 from gv_jax.image.color import (
     gray_to_lightness,
-    lab_to_rgb,
+    lab_to_display_rgb,
     lightness_to_gray,
-    map_to_gamut,
     rgb_to_lab,
 )
-from gv_jax.image.resample import quantize_8bit
 
-CHUNK_PIXELS = 65_536  # that are worked on together: one program for pictures of every size, in memory that stays small
-SIMILAR_GRAY = (
-    13 / 255
-)  # greys that differ by more are hardly of one surface: the deviation of a Gaussian
-MIN_WEIGHT = 1e-4  # weight of a neighbour that is not alike at all, for pixels that have no other
-STILL_TOLERANCE = 2  # steps of 8 bits by which the grey of a pixel that stays may change: compression does that much
-TEMPORAL_WEIGHT = 0.9  # share of the colour of the frame before, where the grey stays
-CUT_THRESHOLD = 0.1  # of the way from black to white: how far the greys of a frame lie from those of the one before at a cut
+CHUNK_PIXELS = 65_536  # pixels per call: one program for images of every size, in constant memory
+GRAY_SIGMA = 13 / 255  # standard deviation of the Gaussian of differences in gray
+MIN_WEIGHT = 1e-4  # weight of a neighbor of a very different gray, for pixels without another
+STILL_TOLERANCE = 2  # 8-bit steps by which compression may change the gray of a still pixel
+TEMPORAL_WEIGHT = 0.9  # weight of the color in the previous frame, where the gray is still
+CUT_THRESHOLD = 0.1  # distance between the gray histograms of two frames at a scene cut; 1: maximum
 
 
 @dataclass(frozen=True)
 class LowResChroma:
-    """A picture at the size at which a network saw it. greys: uint8 [h w]; ab: float32 [h w 2], a and b of CIELAB."""
+    """Predicted colors at the size of the network input.
 
-    greys: np.ndarray
+    Attributes:
+        grays: uint8 [h w].
+        ab: a and b of CIELAB, float32 [h w 2].
+    """
+
+    grays: np.ndarray
     ab: np.ndarray
 
 
 @dataclass(frozen=True)
 class FrameState:
-    """What the next frame of a clip is told of this one. greys: uint8 [h w]; ab: float32 [h*w 2]."""
+    """What the next frame of a clip needs of this one.
 
-    greys: np.ndarray
+    Attributes:
+        grays: uint8 [h w].
+        ab: a and b of CIELAB, float32 [h*w 2].
+    """
+
+    grays: np.ndarray
     ab: np.ndarray
 
 
 class ChromaUpsampler:
-    """Paints pictures of any size after sketches of up to `capacity` pixels."""
+    """Colorizes images of any size from low-resolution chroma of at most `capacity` pixels."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.stroke = jax.jit(_colorize_chunk, compiler_options=compiler_options())
-        self.in_grey = jax.jit(rgb_to_gray8, compiler_options=compiler_options())
-        self.nothing = np.zeros(CHUNK_PIXELS, np.uint8), np.zeros((CHUNK_PIXELS, 2), np.float32)
+        self._colorize_chunk = jax.jit(_colorize_chunk, compiler_options=compiler_options())
+        self._rgb_to_gray8 = jax.jit(rgb_to_gray8, compiler_options=compiler_options())
 
-    def greys(self, picture: np.ndarray) -> np.ndarray:
-        """uint8 [h w 3] -> uint8 [h w]: each pixel's grey is as light as its colour (`color.grey_of`)."""
-        pixels = picture.reshape(-1, 3)
-        parts = [
-            np.asarray(self.in_grey(pad_rows(pixels[place : place + CHUNK_PIXELS])))
-            for place in chunk_starts(len(pixels))
+    def to_gray(self, image: np.ndarray) -> np.ndarray:
+        """Converts uint8 [h w 3] to the gray of the same L, uint8 [h w]."""
+        pixels = image.reshape(-1, 3)
+        chunks = [
+            np.asarray(self._rgb_to_gray8(pad_chunk(pixels[start : start + CHUNK_PIXELS])))
+            for start in chunk_starts(len(pixels))
         ]
-        return np.concatenate(parts)[: len(pixels)].reshape(picture.shape[:2])
+        return np.concatenate(chunks)[: len(pixels)].reshape(image.shape[:2])
 
-    def __call__(self, greys: np.ndarray, sketch: LowResChroma) -> np.ndarray:
-        """uint8 [h w] -> uint8 [h w 3]; the 8-bit grey of every pixel of it is that of `greys`."""
-        return np.concatenate([rgb for rgb, _ in self._strokes(greys, sketch, None)]).reshape(
-            *greys.shape, 3
-        )
+    def __call__(self, grays: np.ndarray, chroma: LowResChroma) -> np.ndarray:
+        """Colorizes uint8 [h w] to uint8 [h w 3]; the 8-bit gray of every pixel is preserved."""
+        chunks = [rgb for rgb, _ in self._colorize(grays, chroma, None)]
+        return np.concatenate(chunks).reshape(*grays.shape, 3)
 
-    def after(
-        self, before: FrameState | None, greys: np.ndarray, sketch: LowResChroma
+    def next_frame(
+        self, previous: FrameState | None, grays: np.ndarray, chroma: LowResChroma
     ) -> tuple[np.ndarray, FrameState]:
-        """The same for a frame of a clip, whose colours change slowly where its greys stay, and what is to be told of
-        it.
+        """Colorizes the next frame of a clip with less flicker.
 
-        A pixel whose grey is within STILL of what it was `before` takes CARRIED of the colour it had, the rest of the
-        sketch: an exponential average along time, which forgets a colour at once where the grey moves, and everything
-        at a cut (`is_cut`).
+        The color of a pixel whose gray changed by at most STILL_TOLERANCE is TEMPORAL_WEIGHT of its
+        previous color plus the rest of the new one: an exponential moving average over time. It
+        restarts where the gray changes, and everywhere at a scene cut (`is_cut`).
+
+        Args:
+            previous: State of the previous frame, of the same size; None for the first frame.
+            grays: The frame, uint8 [h w].
+            chroma: Predicted colors of the frame.
+
+        Returns:
+            The frame, uint8 [h w 3], and its state.
         """
-        strokes = list(
-            self._strokes(
-                greys, sketch, None if before is None or is_cut(before.greys, greys) else before
-            )
-        )
-        rgb, ab = (np.concatenate(parts) for parts in zip(*strokes, strict=True))
-        return rgb.reshape(*greys.shape, 3), FrameState(greys, ab)
+        if previous is not None and is_cut(previous.grays, grays):
+            previous = None
+        chunks = list(self._colorize(grays, chroma, previous))
+        rgb, ab = (np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
+        return rgb.reshape(*grays.shape, 3), FrameState(grays, ab)
 
-    def _strokes(self, greys: np.ndarray, sketch: LowResChroma, before: FrameState | None):
-        """(rgb uint8 [n 3], ab float32 [n 2]) of PIXELS after PIXELS."""
-        flat = greys.reshape(-1)
-        seen = np.zeros((self.capacity, 3), np.float32)
-        seen[: sketch.greys.size] = np.concatenate(
-            [sketch.greys[..., None] / np.float32(255), sketch.ab], -1
+    def _colorize(
+        self, grays: np.ndarray, chroma: LowResChroma, previous: FrameState | None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields (rgb uint8 [n 3], ab float32 [n 2]) of one chunk of pixels after the other."""
+        pixels = grays.reshape(-1)
+        low_res = np.zeros((self.capacity, 3), np.float32)
+        low_res[: chroma.grays.size] = np.concatenate(
+            [chroma.grays[..., None] / np.float32(255), chroma.ab], -1
         ).reshape(-1, 3)
-        sizes = np.array([*greys.shape, *sketch.greys.shape], np.int32)
-        for place in chunk_starts(len(flat)):
-            part = slice(place, place + CHUNK_PIXELS)
-            earlier, share = self.nothing, np.float32(0)
-            if before is not None:
-                earlier = pad_rows(before.greys.reshape(-1)[part]), pad_rows(before.ab[part])
-                share = np.float32(TEMPORAL_WEIGHT)
-            rgb, ab = self.stroke(
-                pad_rows(flat[part]), np.int32(place), sizes, seen, *earlier, share
+        sizes = np.array([*grays.shape, *chroma.grays.shape], np.int32)
+        previous_grays = np.zeros(CHUNK_PIXELS, np.uint8)
+        previous_ab = np.zeros((CHUNK_PIXELS, 2), np.float32)
+        weight = np.float32(0 if previous is None else TEMPORAL_WEIGHT)
+        for start in chunk_starts(len(pixels)):
+            chunk = slice(start, start + CHUNK_PIXELS)
+            if previous is not None:
+                previous_grays = pad_chunk(previous.grays.reshape(-1)[chunk])
+                previous_ab = pad_chunk(previous.ab[chunk])
+            rgb, ab = self._colorize_chunk(
+                pad_chunk(pixels[chunk]),
+                np.int32(start),
+                sizes,
+                low_res,
+                previous_grays,
+                previous_ab,
+                weight,
             )
-            kept = slice(0, len(flat) - place)
-            yield np.asarray(rgb)[kept], np.asarray(ab)[kept]
+            valid = slice(0, len(pixels) - start)
+            yield np.asarray(rgb)[valid], np.asarray(ab)[valid]
 
 
-def is_cut(before: np.ndarray, greys: np.ndarray) -> bool:
-    """Whether another scene begins: the two frames' histograms of grey, uint8 [h w], are further apart than CUT.
+def is_cut(previous: np.ndarray, grays: np.ndarray) -> bool:
+    """Whether a new scene begins between two frames, uint8 [h w].
 
-    The distance is the earth mover's, the area between the cumulated histograms: a picture that scrolls has none.
+    The criterion is the earth mover's distance of their gray histograms, which is the area between
+    the cumulative histograms. A scene that scrolls does not change it.
     """
-    shares = [
+    cumulative = [
         np.cumsum(np.bincount(frame.ravel(), minlength=256)) / frame.size
-        for frame in (before, greys)
+        for frame in (previous, grays)
     ]
-    return float(np.abs(shares[0] - shares[1]).mean()) > CUT_THRESHOLD
+    return float(np.abs(cumulative[0] - cumulative[1]).mean()) > CUT_THRESHOLD
 
 
 def chunk_starts(count: int) -> range:
+    """First pixels of the chunks of `count` pixels."""
     return range(0, count, CHUNK_PIXELS)
 
 
-def pad_rows(pixels: np.ndarray) -> np.ndarray:
-    """PIXELS of them; zeros are added."""
+def pad_chunk(pixels: np.ndarray) -> np.ndarray:
+    """Pads pixels [n ...] with zeros to [CHUNK_PIXELS ...]."""
     missing = CHUNK_PIXELS - len(pixels)
-    return (
-        np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), pixels.dtype)])
-        if missing
-        else pixels
-    )
+    if not missing:
+        return pixels
+    return np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), pixels.dtype)])
 
 
 def rgb_to_gray8(rgb: Array) -> Array:
-    """uint8 [n 3] -> uint8 [n]"""
-    grey = lightness_to_gray(rgb_to_lab(rgb.astype(jnp.float32) / 255)[:, 0])
-    return jnp.round(grey * 255).astype(jnp.uint8)
+    """Converts uint8 [n 3] to the gray of the same L, uint8 [n]."""
+    gray = lightness_to_gray(rgb_to_lab(rgb.astype(jnp.float32) / 255)[:, 0])
+    return jnp.round(gray * 255).astype(jnp.uint8)
 
 
 def _colorize_chunk(
-    greys: Array,
-    place: Array,
+    grays: Array,
+    start: Array,
     sizes: Array,
-    seen: Array,
-    before_greys: Array,
-    before_ab: Array,
-    share: Array,
+    low_res: Array,
+    previous_grays: Array,
+    previous_ab: Array,
+    weight: Array,
 ) -> tuple[Array, Array]:
-    """(uint8 [n 3], float32 [n 2]): pixels from `place` on, row by row, with their colours, and a and b of these.
+    """Colorizes n consecutive pixels.
 
-    greys: uint8 [n]. sizes: height and width of the picture, then of the sketch. seen: [capacity 3], the sketch's greys
-    in [0, 1] and its a and b, row by row. before_greys, before_ab: of the frame before; share: taken of the latter.
+    Args:
+        grays: uint8 [n].
+        start: Index of the first pixel in the image, row by row.
+        sizes: Height and width of the image, then of the low-resolution chroma, int32 [4].
+        low_res: Gray in [0, 1], a and b of the low-resolution pixels, row by row, [capacity 3].
+        previous_grays: Grays of these pixels in the previous frame, uint8 [n].
+        previous_ab: a and b of these pixels in the previous frame, [n 2].
+        weight: Weight of `previous_ab` where the gray is still.
+
+    Returns:
+        Colors, uint8 [n 3], and a and b before gamut mapping, float32 [n 2].
     """
-    light = greys.astype(jnp.float32) / 255
-    ab = joint_bilateral(light, place, sizes, seen)
-    still = jnp.abs(greys.astype(jnp.int32) - before_greys.astype(jnp.int32)) <= STILL_TOLERANCE
-    ab = ab + jnp.where(still, share, 0)[:, None] * (before_ab - ab)
-    return keep_gray(greys, jnp.concatenate([gray_to_lightness(light)[:, None], ab], -1)), ab
+    light = grays.astype(jnp.float32) / 255
+    ab = joint_bilateral(light, start, sizes, low_res)
+    change = jnp.abs(grays.astype(jnp.int32) - previous_grays.astype(jnp.int32))
+    ab = ab + jnp.where(change <= STILL_TOLERANCE, weight, 0)[:, None] * (previous_ab - ab)
+    lab = jnp.concatenate([gray_to_lightness(light)[:, None], ab], -1)
+    return keep_gray(grays, lab), ab
 
 
-def joint_bilateral(light: Array, place: Array, sizes: Array, seen: Array) -> Array:
-    """a and b [n 2] of pixels with the greys `light` [n], of the four pixels of the sketch around each.
+def joint_bilateral(light: Array, start: Array, sizes: Array, low_res: Array) -> Array:
+    """Upsamples a and b to consecutive pixels with grays `light` [n] in [0, 1]: [n 2].
 
-    Joint bilateral upsampling (Kopf et al. 2007): bilinear weights times a Gaussian of the difference in grey, so that
-    colours end where the picture's edges are.
+    Joint bilateral upsampling (Kopf et al. 2007) from the four nearest low-resolution pixels:
+    bilinear weights times a Gaussian of the difference in gray, so that colors end at the edges of
+    the image. Other arguments as for `_colorize_chunk`.
     """
     height, width, rows, columns = (sizes[index] for index in range(4))
-    pixel = place + jnp.arange(len(light), dtype=jnp.int32)
+    pixel = start + jnp.arange(len(light), dtype=jnp.int32)
     y, x = (pixel // width, pixel % width)
-    total, weights = jnp.zeros((len(light), 2)), jnp.zeros((len(light), 1))
-    for row, down in _bilinear_taps(y, height, rows):
-        for column, across in _bilinear_taps(x, width, columns):
-            there = seen[row * columns + column]  # [n 3]
-            apart = (light - there[:, 0]) / SIMILAR_GRAY
-            weight = (down * across * (jnp.exp(-apart * apart / 2) + MIN_WEIGHT))[:, None]
-            total, weights = total + weight * there[:, 1:], weights + weight
-    return total / weights
+    total, total_weight = jnp.zeros((len(light), 2)), jnp.zeros((len(light), 1))
+    for row, row_weight in _bilinear_taps(y, height, rows):
+        for column, column_weight in _bilinear_taps(x, width, columns):
+            tap = low_res[row * columns + column]  # [n 3]
+            z = (light - tap[:, 0]) / GRAY_SIGMA
+            weight = (row_weight * column_weight * (jnp.exp(-z * z / 2) + MIN_WEIGHT))[:, None]
+            total, total_weight = total + weight * tap[:, 1:], total_weight + weight
+    return total / total_weight
 
 
-def _bilinear_taps(pixel: Array, size: Array, target: Array) -> list[tuple[Array, Array]]:
-    """Along one side of `size` pixels: the two of `target` pixels around each, with their bilinear weights."""
-    centre = (pixel.astype(jnp.float32) + 0.5) * (
-        target.astype(jnp.float32) / size.astype(jnp.float32)
-    ) - 0.5
-    centre = jnp.clip(centre, 0, (target - 1).astype(jnp.float32))
-    first = jnp.floor(centre).astype(jnp.int32)
-    share = centre - first.astype(jnp.float32)
-    return [(first, 1 - share), (jnp.minimum(first + 1, target - 1), share)]
+def _bilinear_taps(position: Array, size: Array, low_size: Array) -> list[tuple[Array, Array]]:
+    """The two low-resolution positions around each position on one axis, with their weights.
 
-
-def keep_gray(greys: Array, lab: Array) -> Array:
-    """uint8 [n 3]: L, a and b [n 3] in 8 bits, faded into the gamut, every pixel with the grey uint8 [n] of its L.
-
-    Rounding red, green and blue moves the grey by half a step at most, as their amounts of light are convex functions
-    of them; but near black, where sRGB has a corner, by a little more: one of 25,000 random colours, all below a grey
-    of 16 of 255. Such a pixel stays grey.
+    Args:
+        position: Positions on an axis of `size` pixels, int32 [n].
+        size: Pixels of the axis.
+        low_size: Pixels of the axis at low resolution.
     """
-    rgb = jnp.round(quantize_8bit(lab_to_rgb(map_to_gamut(lab))) * 255).astype(jnp.uint8)
-    return jnp.where((rgb_to_gray8(rgb) == greys)[:, None], rgb, greys[:, None])
+    scale = low_size.astype(jnp.float32) / size.astype(jnp.float32)
+    center = (position.astype(jnp.float32) + 0.5) * scale - 0.5
+    center = jnp.clip(center, 0, (low_size - 1).astype(jnp.float32))
+    first = jnp.floor(center).astype(jnp.int32)
+    fraction = center - first.astype(jnp.float32)
+    return [(first, 1 - fraction), (jnp.minimum(first + 1, low_size - 1), fraction)]
+
+
+def keep_gray(grays: Array, lab: Array) -> Array:
+    """Converts L, a and b [n 3] to uint8 [n 3] whose 8-bit gray is exactly `grays`, uint8 [n].
+
+    Colors are mapped into the gamut. Rounding red, green and blue changes the gray by at most half
+    a step, because linear light is a convex function of them, except near black, where sRGB has a
+    knee: for one in 25,000 random colors, all of a gray below 16. Such a pixel becomes gray.
+    """
+    rgb = jnp.round(lab_to_display_rgb(lab) * 255).astype(jnp.uint8)
+    return jnp.where((rgb_to_gray8(rgb) == grays)[:, None], rgb, grays[:, None])

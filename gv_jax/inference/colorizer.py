@@ -1,5 +1,6 @@
-"""A finished colorization run as a function: pictures of any size in, the same in colour out."""
+"""A finished colorization run as a function: colorizes images of any size."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from flax import nnx
 from PIL import Image
 
 from gv_jax import models
-from gv_jax.data import transforms
-from gv_jax.data.augment import degrade
+from gv_jax.data.augment.degrade import build_degradation
+from gv_jax.data.dataset import output_size
 from gv_jax.data.decode import INTERPOLATIONS
 from gv_jax.distributed import compiler_options
 from gv_jax.errors import UserError
@@ -22,168 +23,192 @@ from gv_jax.tasks.colorization import Colorization, network_input
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, eval_key, make_predict
 
-NATIVE_SIZES = (
-    256 * 256
-)  # pixels that a network sees at most, where it was trained on pictures at their own size
-MAX_AREA_FACTOR = (
-    4  # times as many pixels as in training are seen of pictures that are very long or high
-)
-PAD_MULTIPLE = 8  # pixels: sides of what a network looks at are multiples of it, so that few programs serve all pictures …
-COARSE_SIDE = (
-    32  # … and of this where pictures keep their size: then their last row and column are repeated
-)
+TASK = "colorization"
+MAX_NATIVE_PIXELS = 256 * 256  # of the network input, after training on images of unchanged size
+MAX_AREA_FACTOR = 4  # pixels of the network input of elongated images, relative to training
+PAD_MULTIPLE = 8  # sides of the network input are multiples of it, so few programs serve all images
+NATIVE_PAD_MULTIPLE = 32  # the same for images of unchanged size, whose edges are repeated
 
 
 class Colorizer:
-    """Colours pictures, uint8 [h w c], with 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 channels (RGBA), of any size.
+    """Colorizes uint8 images [h w c] of any size: gray, gray and alpha, RGB or RGBA.
 
-    A picture is made grey and shown to the network as the training pictures were: brought to their scale by the same
-    filter (`working_size`), and degraded in the same way. Its answer, a and b, is carried to every pixel of the picture
-    (`painter.spread`). So things are as large as those that the network has learned, a large picture costs little more
-    than a small one, and keeps its own greys however few the network is told. Where the network answers the lightness
-    too, that is not used.
+    The image is made gray, resized to the scale of the training images with their filter
+    (`working_size`), and degraded as they were. The predicted a and b are upsampled to all pixels
+    (`color_transfer`). So objects have the size that the network was trained on, large images cost
+    little more than small ones, and images keep their own gray levels. Predicted lightness is not
+    used.
     """
 
-    def __init__(self, run_folder: Path | str) -> None:
-        folder = load_finished_run(Path(run_folder), "colorization", "colour pictures")
-        data = folder.config["data"]
+    def __init__(self, run: Path | str) -> None:
+        run_dir = load_finished_run(Path(run), TASK)
+        data = run_dir.config["data"]
         self.background = tuple(data["background"])
-        self.filter = INTERPOLATIONS[data["interpolation"]]
-        self.fit = data["fit"]
-        self.trained = transforms.output_size(
-            transforms.parse_preprocess(data["preprocess"]), tuple(data["size"])
-        )
-        self.look, self.weights = load_colorization_run(folder)
-        capacity = (
-            (MAX_AREA_FACTOR + 1)
-            * (self.trained[0] * self.trained[1] + PAD_MULTIPLE * PAD_MULTIPLE)
-            if all(self.trained)
-            else 2 * NATIVE_SIZES
-        )
-        self.painter = ChromaUpsampler(capacity=capacity)
+        self.interpolation = INTERPOLATIONS[data["interpolation"]]
+        self.resize_mode = data["resize_mode"]
+        self.train_size = output_size(data)
+        self._predict_ab, self.weights = load_colorization_run(run_dir)
+        height, width = self.train_size
+        if height and width:
+            capacity = (MAX_AREA_FACTOR + 1) * (height * width + PAD_MULTIPLE * PAD_MULTIPLE)
+        else:
+            capacity = 2 * MAX_NATIVE_PIXELS
+        self.upsampler = ChromaUpsampler(capacity)
 
-    def __call__(self, picture: np.ndarray) -> np.ndarray:
-        """uint8 [h w 3], or [h w 4] where there is alpha, which is kept.
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Colorizes an image to uint8 [h w 3], or [h w 4] with its alpha if it has any.
 
-        The grey of every pixel, in 8 bits, is what it was. UserError for anything but a picture.
+        The 8-bit gray of every pixel is preserved.
+
+        Raises:
+            UserError: `image` is not uint8 [h w 1 to 4].
         """
-        greys, alpha = self.parts(picture)
-        return append_alpha(self.painter(greys, self.sketch(greys, alpha)), alpha)
+        grays, alpha = self._split_alpha(image)
+        rgb = self.upsampler(grays, self.predict_low_res(grays, alpha))
+        return append_alpha(rgb, alpha)
 
-    def frame(
-        self, picture: np.ndarray, before: FrameState | None
+    def colorize_frame(
+        self, image: np.ndarray, previous: FrameState | None
     ) -> tuple[np.ndarray, FrameState]:
-        """The same for the next frame of a clip, with less flicker: see `Painter.after`. before: None at the beginning,
-        then what came with the frame before, which is of the same size.
+        """Colorizes the next frame of a clip with less flicker; see `ChromaUpsampler.next_frame`.
+
+        Args:
+            image: The frame, uint8 [h w c].
+            previous: The state returned with the previous frame; None for the first frame.
+
+        Returns:
+            The colorized frame and its state.
         """
-        greys, alpha = self.parts(picture)
-        painted, frame = self.painter.after(before, greys, self.sketch(greys, alpha))
-        return append_alpha(painted, alpha), frame
+        grays, alpha = self._split_alpha(image)
+        chroma = self.predict_low_res(grays, alpha)
+        rgb, state = self.upsampler.next_frame(previous, grays, chroma)
+        return append_alpha(rgb, alpha), state
 
-    def parts(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Greys uint8 [h w] and alpha, likewise."""
-        channels = picture.shape[-1] if picture.ndim == 3 else 0
-        if picture.dtype != np.uint8 or channels not in (1, 2, 3, 4) or not picture.size:
-            given = f"{picture.dtype} {list(picture.shape)}"
-            raise UserError(f"cannot colour {given}: give uint8 [height, width, 1 to 4 channels]")
-        alpha = picture[..., -1] if channels in (2, 4) else None
-        return picture[..., 0] if channels < 3 else self.painter.greys(picture[..., :3]), alpha
+    def predict_low_res(self, grays: np.ndarray, alpha: np.ndarray | None) -> LowResChroma:
+        """Predicts a and b at the size of the network input.
 
-    def sketch(self, greys: np.ndarray, alpha: np.ndarray | None) -> LowResChroma:
-        """What the network makes of it; where the picture is clear it sees the background of the training pictures."""
-        size = working_size(greys.shape[0], greys.shape[1], self.trained, self.fit)
-        small = self.resized(greys, size)
-        visible = small
+        Where the image is transparent, the network input has the background of the training images.
+
+        Args:
+            grays: uint8 [h w].
+            alpha: uint8 [h w], or None.
+        """
+        size = working_size(grays.shape, self.train_size, self.resize_mode)
+        small = self._resize(grays, size)
+        inputs = small
         if alpha is not None:
-            behind = self.painter.greys(np.array([[self.background]], np.uint8))
-            share = alpha.astype(np.float32) / 255
-            visible = self.resized(
-                np.rint(behind + share * (greys - behind.astype(np.float32))).astype(np.uint8), size
-            )
-        step = 1 if all(self.trained) else COARSE_SIDE
-        padding = [(0, -side % step) for side in size]
-        answer = self.look(*self.weights, np.pad(visible, padding, mode="edge")[None, ..., None])
-        return LowResChroma(small, np.asarray(answer)[0, : size[0], : size[1]])
+            background = self.upsampler.to_gray(np.array([[self.background]], np.uint8))
+            opacity = alpha.astype(np.float32) / 255
+            blended = np.rint(background + opacity * (grays - background.astype(np.float32)))
+            inputs = self._resize(blended.astype(np.uint8), size)
+        multiple = 1 if all(self.train_size) else NATIVE_PAD_MULTIPLE
+        padding = [(0, -side % multiple) for side in size]
+        inputs = np.pad(inputs, padding, mode="edge")[None, ..., None]  # [1 h w 1]
+        ab = np.asarray(self._predict_ab(*self.weights, inputs))[0, : size[0], : size[1]]
+        return LowResChroma(small, ab)
 
-    def resized(self, greys: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """uint8 [h w] at another (height, width)."""
-        if greys.shape == size:
-            return greys
-        return np.asarray(Image.fromarray(greys).resize((size[1], size[0]), self.filter))
+    def _split_alpha(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Grays uint8 [h w], and alpha uint8 [h w] if the image has it."""
+        channels = image.shape[-1] if image.ndim == 3 else 0
+        if image.dtype != np.uint8 or channels not in (1, 2, 3, 4) or not image.size:
+            shape = f"{image.dtype} {list(image.shape)}"
+            raise UserError(f"cannot colorize {shape}: give uint8 [height, width, 1 to 4]")
+        alpha = image[..., -1] if channels in (2, 4) else None
+        return image[..., 0] if channels < 3 else self.upsampler.to_gray(image[..., :3]), alpha
+
+    def _resize(self, grays: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Resizes uint8 [h w] to (height, width)."""
+        if grays.shape == size:
+            return grays
+        return np.asarray(Image.fromarray(grays).resize((size[1], size[0]), self.interpolation))
 
 
-def load_colorizer(run_folder: Path | str) -> Colorizer:
-    """The network of a run as a function of one picture. Nothing but the folder is needed, no training data.
+def load_colorizer(run: Path | str) -> Colorizer:
+    """Loads the network of a run as a function of one image; needs only the run directory.
 
-    UserError for a folder that is not a finished colorization run.
+    Raises:
+        UserError: `run` is not a finished colorization run.
     """
-    return Colorizer(run_folder)
+    return Colorizer(run)
 
 
-def load_colorization_run(folder: RunDir) -> tuple[Any, tuple]:
-    """(params, stats, greys uint8 [n h w 1]) -> a and b [n h w 2], compiled for each size; and (params, stats)."""
-    results, config = folder.results, folder.config
+def load_colorization_run(run_dir: RunDir) -> tuple[Callable[..., jax.Array], tuple[Any, Any]]:
+    """Loads network and head of a run.
+
+    Returns:
+        The compiled function (params, batch_stats, grays uint8 [n h w 1]) -> a and b [n h w 2], and
+        its weights (params, batch_stats).
+    """
+    results, config = run_dir.results, run_dir.config
     assert results is not None
+    section = config["color_head"]
     head = head_from_json(
-        config["colour"]["head"],
-        results["colours"],
-        results["channels"],
-        config["colour"]["temperature"],
+        section["name"], results["color_head"], results["channels"], section["temperature"]
     )
-    asked = config["model"]
     options = {
-        name: asked[name] for name in ("classifier", "last_stage") if asked.get(name)
-    }  # not of older runs
-    model = nnx.eval_shape(  # its weights are read: to draw them takes longer than all the rest
-        lambda: models.build(
-            results["model"], inputs=1, classes=head.outputs, rngs=nnx.Rngs(0), **options
+        name: config["model"][name]
+        for name in ("classifier", "last_stage")
+        if config["model"].get(name)
+    }
+
+    def build() -> nnx.Module:
+        outputs = head.num_outputs
+        return models.build(
+            results["model"], inputs=1, classes=outputs, rngs=nnx.Rngs(0), **options
         )
-    )
-    network = SplitModule.of(model)
-    task, answer = (
-        Colorization(head, degrade.build_degradation(config["degrade"])),
-        make_predict(network),
-    )
 
-    def look(params: Any, stats: Any, pictures: jax.Array) -> jax.Array:
-        greys = task.degrade(eval_key(), pictures.astype(jnp.float32) / 255)
-        return task.answered(answer(params, stats, network_input(greys)), greys)[..., 1:]
+    network = SplitModule.from_module(nnx.eval_shape(build))  # drawing weights would take longest
+    task = Colorization(head, build_degradation(config["degrade"]))
+    predict = make_predict(network)
 
-    return jax.jit(look, compiler_options=compiler_options()), restore_best_weights(folder, network)
+    def predict_ab(params: Any, batch_stats: Any, grays8: jax.Array) -> jax.Array:
+        grays = task.degrade(eval_key(), grays8.astype(jnp.float32) / 255)
+        outputs = predict(params, batch_stats, network_input(grays))
+        return task.predict_lab(outputs, grays)[..., 1:]
+
+    weights = restore_best_weights(run_dir, network)
+    return jax.jit(predict_ab, compiler_options=compiler_options()), weights
 
 
-def working_size(height: int, width: int, trained: tuple[int, int], fit: str) -> tuple[int, int]:
-    """(height, width) at which a network sees a picture, if it was `trained` on pictures that were made that size so.
+def working_size(
+    size: tuple[int, ...], train_size: tuple[int, int], resize_mode: str
+) -> tuple[int, int]:
+    """Size of the network input for an image.
 
-    fit "stretch": that size. "crop" and "pad": the picture's proportions, and the scale that it would have had in
-    training, but at most LONG times the pixels; sides are multiples of GRID, or `trained` itself where these are the
-    proportions. trained (0, 0), as they were: the picture's own size, or OWN_SIZE pixels if it has more.
+    Args:
+        size: (height, width) of the image.
+        train_size: (height, width) of the training images; (0, 0) if they had any size.
+        resize_mode: How the training images were brought to that size. With "stretch", the result
+            is `train_size`. With "crop" and "pad", the aspect ratio is preserved at the scale that
+            the image would have had in training, within MAX_AREA_FACTOR of the pixels.
+
+    Returns:
+        (height, width): multiples of PAD_MULTIPLE, or `train_size` if the aspect ratio is that one.
+        For images of any size: their own size, or that of MAX_NATIVE_PIXELS if they have more.
     """
-    known = height, width
-    if not all(trained):
-        pixels = NATIVE_SIZES
-        scale = (pixels / (height * width)) ** 0.5
+    height, width = size
+    exact = height, width
+    if not all(train_size):
+        max_pixels = MAX_NATIVE_PIXELS
+        scale = (max_pixels / (height * width)) ** 0.5
         if scale >= 1:
-            return known
-    elif fit == "stretch":
-        return trained
+            return exact
+    elif resize_mode == "stretch":
+        return train_size
     else:
-        pixels, known = MAX_AREA_FACTOR * trained[0] * trained[1], trained
-        ratios = trained[0] / height, trained[1] / width
-        scale = min(
-            max(ratios) if fit == "crop" else min(ratios), (pixels / (height * width)) ** 0.5
-        )
+        max_pixels, exact = MAX_AREA_FACTOR * train_size[0] * train_size[1], train_size
+        ratios = train_size[0] / height, train_size[1] / width
+        scale = max(ratios) if resize_mode == "crop" else min(ratios)
+        scale = min(scale, (max_pixels / (height * width)) ** 0.5)
     sides = height * scale, width * scale
-    if all(abs(side - other) < 1 for side, other in zip(sides, known, strict=True)):
-        return known
+    if all(abs(side - other) < 1 for side, other in zip(sides, exact, strict=True)):
+        return exact
     short = max(round(min(sides) / PAD_MULTIPLE), 1) * PAD_MULTIPLE
-    long = (
-        max(min(round(max(sides) / PAD_MULTIPLE), int(pixels / short / PAD_MULTIPLE) + 1), 1)
-        * PAD_MULTIPLE
-    )
+    max_long = int(max_pixels / short / PAD_MULTIPLE) + 1
+    long = max(min(round(max(sides) / PAD_MULTIPLE), max_long), 1) * PAD_MULTIPLE
     return (short, long) if height <= width else (long, short)
 
 
-def append_alpha(painted: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """uint8 [h w 3 or 4]"""
-    return painted if alpha is None else np.concatenate([painted, alpha[..., None]], -1)
+def append_alpha(rgb: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Appends alpha, if there is any, as the fourth channel: uint8 [h w 3 or 4]."""
+    return rgb if alpha is None else np.concatenate([rgb, alpha[..., None]], -1)

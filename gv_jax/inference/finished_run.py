@@ -1,4 +1,4 @@
-"""What can be used of the folder of a finished run: nothing else is needed, no training data."""
+"""A finished run as input of inference: its run directory is enough, no data set is needed."""
 
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,42 @@ from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule
 
 
-def load_finished_run(path: Path, task: str, use: str) -> RunDir:
-    """The folder of a finished run of `task`, which is needed to `use`; UserError for any other folder."""
-    folder = RunDir(path)
-    if not folder.finished or folder.results is None:
-        raise UserError(f"{path} holds no finished run")
-    theirs = folder.results["task"]
-    if theirs != task:
-        raise UserError(f"{path} holds a run of {theirs}: only one of {task} can {use}")
-    return folder
+def load_finished_run(path: Path, task: str) -> RunDir:
+    """Opens the run directory of a finished run.
+
+    Args:
+        path: The run directory.
+        task: The required task, a name in TASKS.
+
+    Raises:
+        UserError: It holds no finished run, or one of another task.
+    """
+    run_dir = RunDir(path)
+    results = run_dir.results
+    if not run_dir.finished or results is None:
+        raise UserError(f"{path} holds no finished run: give the --workdir of one")
+    if results["task"] != task:
+        raise UserError(f"{path} holds a run of task {results['task']}: give a run of task {task}")
+    return run_dir
 
 
-def restore_best_weights(folder: RunDir, network: SplitModule) -> tuple[Any, Any]:
-    """(params, stats) that a run reported; `network`, which may be of `nnx.eval_shape`, gives structure and shapes."""
-    weights = {"params": network.params, "stats": network.stats}
-    places = jax.tree.map(lambda leaf: jax.device_put(np.zeros(leaf.shape, leaf.dtype)), weights)
-    with Checkpoints(folder.checkpoints) as checkpoints:
+def restore_best_weights(run_dir: RunDir, network: SplitModule) -> tuple[Any, Any]:
+    """Restores the weights that the results of a run are of.
+
+    Args:
+        run_dir: A finished run.
+        network: Gives structure and shapes; may be made by `nnx.eval_shape`.
+
+    Returns:
+        Parameters and batch statistics.
+
+    Raises:
+        UserError: The checkpoint is missing.
+    """
+    shapes = {"params": network.params, "batch_stats": network.batch_stats}
+    template = jax.tree.map(lambda leaf: jax.device_put(np.zeros(leaf.shape, leaf.dtype)), shapes)
+    with Checkpoints(run_dir.checkpoints) as checkpoints:
         if checkpoints.latest is None:
-            raise UserError(
-                f"{folder.checkpoints} holds no checkpoint: the weights of this run are gone"
-            )
-        best = checkpoints.best(places)
-    return best["params"], best["stats"]
+            raise UserError(f"{run_dir.checkpoints} holds no checkpoint: the weights are missing")
+        best = checkpoints.restore_best(template)
+    return best["params"], best["batch_stats"]

@@ -1,4 +1,4 @@
-"""Picture files as they come, to be coloured and written back: of any size, with alpha, palettes or 16 bits."""
+"""Reads image files of any kind for inference, and writes the results."""
 
 from pathlib import Path
 
@@ -7,48 +7,40 @@ from PIL import Image, ImageOps
 
 from gv_jax.data.decode import open_checked
 
-PLAIN_MODES = {
-    "1": "L",
-    "L": "L",
-    "LA": "LA",
-    "RGB": "RGB",
-    "RGBA": "RGBA",
-}  # of modes without transparency of other kinds
+EXACT_MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}  # without loss
 
 
 def read_image(path: Path) -> np.ndarray:
-    """uint8 [h w c], upright, of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 channels (RGBA): the first frame.
+    """Reads the first frame, upright: uint8 [h w c], gray, gray and alpha, RGB or RGBA.
 
-    Palettes become what they stand for. Of 16 bits a grey is rounded to 8, red, green and blue keep the upper 8.
+    Palettes are resolved. Of 16 bits, gray is rounded to 8, and RGB keeps the upper 8.
 
     Raises:
-        BrokenPicture: no picture, cut short, or above MAX_PIXELS.
+        CorruptImageError: The file is no image, is truncated, or has more than MAX_PIXELS.
     """
     with open_checked(path, lambda image: None) as image:
         image.load()
         upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):  # grey of 16 bits
-            deep = np.asarray(upright).astype(np.uint32)
-            return ((deep * 255 + 32767) // 65535).astype(np.uint8)[..., None]
-        clear = upright.has_transparency_data
-        mode = (
-            ("LA" if upright.mode in ("1", "L", "LA") else "RGBA")
-            if clear
-            else PLAIN_MODES.get(upright.mode, "RGB")
-        )
+        if upright.mode.startswith("I"):  # 16-bit gray
+            pixels = np.asarray(upright).astype(np.uint32)
+            return ((pixels * 255 + 32767) // 65535).astype(np.uint8)[..., None]
+        if upright.has_transparency_data:
+            mode = "LA" if upright.mode in ("1", "L", "LA") else "RGBA"
+        else:
+            mode = EXACT_MODES.get(upright.mode, "RGB")
         pixels = np.asarray(upright.convert(mode))
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def write_image(path: Path, picture: np.ndarray) -> None:
-    """Writes uint8 [h w 3 or 4] as PNG; a kill leaves the whole file or none."""
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Writes uint8 [h w 3 or 4] as PNG; a kill leaves the complete file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    Image.fromarray(picture).save(partial, "PNG")
+    Image.fromarray(image).save(partial, "PNG")
     partial.replace(path)
 
 
 def is_animated(path: Path) -> bool:
-    """Whether a GIF has more than one frame."""
+    """Whether an image file has more than one frame."""
     with open_checked(path, lambda image: None) as image:
         return getattr(image, "n_frames", 1) > 1

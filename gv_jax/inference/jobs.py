@@ -1,4 +1,4 @@
-"""Which files are to be coloured, and where each goes."""
+"""Plans which input files are colorized, and where each result is written."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,12 +10,20 @@ from gv_jax.data.builders import folder_listing
 from gv_jax.data.decode import CorruptImageError
 from gv_jax.errors import UserError
 from gv_jax.inference.image_file import is_animated
-from gv_jax.inference.video_file import suffix_for
+from gv_jax.inference.video_file import output_suffix
+
+SUFFIXES = (*folder_listing.IMAGE_SUFFIXES, *video.VIDEO_SUFFIXES)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A picture, or a video, and the file that it is written to."""
+    """An input file and its output file.
+
+    Attributes:
+        source: Image or video.
+        target: The file to write.
+        video: Whether it is a video.
+    """
 
     source: Path
     target: Path
@@ -23,76 +31,85 @@ class Job:
 
 
 def plan_jobs(inputs: Sequence[Path], output: Path) -> tuple[list[Job], list[str]]:
-    """Those of every input, a file or a folder with files at any depth; and "what: why" of what cannot be listed.
+    """Lists the jobs of input files and of folders, at any depth.
 
-    A picture becomes NAME.png, a video NAME with `suffix_for` it, below `output` where it was below its folder;
-    NAME.jpg.png where NAME.jpg and NAME.gif would become the same. What lies in `output` already is no input.
+    An image becomes NAME.png and a video NAME with `output_suffix`, at the same place below
+    `output` as below its folder. If NAME.jpg and NAME.gif would become the same file, they become
+    NAME.jpg.png and NAME.gif.png. Files inside `output` are no inputs.
+
+    Args:
+        inputs: Files and folders.
+        output: Folder of the results.
+
+    Returns:
+        The jobs, and "file: reason" of everything that cannot be listed.
 
     Raises:
-        UserError: no such input, none that can be coloured, or one that would be overwritten.
+        UserError: An input is missing, none is an image or video, or a file would be overwritten.
     """
     if output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file: give a folder as --output")
-    found, problems = [], []
-    for place in inputs:
-        files, why = list_inputs(place, output)
-        found += [make_job(path, output / name) for path, name in files]
-        problems += why
-    if not found and not problems:
-        raise UserError(f"{', '.join(map(str, inputs))}: no picture or video in it")
-    return resolve_collisions(found), problems
+        raise UserError(f"--output {output} is a file: give a folder")
+    jobs, problems = [], []
+    for path in inputs:
+        files, new_problems = list_inputs(path, output)
+        jobs += [make_job(file, output / name) for file, name in files]
+        problems += new_problems
+    if not jobs and not problems:
+        raise UserError(f"{', '.join(map(str, inputs))}: no image or video in it")
+    return resolve_collisions(jobs), problems
 
 
-def list_inputs(place: Path, output: Path) -> tuple[list[tuple[Path, str]], list[str]]:
-    """(file, its name below `place`) of an input; and problems."""
-    if not place.exists():
-        raise UserError(f"{place}: no such picture, video or folder")
-    if not place.is_dir():
-        return [(place, place.name)], []
-    found = folder_listing.scan(place, (*folder_listing.IMAGE_SUFFIXES, *video.VIDEO_SUFFIXES))
-    made = output.resolve()
-    apart = made != place.resolve()
-    files = [
-        (file.path, file.name)
-        for file in found.files
-        if not (apart and made in file.path.resolve().parents)
-    ]
-    return files, [f"{path}: {why}" for path, why in found.problems]
+def list_inputs(path: Path, output: Path) -> tuple[list[tuple[Path, str]], list[str]]:
+    """Files of an input with their names relative to it, and problems."""
+    if not path.exists():
+        raise UserError(f"{path}: no such image, video or folder")
+    if not path.is_dir():
+        return [(path, path.name)], []
+    listing = folder_listing.scan(path, SUFFIXES)
+    excluded = output.resolve()
+    if excluded == path.resolve():
+        files = list(listing.files)
+    else:
+        files = [file for file in listing.files if excluded not in file.path.resolve().parents]
+    problems = [f"{file}: {reason}" for file, reason in listing.problems]
+    return [(file.path, file.name) for file in files], problems
 
 
 def make_job(source: Path, target: Path) -> Job:
-    """target: the file's name in another folder."""
+    """The job of a file; `target` has the suffix of the input still."""
     if source.suffix.lower() == ".gif":
         try:
-            moving = is_animated(source)
+            is_video = is_animated(source)
         except CorruptImageError:
-            moving = False
+            is_video = False
     else:
-        moving = source.suffix.lower() in video.VIDEO_SUFFIXES
-    return Job(source, target.with_suffix(suffix_for(source) if moving else ".png"), moving)
+        is_video = source.suffix.lower() in video.VIDEO_SUFFIXES
+    suffix = output_suffix(source) if is_video else ".png"
+    return Job(source, target.with_suffix(suffix), is_video)
 
 
-def resolve_collisions(found: Sequence[Job]) -> list[Job]:
-    """The same with a target for each; UserError where an input or another target would be overwritten."""
-    often = Counter(errand.target for errand in found)
-    named = [
-        errand
-        if often[errand.target] == 1
-        else replace(
-            errand, target=errand.target.with_name(errand.source.name + errand.target.suffix)
-        )
-        for errand in found
+def resolve_collisions(jobs: Sequence[Job]) -> list[Job]:
+    """Gives every job a target of its own.
+
+    Raises:
+        UserError: An input or another target would be overwritten.
+    """
+    uses = Counter(job.target for job in jobs)
+    renamed = [
+        job
+        if uses[job.target] == 1
+        else replace(job, target=job.target.with_name(job.source.name + job.target.suffix))
+        for job in jobs
     ]
-    sources, targets = {errand.source.resolve() for errand in named}, set()
-    for errand in named:
-        target = errand.target.resolve()
+    sources, targets = {job.source.resolve() for job in renamed}, set()
+    for job in renamed:
+        target = job.target.resolve()
         if target in sources:
-            raise UserError(
-                f"{errand.target} is an input, and would be overwritten: give another --output"
-            )
+            raise UserError(f"{job.target} is an input: give another --output")
         if target in targets:
             raise UserError(
-                f"two inputs would become {errand.target}: colour them one by one, with another --output each"
+                f"two inputs would be written to {job.target}: colorize them separately, each with "
+                "its own --output"
             )
         targets.add(target)
-    return named
+    return renamed

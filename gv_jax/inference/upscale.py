@@ -1,8 +1,10 @@
-"""A finished super-resolution run as a function: pictures of any size in, twice the size out."""
+"""A finished super-resolution run as a function: doubles the size of images of any size."""
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,90 +16,97 @@ from gv_jax.errors import UserError
 from gv_jax.inference.finished_run import load_finished_run, restore_best_weights
 from gv_jax.training.step import SplitModule, make_predict
 
-TILE_PX = 256  # pixels: larger pictures are enlarged in overlapping squares of this side
-OVERLAP_PX = 64  # pixels at least, of which each tile gives the half that is nearer to it
-TILE_MULTIPLE = (
-    16  # pixels: tiles begin on multiples of it, where NinaSR's local attention has its windows
-)
-UPSCALE_PURPOSE = ("super_resolution", "enlarge pictures")
+TASK = "super_resolution"
+TILE_PX = 256  # side of the overlapping square tiles of larger images
+OVERLAP_PX = 64  # minimum overlap; each of two tiles gives the half that is nearer to it
+TILE_MULTIPLE = 16  # tiles start on multiples of it, as the windows of NinaSR's local attention do
 
-Tile = tuple[
-    slice, slice
-]  # what is looked at, and what is taken of it; both in pixels of the picture
+Tile = tuple[slice, slice]  # input pixels of a tile, and those of them that it gives
 
 
-def run_fingerprint(run_folder: Path | str) -> str:
-    """Tells a finished run from every other one, wherever its folder is; UserError as `enlarger`."""
-    folder = load_finished_run(Path(run_folder), *UPSCALE_PURPOSE)
-    parts = [(folder.path / name).read_bytes() for name in ("config.json", "results.json")]
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:20]
+def run_fingerprint(run: Path | str) -> str:
+    """A hash that identifies a finished run wherever its directory is.
 
-
-def load_upscaler(run_folder: Path | str) -> Callable[[np.ndarray], np.ndarray]:
-    """The network of a run as a function of one picture: uint8 [h w c] -> uint8 [2h 2w c].
-
-    It compiles once for every size; pictures of more than TILE pixels are cut into overlapping tiles, so that all
-    large ones share a few. UserError for a folder that is not a finished super-resolution run, and, from the
-    function, for a picture of other channels than it was trained on.
+    Raises:
+        UserError: `run` is not a finished super-resolution run.
     """
-    network, weights, channels = load_upscaling_run(Path(run_folder))
-    answer = jax.jit(make_predict(network), compiler_options=compiler_options())
+    run_dir = load_finished_run(Path(run), TASK)
+    files = [(run_dir.path / name).read_bytes() for name in ("config.json", "results.json")]
+    return hashlib.sha256(b"".join(files)).hexdigest()[:20]
 
-    def enlarge(picture: np.ndarray) -> np.ndarray:
-        if (
-            picture.dtype != np.uint8
-            or picture.ndim != 3
-            or picture.shape[2] != channels
-            or not picture.size
-        ):
-            given, taken = (
-                f"{picture.dtype} {list(picture.shape)}",
-                f"uint8 [height, width, {channels}]",
+
+def load_upscaler(run: Path | str) -> Callable[[np.ndarray], np.ndarray]:
+    """Loads a run as a function uint8 [h w c] -> uint8 [2h 2w c].
+
+    The function compiles once for every size. Images of more than TILE_PX pixels on a side are cut
+    into overlapping tiles, so all large images share a few sizes. It raises UserError for an image
+    with other channels than the training images.
+
+    Args:
+        run: Run directory of a finished super-resolution run.
+
+    Raises:
+        UserError: `run` is not a finished super-resolution run.
+    """
+    network, weights, channels = load_upscaling_run(Path(run))
+    predict = jax.jit(make_predict(network), compiler_options=compiler_options())
+
+    def upscale(image: np.ndarray) -> np.ndarray:
+        shape = f"{image.dtype} {list(image.shape)}"
+        if image.dtype != np.uint8 or image.ndim != 3 or not image.size:
+            raise UserError(f"cannot upscale {shape}: give uint8 [height, width, {channels}]")
+        height, width, image_channels = image.shape
+        if image_channels != channels:
+            raise UserError(
+                f"cannot upscale {shape}: {run} takes uint8 [height, width, {channels}]"
             )
-            raise UserError(f"cannot enlarge {given}: the network of {run_folder} takes {taken}")
-        height, width, _ = picture.shape
-        whole = np.empty((2 * height, 2 * width, channels), np.uint8)
-        for rows, kept_rows in split_tiles(height):
-            for columns, kept_columns in split_tiles(width):
-                inputs = picture[rows, columns][None].astype(np.float32) / 255
-                made = np.clip(np.asarray(answer(*weights, inputs))[0], 0, 1)
-                whole[upscale_tiles(kept_rows), upscale_tiles(kept_columns)] = np.round(
-                    made[
-                        upscale_tiles(kept_rows, rows.start),
-                        upscale_tiles(kept_columns, columns.start),
-                    ]
-                    * 255
-                )
-        return whole
+        upscaled = np.empty((2 * height, 2 * width, channels), np.uint8)
+        for rows, valid_rows in split_tiles(height):
+            for columns, valid_columns in split_tiles(width):
+                inputs = image[rows, columns][None].astype(np.float32) / 255
+                outputs = np.clip(np.asarray(predict(*weights, inputs))[0], 0, 1)
+                tile = outputs[
+                    upscale_slice(valid_rows, rows.start),
+                    upscale_slice(valid_columns, columns.start),
+                ]
+                target = upscale_slice(valid_rows), upscale_slice(valid_columns)
+                upscaled[target] = np.round(tile * 255)
+        return upscaled
 
-    return enlarge
+    return upscale
 
 
-def load_upscaling_run(path: Path) -> tuple[SplitModule, tuple, int]:
-    """The network of a run, its best weights, and the channels of its pictures."""
-    folder = load_finished_run(path, *UPSCALE_PURPOSE)
-    assert folder.results is not None
-    channels = folder.config["data"]["channels"]
-    network = SplitModule.of(
-        models.build(folder.results["model"], inputs=channels, rngs=nnx.Rngs(0))
-    )
-    return network, restore_best_weights(folder, network), channels
+def make_lazy_upscaler(run: Path | str) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
+    """(an upscaler that loads the run on its first call, `run_fingerprint` of it)."""
+    load = cache(lambda: load_upscaler(run))
+    return lambda image: load()(image), run_fingerprint(run)
+
+
+def load_upscaling_run(path: Path) -> tuple[SplitModule, tuple[Any, Any], int]:
+    """The network of a run, its weights (params, batch_stats), and the channels of its images."""
+    run_dir = load_finished_run(path, TASK)
+    assert run_dir.results is not None
+    channels = run_dir.config["data"]["channels"]
+    model = models.build(run_dir.results["model"], inputs=channels, rngs=nnx.Rngs(0))
+    network = SplitModule.from_module(model)
+    return network, restore_best_weights(run_dir, network), channels
 
 
 def split_tiles(size: int) -> Iterator[Tile]:
-    """Along one side: overlapping stretches of TILE pixels, and the parts of them that cover it without a gap."""
-    count = max(-(-(size - OVERLAP_PX) // (TILE_PX - OVERLAP_PX)), 1)
-    starts = [
-        min(number * (TILE_PX - OVERLAP_PX), -(-(size - TILE_PX) // TILE_MULTIPLE) * TILE_MULTIPLE)
-        for number in range(count)
-    ]
-    starts[0] = 0
+    """Yields overlapping tiles of TILE_PX along an axis of `size` pixels.
+
+    The second slices of all tiles together cover every pixel once.
+    """
+    stride = TILE_PX - OVERLAP_PX
+    count = max(-(-(size - OVERLAP_PX) // stride), 1)
+    last = -(-(size - TILE_PX) // TILE_MULTIPLE) * TILE_MULTIPLE
+    starts = [0, *(min(index * stride, last) for index in range(1, count))]
     ends = [min(start + TILE_PX, size) for start in starts]
-    seams = [(after + end) // 2 for after, end in zip(starts[1:], ends[:-1], strict=True)]
-    for start, end, first, last in zip(starts, ends, [0, *seams], [*seams, size], strict=True):
-        yield slice(start, end), slice(first, last)
+    seams = [(start + end) // 2 for start, end in zip(starts[1:], ends[:-1], strict=True)]
+    for start, end, first, stop in zip(starts, ends, [0, *seams], [*seams, size], strict=True):
+        yield slice(start, end), slice(first, stop)
 
 
-def upscale_tiles(pixels: slice, origin: int = 0) -> slice:
-    """The same pixels of the enlarged picture, counted from `origin`."""
+def upscale_slice(pixels: slice, origin: int = 0) -> slice:
+    """The same pixels in the upscaled image, relative to input pixel `origin`."""
     return slice(2 * (pixels.start - origin), 2 * (pixels.stop - origin))

@@ -9,15 +9,15 @@ from flax import nnx
 
 from gv_jax.errors import UserError, unknown
 from gv_jax.models.cnn import SharedConvNet, TextureCNN2, TextureCNN3, TwoLayerCNN
-from gv_jax.models.color_encoders import BackboneColorizer, Fusion
-from gv_jax.models.colorization import UNet, WallnerAlpha
+from gv_jax.models.colorization import BackboneColorizer, Fusion, UNet, WallnerAlpha
 from gv_jax.models.efficientnet import EFFICIENTNETV2_S, EfficientNetV2
 from gv_jax.models.inception import Inception
 from gv_jax.models.inception_v3 import InceptionV3
+from gv_jax.models.layers import ConvNormAct
 from gv_jax.models.ninasr import NinaSR
 from gv_jax.models.resnet import BasicBlock, Bottleneck, ResNet
 from gv_jax.models.squeezenet import SqueezeNet
-from gv_jax.models.vgg import VGG, VGGNormUnit, VGGUnit
+from gv_jax.models.vgg import VGG, ConvAct
 
 CLASSIFIERS = {
     "baseline": TextureCNN2,
@@ -28,8 +28,8 @@ CLASSIFIERS = {
     "resnet18": partial(ResNet, (2, 2, 2, 2), BasicBlock),
     "resnet34": partial(ResNet, (3, 4, 6, 3), BasicBlock),
     "resnet50": partial(ResNet, (3, 4, 6, 3), Bottleneck),
-    "vgg16": partial(VGG, VGGUnit),
-    "vgg16_bn": partial(VGG, VGGNormUnit),
+    "vgg16": partial(VGG, ConvAct),
+    "vgg16_bn": partial(VGG, ConvNormAct),
     "squeezenet1_1": SqueezeNet,
     "inception_v3": InceptionV3,
     "efficientnetv2_s": partial(EfficientNetV2, EFFICIENTNETV2_S),
@@ -43,6 +43,8 @@ COLORIZERS = {
     "unet": UNet,
 }
 MODELS = CLASSIFIERS | UPSCALERS | COLORIZERS
+# Arguments that `build` derives from its own; the others are options of the model.
+DERIVED_ARGUMENTS = {"self", "in_features", "out_features", "size", "rngs"}
 
 
 def build(
@@ -54,57 +56,69 @@ def build(
     rngs: nnx.Rngs,
     **options: Any,
 ) -> nnx.Module:
-    """The model of that name for pictures of `inputs` channels, [n h w inputs] float.
+    """Builds a model with random weights.
 
-    Of CLASSIFIERS it gives logits [n classes], of ENLARGERS, which need no classes, pictures [n 2h 2w inputs], of
-    COLORIZERS `classes` numbers for every pixel [n h w classes].
-    `size` (height, width) matters to networks that flatten; without it they take their published size.
-    Raises UserError for a name or an option that is not known.
+    Args:
+        name: a name in MODELS.
+        inputs: channels of the images [n h w inputs], float.
+        classes: outputs of a classifier (logits [n classes]) or of each pixel of a colorizer
+            ([n h w classes]). Upscalers, which return images [n 2h 2w inputs], ignore it.
+        size: (height, width) of the images in pixels, for models that flatten their feature map;
+            None: the published size.
+        rngs: random streams of weights and dropout.
+        options: options of the model, such as `stem` or `dropout`.
+
+    Raises:
+        UserError: an unknown name or option.
     """
     check_model_options(name, options)
-    if size and "size" in model_options(name):
+    if size and has_fixed_size(name):
         options["size"] = size
-    if name in CLASSIFIERS:
-        options["classes"] = classes
-    if name in COLORIZERS:
-        options["outputs"] = classes
+    if name not in UPSCALERS:
+        options["out_features"] = classes
     if "classifier" in model_options(name):
         options["classifier"] = get_backbone(options.get("classifier", "resnet18"))
-    return MODELS[name](inputs=inputs, rngs=rngs, **options)
+    return MODELS[name](in_features=inputs, rngs=rngs, **options)
 
 
 def get_backbone(name: str) -> Callable[..., nnx.Module]:
-    """The classifier of that name, whose maps other networks can use. UserError where there is none."""
-    trunks = {
+    """The constructor of a classifier whose last stages can be left out; UserError for others."""
+    backbones = {
         name: CLASSIFIERS[name] for name in CLASSIFIERS if "last_stage" in model_options(name)
     }
-    if name not in trunks:
-        raise unknown("classifier (config.model.classifier)", name, trunks)
-    return trunks[name]
+    if name not in backbones:
+        raise unknown("classifier (config.model.classifier)", name, backbones)
+    return backbones[name]
 
 
 def check_model_options(name: str, options: Iterable[str]) -> None:
-    """UserError unless there is such a model and it takes all of `options`."""
+    """UserError unless the model exists and has all of `options`."""
     if name not in MODELS:
         raise unknown("model", name, MODELS)
-    taken = sorted(model_options(name) - {"self", "inputs", "classes", "outputs", "size", "rngs"})
+    valid = sorted(model_options(name) - DERIVED_ARGUMENTS)
     for option in options:
-        if option not in taken:
+        if option not in valid:
             raise UserError(
-                f"model {name!r} has no option {option!r}; its options: {', '.join(taken) or 'none'}"
+                f"model {name!r} has no option {option!r}; its options: "
+                f"{', '.join(valid) or 'none'}"
             )
 
 
+def has_fixed_size(name: str) -> bool:
+    """Whether the model takes images of one size only, set when it is built."""
+    return "size" in model_options(name)
+
+
 def model_options(name: str) -> set[str]:
-    """What can be told to a model when it is built."""
+    """The names of the arguments of the model's constructor."""
     model = MODELS[name]
-    given = len(model.args) if isinstance(model, partial) else 0
-    signature = inspect.signature(model_class(name).__init__)  # nnx hides the class's own
-    return set(list(signature.parameters)[1 + given :])
+    num_bound = len(model.args) if isinstance(model, partial) else 0
+    signature = inspect.signature(model_class(name).__init__)  # nnx hides that of the class
+    return set(list(signature.parameters)[1 + num_bound :])
 
 
 def model_class(name: str) -> type[nnx.Module]:
-    """The class of the model. UserError for a name that is not known."""
+    """The class of the model; UserError for an unknown name."""
     if name not in MODELS:
         raise unknown("model", name, MODELS)
     model: Any = MODELS[name]

@@ -1,6 +1,7 @@
-"""What trunks have in common: named stages from input to output, of which the last ones may be left out, and a head.
+"""Stages of a backbone: named lists of layers from input to output, then a head.
 
-A trunk keeps its stages as `stages`, a list of lists of layers, and gives after each of them its map.
+A backbone stores them as `stage_layers`, a list of lists of layers, and returns the feature map
+after each stage. The last stages may be left out.
 """
 
 from collections.abc import Sequence
@@ -11,32 +12,34 @@ from jax import Array
 from gv_jax.errors import UserError, unknown
 
 
-def truncate_stages(names: Sequence[str], last: str) -> list[str]:
-    """The stages up to `last`; all of them where it is empty. UserError for a name that is none of them."""
+def truncate_stages(names: Sequence[str], last: str) -> tuple[str, ...]:
+    """The names up to `last`, or all of them if it is empty. UserError for an unknown name."""
     if last and last not in names:
         raise unknown("stage", last, names)
-    return list(names[: names.index(last) + 1] if last else names)
+    return tuple(names[: names.index(last) + 1] if last else names)
 
 
-def stage_outputs(names: Sequence[str], stages: nnx.List, x: Array) -> dict[str, Array]:
-    """What comes out of each stage, in order."""
-    found = {}
-    for name, layers in zip(names, stages, strict=True):
+def stage_outputs(names: Sequence[str], stage_layers: nnx.List, x: Array) -> dict[str, Array]:
+    """The feature map after each stage, in order."""
+    outputs = {}
+    for name, layers in zip(names, stage_layers, strict=True):
         for layer in layers:
             x = layer(x)
-        found[name] = x
-    return found
+        outputs[name] = x
+    return outputs
 
 
 def stage_modules(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Which modules make each stage, and the head, from input to output."""
-    return {**{name: (f"stages.{index}",) for index, name in enumerate(names)}, "head": ("head",)}
+    """The modules of each stage in `stage_layers`, and of the head."""
+    stages = {name: (f"stage_layers.{index}",) for index, name in enumerate(names)}
+    return {**stages, "head": ("head",)}
 
 
-def check_min_size(x: Array, smallest: int, model: str) -> None:
-    """UserError for pictures [n h w c] that are used up before the last layer."""
+def check_min_size(x: Array, min_size: int, model: str) -> None:
+    """UserError for images [n h w c] with a side below `min_size` pixels."""
     _, height, width, _ = x.shape
-    if min(height, width) < smallest:
+    if min(height, width) < min_size:
         raise UserError(
-            f"pictures of {height}x{width} are too small for {model}: give it {smallest}x{smallest} or more"
+            f"{model} needs images of at least {min_size}x{min_size} pixels, "
+            f"these are {height}x{width}: increase config.data.size"
         )

@@ -1,4 +1,4 @@
-"""Dropout whose rate is a number of the network's state, so that networks of other rates can be trained in one step."""
+"""Dropout whose rate is a variable, so that one compiled step trains networks of several rates."""
 
 import jax
 import jax.numpy as jnp
@@ -7,13 +7,14 @@ from jax import Array
 
 
 class DropRate(nnx.Variable):
-    """The share of units that is dropped."""
+    """A dropout rate, float32 []."""
 
 
 class Dropout(nnx.Module):
-    """Zeros for a share `rate` of all numbers, the others divided by 1 - rate; Srivastava et al. 2014.
+    """Zeroes each value with probability `rate`, divides the others by 1 - rate.
 
-    `nnx.view(model, deterministic=True)` switches it off.
+    Srivastava et al. 2014. `nnx.view(model, deterministic=True)` disables it. Not `nnx.Dropout`,
+    whose rate is a constant of the compiled step.
     """
 
     def __init__(self, rate: float, *, rngs: nnx.Rngs):
@@ -29,15 +30,15 @@ class Dropout(nnx.Module):
     def __call__(self, x: Array) -> Array:
         if self.deterministic:
             return x
-        kept = 1 - self.rate[...]
-        mask = jax.random.bernoulli(self.rngs(), kept, x.shape)
-        return jnp.where(mask, x / kept.astype(x.dtype), jnp.zeros((), x.dtype))
+        keep_prob = 1 - self.rate[...]
+        mask = jax.random.bernoulli(self.rngs(), keep_prob, x.shape)
+        return jnp.where(mask, x / keep_prob.astype(x.dtype), jnp.zeros((), x.dtype))
 
 
 class StochasticDepth(nnx.Module):
-    """Zeros for a share `rate` of the samples, the others divided by 1 - rate; Huang et al. 2016, arXiv:1603.09382.
+    """Zeroes each sample with probability `rate`, divides the others by 1 - rate.
 
-    `nnx.view(model, deterministic=True)` switches it off.
+    Huang et al. 2016, arXiv:1603.09382. `nnx.view(model, deterministic=True)` disables it.
     """
 
     def __init__(self, rate: float, *, rngs: nnx.Rngs):
@@ -53,5 +54,5 @@ class StochasticDepth(nnx.Module):
     def __call__(self, x: Array) -> Array:
         if self.deterministic or not self.rate:
             return x
-        kept = jax.random.bernoulli(self.rngs(), 1 - self.rate, (len(x), 1, 1, 1))
-        return x * (kept.astype(x.dtype) / (1 - self.rate))
+        mask = jax.random.bernoulli(self.rngs(), 1 - self.rate, (len(x), 1, 1, 1))
+        return x * (mask.astype(x.dtype) / (1 - self.rate))

@@ -1,5 +1,9 @@
-"""EfficientNetV2: Tan & Le 2021, "EfficientNetV2: smaller models and faster training", arXiv:2104.00298."""
+"""EfficientNetV2: Tan & Le 2021, "EfficientNetV2: smaller models and faster training".
 
+arXiv:2104.00298.
+"""
+
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -8,67 +12,59 @@ from jax import Array
 
 from gv_jax.models import backbone
 from gv_jax.models.dropout import Dropout, StochasticDepth
-from gv_jax.models.layers import DepthwiseConv, Lambda, conv, dense, silu
-from gv_jax.models.normalization import batch_norm
+from gv_jax.models.layers import Conv, ConvNorm, DepthwiseConv, Lambda, Linear
+from gv_jax.models.normalization import BatchNorm
 from gv_jax.models.ops.pooling import global_pool
 
-BN_EPSILON = 1e-3  # of every norm
-DROP_PATH_RATE = 0.2  # share of samples for which the last unit is left out in training; earlier ones in proportion
-STEM_FEATURES, HEAD_FEATURES = 24, 1280  # features of the stem and of the last 1x1 convolution
+BN_EPSILON = 1e-3  # of every norm, as in torchvision
+DROP_PATH_RATE = 0.2  # stochastic depth of the last block; proportionally less in earlier ones
+STEM_FEATURES, HEAD_FEATURES = 24, 1280  # features of the first and of the last convolution
 
-
-class ConvNorm(nnx.Module):
-    """norm(conv(x)), the size kept at stride 1."""
-
-    def __init__(self, inputs: int, features: int, size: int, strides: int = 1, *, rngs: nnx.Rngs):
-        self.conv = conv(inputs, features, size, strides, rngs=rngs)
-        self.norm = batch_norm(features, BN_EPSILON, rngs=rngs)
-
-    def __call__(self, x: Array) -> Array:
-        return self.norm(self.conv(x))
+make_conv_norm = partial(ConvNorm, epsilon=BN_EPSILON)
 
 
 class DepthwiseNorm(nnx.Module):
-    """norm(conv(x)), every channel by itself."""
+    """norm(conv(x)), conv a depthwise 3x3 convolution."""
 
-    def __init__(self, features: int, strides: int, *, rngs: nnx.Rngs):
-        self.conv = DepthwiseConv(features, 3, strides, rngs=rngs)
-        self.norm = batch_norm(features, BN_EPSILON, rngs=rngs)
+    def __init__(self, num_features: int, strides: int, *, rngs: nnx.Rngs):
+        self.conv = DepthwiseConv(num_features, 3, strides, rngs=rngs)
+        self.norm = BatchNorm(num_features, epsilon=BN_EPSILON)
 
     def __call__(self, x: Array) -> Array:
         return self.norm(self.conv(x))
 
 
 class SqueezeExcite(nnx.Module):
-    """x sigmoid(W2 silu(W1 m)), m the mean of x over all pixels: Hu et al. 2018, arXiv:1709.01507."""
+    """x sigmoid(W2 silu(W1 m)), m the mean over pixels; Hu et al. 2018, arXiv:1709.01507."""
 
-    def __init__(self, features: int, squeezed: int, *, rngs: nnx.Rngs):
-        self.squeeze = conv(features, squeezed, 1, bias=True, rngs=rngs)
-        self.excite = conv(squeezed, features, 1, bias=True, rngs=rngs)
+    def __init__(self, num_features: int, squeezed: int, *, rngs: nnx.Rngs):
+        self.squeeze = Conv(num_features, squeezed, 1, use_bias=True, rngs=rngs)
+        self.excite = Conv(squeezed, num_features, 1, use_bias=True, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         mean = global_pool(x)[:, None, None, :]
-        return x * jax.nn.sigmoid(self.excite(silu(self.squeeze(mean))))
+        return x * jax.nn.sigmoid(self.excite(nnx.silu(self.squeeze(mean))))
 
 
 class ConvBlock(nnx.Module):
-    """x + silu(conv(x)): a fused unit that doesn't expand."""
+    """x + silu(conv(x)): a FusedMBConv without expansion."""
 
     def __init__(
         self,
-        inputs: int,
-        features: int,
+        in_features: int,
+        out_features: int,
         expansion: int,
         strides: int,
-        skip: float,
+        drop_path_rate: float,
         *,
         rngs: nnx.Rngs,
     ):
-        self.conv = ConvNorm(inputs, features, 3, strides, rngs=rngs)
-        self.skip = StochasticDepth(skip, rngs=rngs)
+        del expansion  # 1: the argument of the other blocks
+        self.conv = make_conv_norm(in_features, out_features, 3, strides, rngs=rngs)
+        self.drop_path = StochasticDepth(drop_path_rate, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        return add_residual(x, silu(self.conv(x)), self.skip)
+        return add_residual(x, nnx.silu(self.conv(x)), self.drop_path)
 
 
 class FusedMBConv(nnx.Module):
@@ -76,56 +72,57 @@ class FusedMBConv(nnx.Module):
 
     def __init__(
         self,
-        inputs: int,
-        features: int,
+        in_features: int,
+        out_features: int,
         expansion: int,
         strides: int,
-        skip: float,
+        drop_path_rate: float,
         *,
         rngs: nnx.Rngs,
     ):
-        self.expand = ConvNorm(inputs, expansion * inputs, 3, strides, rngs=rngs)
-        self.project = ConvNorm(expansion * inputs, features, 1, rngs=rngs)
-        self.skip = StochasticDepth(skip, rngs=rngs)
+        width = expansion * in_features
+        self.expand = make_conv_norm(in_features, width, 3, strides, rngs=rngs)
+        self.project = make_conv_norm(width, out_features, 1, rngs=rngs)
+        self.drop_path = StochasticDepth(drop_path_rate, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        return add_residual(x, self.project(silu(self.expand(x))), self.skip)
+        return add_residual(x, self.project(nnx.silu(self.expand(x))), self.drop_path)
 
 
 class MBConv(nnx.Module):
-    """x + project(excite(silu(spatial(silu(expand(x)))))), spatial a depthwise 3x3 convolution; fig. 2 left."""
+    """x + project(excite(silu(depthwise(silu(expand(x)))))), depthwise 3x3; fig. 2 left."""
 
     def __init__(
         self,
-        inputs: int,
-        features: int,
+        in_features: int,
+        out_features: int,
         expansion: int,
         strides: int,
-        skip: float,
+        drop_path_rate: float,
         *,
         rngs: nnx.Rngs,
     ):
-        width = expansion * inputs
-        self.expand = ConvNorm(inputs, width, 1, rngs=rngs)
-        self.spatial = DepthwiseNorm(width, strides, rngs=rngs)
-        self.excitation = SqueezeExcite(width, inputs // 4, rngs=rngs)
-        self.project = ConvNorm(width, features, 1, rngs=rngs)
-        self.skip = StochasticDepth(skip, rngs=rngs)
+        width = expansion * in_features
+        self.expand = make_conv_norm(in_features, width, 1, rngs=rngs)
+        self.depthwise = DepthwiseNorm(width, strides, rngs=rngs)
+        self.squeeze_excite = SqueezeExcite(width, in_features // 4, rngs=rngs)
+        self.project = make_conv_norm(width, out_features, 1, rngs=rngs)
+        self.drop_path = StochasticDepth(drop_path_rate, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        y = silu(self.spatial(silu(self.expand(x))))
-        return add_residual(x, self.project(self.excitation(y)), self.skip)
+        y = nnx.silu(self.depthwise(nnx.silu(self.expand(x))))
+        return add_residual(x, self.project(self.squeeze_excite(y)), self.drop_path)
 
 
-def add_residual(x: Array, y: Array, skip: StochasticDepth) -> Array:
-    """x + y where they have one shape, y alone where the unit changes it."""
-    return x + skip(y) if x.shape == y.shape else y
+def add_residual(x: Array, y: Array, drop_path: StochasticDepth) -> Array:
+    """x + y where they have the same shape, else y: the block changes the shape."""
+    return x + drop_path(y) if x.shape == y.shape else y
 
 
 class StageConfig(NamedTuple):
-    """`count` units of one kind; `strides` is of the first."""
+    """`count` blocks of one class; only the first has the strides."""
 
-    unit: type[ConvBlock] | type[FusedMBConv] | type[MBConv]
+    block: type[ConvBlock] | type[FusedMBConv] | type[MBConv]
     expansion: int
     strides: int
     features: int
@@ -143,53 +140,55 @@ EFFICIENTNETV2_S = (  # table 4
 
 
 class EfficientNetV2(nnx.Module):
-    """Stem, stages of units, a 1x1 convolution ("top"), mean, linear head; torchvision's, for pictures of any size."""
+    """Stem, stages of blocks, a 1x1 convolution ("top"), mean over pixels, linear head.
 
-    smallest = 1
+    As torchvision's, for images of any size.
+    """
+
+    min_size = 1
 
     def __init__(
         self,
-        stages: tuple[StageConfig, ...],
+        stage_configs: tuple[StageConfig, ...],
         *,
-        inputs: int,
-        classes: int,
+        in_features: int,
+        out_features: int,
         dropout: float = 0.2,
         last_stage: str = "",
         rngs: nnx.Rngs,
     ):
-        names = ["stem", *(f"stage{number}" for number in range(1, len(stages) + 1)), "top"]
-        self.names = tuple(backbone.truncate_stages(names, last_stage))
-        self.plan = stages
-        self.stages = nnx.List(
-            [nnx.List([ConvNorm(inputs, STEM_FEATURES, 3, 2, rngs=rngs), Lambda(silu)])]
-        )
-        width, total, before = STEM_FEATURES, sum(stage.count for stage in stages), 0
-        for stage in stages[: len(self.names) - 1]:
-            units = nnx.List()
+        names = ["stem", *(f"stage{number + 1}" for number in range(len(stage_configs))), "top"]
+        self.stage_names = backbone.truncate_stages(names, last_stage)
+        self.stage_configs = stage_configs
+        width = STEM_FEATURES
+        stem = make_conv_norm(in_features, width, 3, 2, rngs=rngs)
+        self.stage_layers = nnx.List([nnx.List([stem, Lambda(nnx.silu)])])
+        total, before = sum(stage.count for stage in stage_configs), 0
+        for stage in stage_configs[: len(self.stage_names) - 1]:
+            blocks = nnx.List()
             for index in range(stage.count):
-                strides, skip = 1 if index else stage.strides, DROP_PATH_RATE * before / total
-                units.append(
-                    stage.unit(width, stage.features, stage.expansion, strides, skip, rngs=rngs)
+                strides, rate = 1 if index else stage.strides, DROP_PATH_RATE * before / total
+                blocks.append(
+                    stage.block(width, stage.features, stage.expansion, strides, rate, rngs=rngs)
                 )
                 width, before = stage.features, before + 1
-            self.stages.append(units)
-        if self.names[-1] == "top":
-            self.stages.append(
-                nnx.List([ConvNorm(width, HEAD_FEATURES, 1, rngs=rngs), Lambda(silu)])
-            )
+            self.stage_layers.append(blocks)
+        if self.stage_names[-1] == "top":
+            top = make_conv_norm(width, HEAD_FEATURES, 1, rngs=rngs)
+            self.stage_layers.append(nnx.List([top, Lambda(nnx.silu)]))
             width = HEAD_FEATURES
         self.mean = Lambda(global_pool)
         self.dropout = Dropout(dropout, rngs=rngs)
-        self.head = dense(width, classes, rngs=rngs)
+        self.head = Linear(width, out_features, rngs=rngs)
 
     def features(self, x: Array) -> dict[str, Array]:
-        """The maps after the stem, after every stage and after the last convolution: "stem", "stage1" …, "top"."""
-        return backbone.stage_outputs(self.names, self.stages, x)
+        """The feature maps after "stem", "stage1" to "stage6" and "top"."""
+        return backbone.stage_outputs(self.stage_names, self.stage_layers, x)
 
-    def parts(self) -> dict[str, tuple[str, ...]]:
-        """Which modules make each stage, from input to output."""
-        return backbone.stage_modules(self.names)
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        """The modules of each stage, from input to output."""
+        return backbone.stage_modules(self.stage_names)
 
     def __call__(self, x: Array) -> Array:
-        last = self.features(x)[self.names[-1]]
+        last = self.features(x)[self.stage_names[-1]]
         return self.head(self.dropout(self.mean(last)))

@@ -1,4 +1,4 @@
-"""Networks whose weights stay as they are while they are a part of one that learns."""
+"""Frozen networks inside of a trained one."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from gv_jax.models.normalization import BatchNorm
 
 
 class FrozenBatchNorm(BatchNorm):
-    """Batch normalisation that uses and keeps the statistics it was made with, in training too."""
+    """Batch normalization that uses its running statistics and never updates them."""
 
     def __init__(self, norm: BatchNorm):
         self.scale, self.bias = nnx.BatchStat(norm.scale[...]), nnx.BatchStat(norm.bias[...])
@@ -18,11 +18,14 @@ class FrozenBatchNorm(BatchNorm):
         self.use_running_average = True
 
     def set_view(self) -> None:
-        """No view switches it."""
+        """Takes no option, so that no view switches it."""
 
 
-def freeze_batch_norm(model: Any) -> Any:
-    """`model`, all of whose weights are kept like batch statistics: saved, but not trained. Nothing is dropped."""
+def freeze(model: Any) -> Any:
+    """Turns the parameters of `model` into batch statistics: saved, not trained.
+
+    Its batch normalization uses the running statistics and its dropout rates are 0.
+    """
     for _, module in list(nnx.iter_modules(model)):
         if isinstance(module, Dropout):
             module.rate = DropRate(0 * module.rate[...])

@@ -1,7 +1,7 @@
-"""Inception-v3: Szegedy et al. 2016, "Rethinking the Inception architecture", arXiv:1512.00567; torchvision's.
+"""Inception-v3: Szegedy et al. 2016, "Rethinking the Inception architecture", arXiv:1512.00567.
 
-Without the auxiliary head. Each unit is branches side by side; a branch is convolutions one after the other, said as
-(features, kernel), strides and padding added where they are not those that keep the size.
+As torchvision's, without the auxiliary head. Each block is branches whose outputs are concatenated.
+A branch is a sequence of convolutions.
 """
 
 from collections.abc import Sequence
@@ -13,22 +13,21 @@ from jax import numpy as jnp
 
 from gv_jax.models import backbone
 from gv_jax.models.dropout import Dropout
-from gv_jax.models.layers import ConvNormAct, Lambda, dense
+from gv_jax.models.layers import ConvNormAct, Lambda, Linear
 from gv_jax.models.ops.pooling import avg_pool, global_pool, max_pool
 
-BN_EPSILON = 1e-3  # of every norm
+INCEPTION_BN_EPSILON = 1e-3  # of every norm, as in torchvision
 
 
 class ConvSpec(NamedTuple):
     """One convolution of a branch; by default the size is kept."""
 
     features: int
-    size: int | tuple[int, int]
+    kernel_size: int | tuple[int, int]
     strides: int = 1
     padding: int | None = None
 
 
-ONE_BY_SEVEN, SEVEN_BY_ONE, ONE_BY_THREE, THREE_BY_ONE = (1, 7), (7, 1), (1, 3), (3, 1)
 STEM = (
     ConvSpec(32, 3, 2, 0),
     ConvSpec(32, 3, 1, 0),
@@ -36,26 +35,25 @@ STEM = (
     ConvSpec(80, 1),
     ConvSpec(192, 3, 1, 0),
 )
-POOLED_AFTER = (2, 4)  # convolutions of the stem after which a 3x3/2 max-pooling comes
-STAGE_NAMES = ("stem", "stage1", "stage2", "stage3")
+POOLED_AFTER = (2, 4)  # indices of the convolutions in the stem before a 3x3/2 max-pooling
 
 
-def conv_branch(inputs: int, steps: Sequence[ConvSpec], rngs: nnx.Rngs) -> nnx.List:
-    """The convolutions of a branch."""
+def conv_branch(in_features: int, specs: Sequence[ConvSpec], rngs: nnx.Rngs) -> nnx.List:
+    """Makes the convolutions of a branch."""
     layers = nnx.List()
-    for step in steps:
+    for spec in specs:
         layers.append(
             ConvNormAct(
-                inputs,
-                step.features,
-                step.size,
-                step.strides,
-                padding=step.padding,
-                epsilon=BN_EPSILON,
+                in_features,
+                spec.features,
+                spec.kernel_size,
+                spec.strides,
+                padding=spec.padding,
+                epsilon=INCEPTION_BN_EPSILON,
                 rngs=rngs,
             )
         )
-        inputs = step.features
+        in_features = spec.features
     return layers
 
 
@@ -66,157 +64,161 @@ def apply_layers(layers: nnx.List, x: Array) -> Array:
 
 
 class InceptionBlock(nnx.Module):
-    """Branches, and last a 1x1 convolution of 3x3 means, side by side; figs. 5 and 6. The size is kept."""
+    """Branches, and a 1x1 convolution of the 3x3 mean; figs. 5 and 6. The size is kept."""
 
     def __init__(
-        self, inputs: int, branches: Sequence[Sequence[ConvSpec]], pooled: int, *, rngs: nnx.Rngs
+        self,
+        in_features: int,
+        branches: Sequence[Sequence[ConvSpec]],
+        pool_features: int,
+        *,
+        rngs: nnx.Rngs,
     ):
-        self.branches = nnx.List([conv_branch(inputs, steps, rngs) for steps in branches])
-        self.project = conv_branch(inputs, [ConvSpec(pooled, 1)], rngs)
-        self.outputs = sum(steps[-1].features for steps in branches) + pooled
+        self.branches = nnx.List([conv_branch(in_features, specs, rngs) for specs in branches])
+        self.project = conv_branch(in_features, [ConvSpec(pool_features, 1)], rngs)
+        self.out_features = sum(specs[-1].features for specs in branches) + pool_features
 
     def __call__(self, x: Array) -> Array:
-        mean = avg_pool(x, 3, 1, padding=1)
-        return jnp.concatenate(
-            [
-                *(apply_layers(layers, x) for layers in self.branches),
-                apply_layers(self.project, mean),
-            ],
-            -1,
-        )
+        outputs = [apply_layers(layers, x) for layers in self.branches]
+        pooled = apply_layers(self.project, avg_pool(x, 3, 1, padding=1))
+        return jnp.concatenate([*outputs, pooled], -1)
 
 
 class ReductionBlock(nnx.Module):
-    """Branches that end in a stride of 2, and last the 3x3/2 maximum of the input, side by side; fig. 10."""
+    """Branches that end with stride 2, and the 3x3/2 maximum of the input; fig. 10."""
 
-    def __init__(self, inputs: int, branches: Sequence[Sequence[ConvSpec]], *, rngs: nnx.Rngs):
-        self.branches = nnx.List([conv_branch(inputs, steps, rngs) for steps in branches])
-        self.outputs = sum(steps[-1].features for steps in branches) + inputs
+    def __init__(self, in_features: int, branches: Sequence[Sequence[ConvSpec]], *, rngs: nnx.Rngs):
+        self.branches = nnx.List([conv_branch(in_features, specs, rngs) for specs in branches])
+        self.out_features = sum(specs[-1].features for specs in branches) + in_features
 
     def __call__(self, x: Array) -> Array:
-        return jnp.concatenate(
-            [*(apply_layers(layers, x) for layers in self.branches), max_pool(x, 3, 2)], -1
-        )
+        outputs = [apply_layers(layers, x) for layers in self.branches]
+        return jnp.concatenate([*outputs, max_pool(x, 3, 2)], -1)
 
 
 class InceptionEBlock(nnx.Module):
-    """As ParallelUnit, but two of the branches end in a 1x3 and a 3x1 convolution side by side; fig. 7."""
+    """An InceptionBlock two of whose branches end with a 1x3 beside a 3x1 convolution; fig. 7."""
 
-    def __init__(self, inputs: int, *, rngs: nnx.Rngs):
-        self.one = conv_branch(inputs, [ConvSpec(320, 1)], rngs)
-        self.three = conv_branch(inputs, [ConvSpec(384, 1)], rngs)
-        self.double = conv_branch(inputs, [ConvSpec(448, 1), ConvSpec(384, 3)], rngs)
-        self.three_ends, self.double_ends = (
-            nnx.List(
-                [
-                    conv_branch(384, [ConvSpec(384, size)], rngs)
-                    for size in (ONE_BY_THREE, THREE_BY_ONE)
-                ]
-            )
-            for _ in range(2)
-        )
-        self.project = conv_branch(inputs, [ConvSpec(192, 1)], rngs)
-        self.outputs = 320 + 4 * 384 + 192
+    def __init__(self, in_features: int, *, rngs: nnx.Rngs):
+        self.one = conv_branch(in_features, [ConvSpec(320, 1)], rngs)
+        self.three = conv_branch(in_features, [ConvSpec(384, 1)], rngs)
+        self.double = conv_branch(in_features, [ConvSpec(448, 1), ConvSpec(384, 3)], rngs)
+        self.three_ends = make_ends(rngs)
+        self.double_ends = make_ends(rngs)
+        self.project = conv_branch(in_features, [ConvSpec(192, 1)], rngs)
+        self.out_features = 320 + 4 * 384 + 192
 
     def __call__(self, x: Array) -> Array:
         three, double = apply_layers(self.three, x), apply_layers(self.double, x)
         ends = [apply_layers(layers, three) for layers in self.three_ends]
         ends += [apply_layers(layers, double) for layers in self.double_ends]
-        mean = avg_pool(x, 3, 1, padding=1)
-        return jnp.concatenate(
-            [apply_layers(self.one, x), *ends, apply_layers(self.project, mean)], -1
-        )
+        pooled = apply_layers(self.project, avg_pool(x, 3, 1, padding=1))
+        return jnp.concatenate([apply_layers(self.one, x), *ends, pooled], -1)
 
 
-def make_stage1(inputs: int, rngs: nnx.Rngs) -> list[InceptionBlock]:
-    """At 35x35 for pictures of 299x299."""
+def make_ends(rngs: nnx.Rngs) -> nnx.List:
+    """Makes the 1x3 and the 3x1 convolution at the end of a branch."""
+    sizes = ((1, 3), (3, 1))
+    return nnx.List([conv_branch(384, [ConvSpec(384, size)], rngs) for size in sizes])
+
+
+def make_stage1(in_features: int, rngs: nnx.Rngs) -> list[InceptionBlock]:
+    """Makes the blocks at 35x35, for images of 299x299."""
     branches = (
         (ConvSpec(64, 1),),
         (ConvSpec(48, 1), ConvSpec(64, 5)),
         (ConvSpec(64, 1), ConvSpec(96, 3), ConvSpec(96, 3)),
     )
-    units = []
-    for pooled in (32, 64, 64):
-        units.append(InceptionBlock(inputs, branches, pooled, rngs=rngs))
-        inputs = units[-1].outputs
-    return units
+    blocks = []
+    for pool_features in (32, 64, 64):
+        blocks.append(InceptionBlock(in_features, branches, pool_features, rngs=rngs))
+        in_features = blocks[-1].out_features
+    return blocks
 
 
-def make_stage2(inputs: int, rngs: nnx.Rngs) -> list[ReductionBlock | InceptionBlock]:
-    """At 17x17."""
-    halving = ((ConvSpec(384, 3, 2, 0),), (ConvSpec(64, 1), ConvSpec(96, 3), ConvSpec(96, 3, 2, 0)))
-    units: list[ReductionBlock | InceptionBlock] = [ReductionBlock(inputs, halving, rngs=rngs)]
-    for width in (128, 160, 160, 192):
-        single = (ConvSpec(width, 1), ConvSpec(width, ONE_BY_SEVEN), ConvSpec(192, SEVEN_BY_ONE))
-        double = (
-            ConvSpec(width, 1),
-            ConvSpec(width, SEVEN_BY_ONE),
-            ConvSpec(width, ONE_BY_SEVEN),
-            ConvSpec(width, SEVEN_BY_ONE),
-        )
-        branches = ((ConvSpec(192, 1),), single, (*double, ConvSpec(192, ONE_BY_SEVEN)))
-        units.append(InceptionBlock(units[-1].outputs, branches, 192, rngs=rngs))
-    return units
-
-
-def make_stage3(inputs: int, rngs: nnx.Rngs) -> list[ReductionBlock | InceptionEBlock]:
-    """At 8x8."""
-    seven = (
-        ConvSpec(192, 1),
-        ConvSpec(192, ONE_BY_SEVEN),
-        ConvSpec(192, SEVEN_BY_ONE),
-        ConvSpec(192, 3, 2, 0),
+def make_stage2(in_features: int, rngs: nnx.Rngs) -> list[ReductionBlock | InceptionBlock]:
+    """Makes the blocks at 17x17."""
+    reduction = (
+        (ConvSpec(384, 3, 2, 0),),
+        (ConvSpec(64, 1), ConvSpec(96, 3), ConvSpec(96, 3, 2, 0)),
     )
-    units: list[ReductionBlock | InceptionEBlock] = [
-        ReductionBlock(inputs, ((ConvSpec(192, 1), ConvSpec(320, 3, 2, 0)), seven), rngs=rngs)
+    blocks: list[ReductionBlock | InceptionBlock] = [
+        ReductionBlock(in_features, reduction, rngs=rngs)
+    ]
+    for width in (128, 160, 160, 192):
+        branches = (
+            (ConvSpec(192, 1),),
+            (ConvSpec(width, 1), ConvSpec(width, (1, 7)), ConvSpec(192, (7, 1))),
+            (
+                ConvSpec(width, 1),
+                ConvSpec(width, (7, 1)),
+                ConvSpec(width, (1, 7)),
+                ConvSpec(width, (7, 1)),
+                ConvSpec(192, (1, 7)),
+            ),
+        )
+        blocks.append(InceptionBlock(blocks[-1].out_features, branches, 192, rngs=rngs))
+    return blocks
+
+
+def make_stage3(in_features: int, rngs: nnx.Rngs) -> list[ReductionBlock | InceptionEBlock]:
+    """Makes the blocks at 8x8."""
+    reduction = (
+        (ConvSpec(192, 1), ConvSpec(320, 3, 2, 0)),
+        (ConvSpec(192, 1), ConvSpec(192, (1, 7)), ConvSpec(192, (7, 1)), ConvSpec(192, 3, 2, 0)),
+    )
+    blocks: list[ReductionBlock | InceptionEBlock] = [
+        ReductionBlock(in_features, reduction, rngs=rngs)
     ]
     for _ in range(2):
-        units.append(InceptionEBlock(units[-1].outputs, rngs=rngs))
-    return units
+        blocks.append(InceptionEBlock(blocks[-1].out_features, rngs=rngs))
+    return blocks
 
 
 class InceptionV3(nnx.Module):
-    """A stem of five convolutions, three stages of units, mean, dropout, linear head; made for 299x299 pixels.
+    """A stem of five convolutions, three stages of blocks, mean, dropout, linear head.
 
-    Pictures are 75 pixels at least.
+    Designed for images of 299x299 pixels. `last_stage` is the stage before the head; later ones
+    are left out.
     """
 
-    smallest = 75
+    min_size = 75
 
     def __init__(
         self,
         *,
-        inputs: int,
-        classes: int,
+        in_features: int,
+        out_features: int,
         dropout: float = 0.5,
         last_stage: str = "",
         rngs: nnx.Rngs,
     ):
-        self.names = tuple(backbone.truncate_stages(STAGE_NAMES, last_stage))
+        names = ("stem", "stage1", "stage2", "stage3")
+        self.stage_names = backbone.truncate_stages(names, last_stage)
         stem = nnx.List()
-        for number, layer in enumerate(conv_branch(inputs, STEM, rngs)):
+        for index, layer in enumerate(conv_branch(in_features, STEM, rngs)):
             stem.append(layer)
-            if number in POOLED_AFTER:
-                stem.append(Lambda(max_pool, size=3, strides=2))
-        self.stages = nnx.List([stem])
+            if index in POOLED_AFTER:
+                stem.append(Lambda(max_pool, kernel_size=3, strides=2))
+        self.stage_layers = nnx.List([stem])
         width = STEM[-1].features
-        for stage in (make_stage1, make_stage2, make_stage3)[: len(self.names) - 1]:
-            units = nnx.List(stage(width, rngs))
-            width = units[-1].outputs
-            self.stages.append(units)
+        for make_stage in (make_stage1, make_stage2, make_stage3)[: len(self.stage_names) - 1]:
+            blocks = nnx.List(make_stage(width, rngs))
+            width = blocks[-1].out_features
+            self.stage_layers.append(blocks)
         self.mean = Lambda(global_pool)
         self.dropout = Dropout(dropout, rngs=rngs)
-        self.head = dense(width, classes, rngs=rngs)
+        self.head = Linear(width, out_features, rngs=rngs)
 
     def features(self, x: Array) -> dict[str, Array]:
-        """The maps after the stem and after every stage: "stem", "stage1" to "stage3"."""
-        backbone.check_min_size(x, self.smallest, "Inception-v3")
-        return backbone.stage_outputs(self.names, self.stages, x)
+        """The feature maps after "stem" and "stage1" to "stage3"."""
+        backbone.check_min_size(x, self.min_size, "Inception-v3")
+        return backbone.stage_outputs(self.stage_names, self.stage_layers, x)
 
-    def parts(self) -> dict[str, tuple[str, ...]]:
-        """Which modules make each stage, from input to output."""
-        return backbone.stage_modules(self.names)
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        """The modules of each stage, from input to output."""
+        return backbone.stage_modules(self.stage_names)
 
     def __call__(self, x: Array) -> Array:
-        last = self.features(x)[self.names[-1]]
+        last = self.features(x)[self.stage_names[-1]]
         return self.head(self.dropout(self.mean(last)))

@@ -1,12 +1,13 @@
-"""Layers, [n h w c]. Convolutions and poolings are called here, in `convolution.py` and `pooling.py`, nowhere else."""
+"""Layers, [n h w c]. Convolution and pooling themselves are in `ops/`."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from gv_jax.models.normalization import batch_norm
+from gv_jax.models.normalization import BatchNorm
 from gv_jax.models.ops.convolution import convolve, depthwise_conv
 from gv_jax.models.ops.pooling import Pair
 from gv_jax.models.ops.xla_cpu import materialize
@@ -14,63 +15,62 @@ from gv_jax.models.ops.xla_cpu import materialize
 he_fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 he_fan_in = nnx.initializers.variance_scaling(2.0, "fan_in", "normal")
 
+# Computes in float32 whatever the dtype of its input: logits are not rounded to bfloat16.
+Linear = partial(nnx.Linear, dtype=jnp.float32, kernel_init=nnx.initializers.he_normal())
+
 
 def relu(x: Array) -> Array:
     return materialize(nnx.relu(x))
 
 
-def silu(x: Array) -> Array:
-    """x sigmoid(x); Elfwing et al. 2018, arXiv:1702.03118."""
-    return nnx.silu(x)
-
-
 class Conv(nnx.Module):
-    """A convolution with symmetric zero padding, in the precision of what comes in."""
+    """A convolution with symmetric zero padding, as PyTorch's, in the dtype of its input.
+
+    Not `nnx.Conv`, which pads strided convolutions asymmetrically ("SAME") and has one formulation.
+    """
 
     def __init__(
         self,
-        inputs: int,
-        features: int,
-        size: Pair,
-        strides: int,
-        padding: Pair,
+        in_features: int,
+        out_features: int,
+        kernel_size: int | Pair,
+        strides: int = 1,
         *,
-        bias: bool,
-        init: nnx.Initializer,
+        padding: int | None = None,
+        use_bias: bool = False,
+        kernel_init: nnx.Initializer = he_fan_out,
         rngs: nnx.Rngs,
     ):
-        self.kernel = nnx.Param(init(rngs.params(), (*size, inputs, features)))
-        self.bias = nnx.Param(jnp.zeros(features)) if bias else None
+        """Draws the weights.
+
+        Args:
+            in_features: channels of the input.
+            out_features: channels of the output.
+            kernel_size: (down, across), or one number for both, in pixels.
+            strides: along both axes.
+            padding: zeros on every side; None: those that keep the size at stride 1.
+            use_bias: whether a bias is added, 0 at first.
+            kernel_init: initializer of the kernel.
+            rngs: random streams.
+        """
+        down, across = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
+        shape = (down, across, in_features, out_features)
+        self.kernel = nnx.Param(kernel_init(rngs.params(), shape))
+        self.bias = nnx.Param(jnp.zeros(out_features)) if use_bias else None
         self.strides = strides
-        self.padding = padding
+        self.padding = (down // 2, across // 2) if padding is None else (padding, padding)
 
     def __call__(self, x: Array) -> Array:
         bias = None if self.bias is None else self.bias[...].astype(x.dtype)
         return convolve(x, self.kernel[...].astype(x.dtype), bias, self.strides, self.padding)
 
 
-def conv(
-    inputs: int,
-    features: int,
-    size: int | Pair,
-    strides: int = 1,
-    *,
-    padding: int | None = None,
-    bias: bool = False,
-    init: nnx.Initializer = he_fan_out,
-    rngs: nnx.Rngs,
-) -> Conv:
-    """A convolution; `padding` pixels on every side, by default those that keep the size at stride 1."""
-    down, across = (size, size) if isinstance(size, int) else size
-    zeros = (down // 2, across // 2) if padding is None else (padding, padding)
-    return Conv(inputs, features, (down, across), strides, zeros, bias=bias, init=init, rngs=rngs)
-
-
 class DepthwiseConv(nnx.Module):
-    """A convolution of every channel by itself, padded so that stride 1 keeps the size."""
+    """A convolution of each channel with its own kernel, padded to keep the size at stride 1."""
 
-    def __init__(self, features: int, size: int, strides: int, *, rngs: nnx.Rngs):
-        self.kernel = nnx.Param(he_fan_out(rngs.params(), (size, size, 1, features)))
+    def __init__(self, num_features: int, kernel_size: int, strides: int, *, rngs: nnx.Rngs):
+        shape = (kernel_size, kernel_size, 1, num_features)
+        self.kernel = nnx.Param(he_fan_out(rngs.params(), shape))
         self.strides = strides
 
     def __call__(self, x: Array) -> Array:
@@ -78,37 +78,45 @@ class DepthwiseConv(nnx.Module):
         return depthwise_conv(x, kernel, self.strides, kernel.shape[0] // 2)
 
 
-class ConvNormAct(nnx.Module):
-    """relu(norm(conv(x))); by default the size is kept."""
+class ConvNorm(nnx.Module):
+    """norm(conv(x)); by default the size is kept at stride 1."""
 
     def __init__(
         self,
-        inputs: int,
-        features: int,
-        size: int | Pair,
+        in_features: int,
+        out_features: int,
+        kernel_size: int | Pair,
         strides: int = 1,
         *,
         padding: int | None = None,
-        bias: bool = False,
+        use_bias: bool = False,
         epsilon: float = 1e-5,
         rngs: nnx.Rngs,
     ):
-        self.conv = conv(inputs, features, size, strides, padding=padding, bias=bias, rngs=rngs)
-        self.norm = batch_norm(features, epsilon, rngs=rngs)
+        self.conv = Conv(
+            in_features,
+            out_features,
+            kernel_size,
+            strides,
+            padding=padding,
+            use_bias=use_bias,
+            rngs=rngs,
+        )
+        self.norm = BatchNorm(out_features, epsilon=epsilon)
 
     def __call__(self, x: Array) -> Array:
-        return relu(self.norm(self.conv(x)))
+        return self.norm(self.conv(x))
 
 
-def dense(inputs: int, features: int, *, rngs: nnx.Rngs) -> nnx.Linear:
-    """A linear layer in float32, whatever the precision of what comes in."""
-    return nnx.Linear(
-        inputs, features, dtype=jnp.float32, kernel_init=nnx.initializers.he_normal(), rngs=rngs
-    )
+class ConvNormAct(ConvNorm):
+    """relu(norm(conv(x)))."""
+
+    def __call__(self, x: Array) -> Array:
+        return relu(super().__call__(x))
 
 
 class Lambda(nnx.Module):
-    """A function as a layer, so that it has a row in the summary: `Layer(max_pool, size=2)`."""
+    """A function as a layer, for lists of layers and the model table: `Lambda(relu)`."""
 
     def __init__(self, function: Callable[..., Array], **options: float):
         self.function = function
@@ -123,8 +131,11 @@ def flatten(x: Array) -> Array:
     return x.reshape(x.shape[0], -1)
 
 
-def pixel_shuffle(x: Array, times: int) -> Array:
-    """[n h w c*times*times] -> [n h*times w*times c], in PyTorch's order: Shi et al. 2016, arXiv:1609.05158."""
+def pixel_shuffle(x: Array, scale: int) -> Array:
+    """[n h w c*scale^2] -> [n h*scale w*scale c], in PyTorch's order of channels.
+
+    Shi et al. 2016, arXiv:1609.05158.
+    """
     n, h, w, c = x.shape
-    x = x.reshape(n, h, w, c // times**2, times, times)
-    return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * times, w * times, c // times**2)
+    x = x.reshape(n, h, w, c // scale**2, scale, scale)
+    return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * scale, w * scale, c // scale**2)

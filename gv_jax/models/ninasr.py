@@ -1,8 +1,8 @@
-"""Super-resolution: NinaSR, https://github.com/Coloquinte/torchSR, torchsr/models/ninasr.py.
+"""NinaSR, super-resolution: https://github.com/Coloquinte/torchSR, torchsr/models/ninasr.py.
 
-An EDSR (Lim et al. 2017, arXiv:1707.02921) without normalisation whose units carry a local attention: means over
-overlapping windows of 31x31 pixels, one for every 16x16, weigh the features. Layers, scales and order of the channels
-are torchSR's, so that its weights fit (`pretrained.py`). Its network is told pictures in [0, 1].
+An EDSR (Lim et al. 2017, arXiv:1707.02921) without normalization whose blocks have local attention:
+means over overlapping windows of 31x31 pixels, one for every 16x16, weight the features. Layers,
+scales and the order of channels are torchSR's, so that its weights fit. Images are in [0, 1].
 """
 
 import math
@@ -15,34 +15,34 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.image.resample import apply_separable
-from gv_jax.models.layers import Lambda, conv, pixel_shuffle, relu
+from gv_jax.models.layers import Conv, Lambda, pixel_shuffle, relu
 
-SCALE = 2  # how much larger pictures get
-NINASR_EXPANSION = 2  # times as many features inside a unit
-WINDOW_STRIDE = 16  # pixels between the windows of the local attention, which see 2 * 16 - 1
-DIV2K_MEANS = {
+SCALE = 2  # upscaling factor
+NINASR_EXPANSION = 2  # features inside of a block, relative to those outside
+WINDOW_STRIDE = 16  # pixels between windows of the local attention; their side is 2 * 16 - 1
+DIV2K_MEANS = {  # mean color of DIV2K by number of channels
     1: (0.4371,),
     3: (0.4488, 0.4371, 0.4040),
     4: (0.4488, 0.4371, 0.4040, 1.0),
-}  # DIV2K's mean colour
+}
 
 
 @lru_cache(maxsize=16)
 def window_mean_matrix(size: int) -> np.ndarray:
-    """float32 [ceil(size/16) size]: the mean over what each window sees of the picture.
+    """float32 [ceil(size/16) size]: means over the windows along one axis.
 
-    Window i is centred on pixel 16 i; what lies outside the picture doesn't count.
+    Window i is centered on pixel 16 i. Pixels outside of the image do not count.
     """
     distance = np.abs(
         np.arange(size) - WINDOW_STRIDE * np.arange(-(-size // WINDOW_STRIDE))[:, None]
     )
-    seen = (distance < WINDOW_STRIDE).astype(np.float32)
-    return seen / seen.sum(1, keepdims=True)
+    inside = (distance < WINDOW_STRIDE).astype(np.float32)
+    return inside / inside.sum(1, keepdims=True)
 
 
 @lru_cache(maxsize=16)
 def window_index_matrix(size: int) -> np.ndarray:
-    """float32 [size ceil(size/16)]: 1 where a pixel takes its weight from."""
+    """float32 [size ceil(size/16)]: one-hot index of the window that weights each pixel."""
     return np.asarray(
         np.arange(size)[:, None] // WINDOW_STRIDE == np.arange(-(-size // WINDOW_STRIDE)),
         np.float32,
@@ -50,11 +50,11 @@ def window_index_matrix(size: int) -> np.ndarray:
 
 
 class LocalAttention(nnx.Module):
-    """x times sigmoid(W2 relu(W1 m)), m the local means of x; squeeze-and-excitation (Hu et al. 2018) by region."""
+    """x sigmoid(W2 relu(W1 m)), m local means of x: squeeze-and-excitation by region."""
 
-    def __init__(self, features: int, *, rngs: nnx.Rngs):
-        self.squeeze = conv(features, features // 4, 1, bias=True, rngs=rngs)
-        self.excite = conv(features // 4, features, 1, bias=True, rngs=rngs)
+    def __init__(self, num_features: int, *, rngs: nnx.Rngs):
+        self.squeeze = Conv(num_features, num_features // 4, 1, use_bias=True, rngs=rngs)
+        self.excite = Conv(num_features // 4, num_features, 1, use_bias=True, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         _, h, w, _ = x.shape
@@ -64,12 +64,13 @@ class LocalAttention(nnx.Module):
 
 
 class AttentionBlock(nnx.Module):
-    """x + scale_out f(scale_in x), f two 3x3 convolutions around the attention, twice as wide inside."""
+    """x + scale_out f(scale_in x), f two 3x3 convolutions with local attention between them."""
 
-    def __init__(self, features: int, scale_in: float, scale_out: float, *, rngs: nnx.Rngs):
-        self.conv1 = conv(features, NINASR_EXPANSION * features, 3, bias=True, rngs=rngs)
-        self.attention = LocalAttention(NINASR_EXPANSION * features, rngs=rngs)
-        self.conv2 = conv(NINASR_EXPANSION * features, features, 3, rngs=rngs)
+    def __init__(self, num_features: int, scale_in: float, scale_out: float, *, rngs: nnx.Rngs):
+        width = NINASR_EXPANSION * num_features
+        self.conv1 = Conv(num_features, width, 3, use_bias=True, rngs=rngs)
+        self.attention = LocalAttention(width, rngs=rngs)
+        self.conv2 = Conv(width, num_features, 3, rngs=rngs)
         self.scale_in = scale_in
         self.scale_out = scale_out
 
@@ -79,38 +80,37 @@ class AttentionBlock(nnx.Module):
 
 
 class NinaSR(nnx.Module):
-    """Head, `units` attention units with a shortcut around them all, pixel shuffle: [n h w c] -> [n 2h 2w c].
+    """A convolution, attention blocks with a shortcut around them, pixel shuffle.
 
-    Units are scaled so that the variance at the start stays near 1. The mean colour is taken off and put back;
-    torchSR keeps it twice, as parameters that are not trained.
+    [n h w c] -> [n 2h 2w c]. The scales of the blocks keep the variance near 1 at initialization.
+    The mean color is subtracted from the input and added to the output. torchSR stores it twice,
+    as parameters that are not trained.
     """
 
-    def __init__(self, units: int, features: int, *, inputs: int, rngs: nnx.Rngs):
-        self.head_mean = nnx.BatchStat(-jnp.array(DIV2K_MEANS[inputs]))
-        self.head = conv(inputs, features, 3, rngs=rngs)
-        self.units = nnx.List()
-        share, variance = 4 / units, 1.0
-        for _ in range(units):
-            self.units.append(
-                AttentionBlock(features, 1 / math.sqrt(variance), 2 * share, rngs=rngs)
-            )
-            variance += share**2
-        self.tail = conv(features, inputs * SCALE**2, 3, bias=True, rngs=rngs)
-        self.tail.kernel[...] *= math.sqrt(
-            SCALE**2 * inputs / (6 * features)
-        )  # as small as PyTorch draws it
-        self.shuffle = Lambda(pixel_shuffle, times=SCALE)
-        self.tail_mean = nnx.BatchStat(jnp.array(DIV2K_MEANS[inputs]))
+    def __init__(self, num_blocks: int, num_features: int, *, in_features: int, rngs: nnx.Rngs):
+        self.head_mean = nnx.BatchStat(-jnp.array(DIV2K_MEANS[in_features]))
+        self.head = Conv(in_features, num_features, 3, rngs=rngs)
+        self.blocks = nnx.List()
+        step, variance = 4 / num_blocks, 1.0
+        for _ in range(num_blocks):
+            block = AttentionBlock(num_features, 1 / math.sqrt(variance), 2 * step, rngs=rngs)
+            self.blocks.append(block)
+            variance += step**2
+        self.tail = Conv(num_features, in_features * SCALE**2, 3, use_bias=True, rngs=rngs)
+        # PyTorch's initial standard deviation
+        self.tail.kernel[...] *= math.sqrt(SCALE**2 * in_features / (6 * num_features))
+        self.shuffle = Lambda(pixel_shuffle, scale=SCALE)
+        self.tail_mean = nnx.BatchStat(jnp.array(DIV2K_MEANS[in_features]))
 
     def __call__(self, x: Array) -> Array:
         x = self.head(x + expand_mean(self.head_mean, x))
         y = x
-        for unit in self.units:
-            y = unit(y)
+        for block in self.blocks:
+            y = block(y)
         y = self.shuffle(self.tail(x + y))
         return y + expand_mean(self.tail_mean, y)  # [n 2h 2w c]
 
 
 def expand_mean(mean: nnx.BatchStat, x: Array) -> Array:
-    """A colour [c], ready to be added to all pixels of `x`."""
+    """Reshapes a color [c] to [1 1 1 c], in the dtype of `x`."""
     return mean[...].astype(x.dtype).reshape(1, 1, 1, -1)

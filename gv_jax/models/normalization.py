@@ -1,4 +1,4 @@
-"""Batch normalisation, [n h w c]: Ioffe & Szegedy 2015, arXiv:1502.03167."""
+"""Batch normalization, [n h w c]: Ioffe & Szegedy 2015, arXiv:1502.03167."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -8,18 +8,20 @@ from gv_jax.models.ops.xla_cpu import broadcast_channels, sum_pixels
 
 
 class BatchNorm(nnx.Module):
-    """Statistics in float32, the result in the precision of what comes in.
+    """Batch normalization with statistics in float32 and outputs in the dtype of the input.
 
-    `momentum` is the share of the running statistics that is kept. `nnx.view(model, use_running_average=True)`
-    switches to them, and leaves them as they are. A bool array [] may be given there too, inside of a compiled step
-    that decides it.
+    `momentum` is the weight of the old running statistics (PyTorch's 0.1 is 0.9 here).
+    `nnx.view(model, use_running_average=True)` normalizes by the running statistics and stops
+    updating them. There a bool array [] is valid too: a compiled step can compute it.
+
+    Not `nnx.BatchNorm`, which takes no such array and whose sums over pixels are slow on a CPU.
     """
 
-    def __init__(self, features: int, *, momentum: float, epsilon: float):
-        self.scale = nnx.Param(jnp.ones(features))
-        self.bias = nnx.Param(jnp.zeros(features))
-        self.mean = nnx.BatchStat(jnp.zeros(features))
-        self.var = nnx.BatchStat(jnp.ones(features))
+    def __init__(self, num_features: int, *, momentum: float = 0.9, epsilon: float = 1e-5):
+        self.scale = nnx.Param(jnp.ones(num_features))
+        self.bias = nnx.Param(jnp.zeros(num_features))
+        self.mean = nnx.BatchStat(jnp.zeros(num_features))
+        self.var = nnx.BatchStat(jnp.ones(num_features))
         self.momentum = momentum
         self.epsilon = epsilon
         self.use_running_average: bool | Array = False
@@ -36,33 +38,28 @@ class BatchNorm(nnx.Module):
             gain = scale * lax.rsqrt(self.var[...].astype(wide.dtype) + self.epsilon)
             shift = bias - self.mean[...].astype(wide.dtype) * gain
             return (wide * gain.reshape(1, 1, 1, -1) + shift.reshape(1, 1, 1, -1)).astype(x.dtype)
-        # The mean of the centred values is zero, so that no gradient passes through the mean that is subtracted
-        # for the variance; for the result it passes through the bias. That saves a sum over all pixels.
+        # Centered values have mean zero, so the gradient through the mean in the variance is zero
+        # and is not computed. The gradient through the mean in the output passes through the bias.
+        # This saves a sum over all pixels.
         pixels = wide.size // wide.shape[-1]
-        mean = self.chosen(self.mean, sum_pixels(wide) / pixels)
-        fixed = lax.stop_gradient(mean)
-        centred = wide - fixed.reshape(1, 1, 1, -1)
-        var = self.chosen(self.var, sum_pixels(centred * centred) / pixels)
+        mean = self._select(self.mean, sum_pixels(wide) / pixels)
+        constant_mean = lax.stop_gradient(mean)
+        centered = wide - constant_mean.reshape(1, 1, 1, -1)
+        var = self._select(self.var, sum_pixels(centered * centered) / pixels)
         gain = scale * lax.rsqrt(var + self.epsilon)
-        self.mean[...] = self.chosen(self.mean, self.running(self.mean[...], mean))
-        self.var[...] = self.chosen(self.var, self.running(self.var[...], var))
-        y = centred * broadcast_channels(gain, wide) + broadcast_channels(
-            bias + (fixed - mean) * gain, wide
+        self.mean[...] = self._select(self.mean, self._update_running(self.mean[...], mean))
+        self.var[...] = self._select(self.var, self._update_running(self.var[...], var))
+        y = centered * broadcast_channels(gain, wide) + broadcast_channels(
+            bias + (constant_mean - mean) * gain, wide
         )
         return y.astype(x.dtype)
 
-    def chosen(self, stored: nnx.BatchStat, new: Array) -> Array:
-        """What is stored, where the step decides so, else `new`."""
+    def _select(self, stored: nnx.BatchStat, batch: Array) -> Array:
+        """`stored` where the running statistics are in use, else `batch`."""
         if self.use_running_average is False:
-            return new
-        return jnp.where(self.use_running_average, stored[...].astype(new.dtype), new)
+            return batch
+        return jnp.where(self.use_running_average, stored[...].astype(batch.dtype), batch)
 
-    def running(self, old: Array, new: Array) -> Array:
-        new = lax.stop_gradient(new).astype(old.dtype)
-        return self.momentum * old + (1 - self.momentum) * new
-
-
-def batch_norm(features: int, epsilon: float = 1e-5, *, rngs: nnx.Rngs | None = None) -> BatchNorm:
-    """Batch normalisation with PyTorch's momentum (0.1 there is 0.9 here) and, by default, its epsilon."""
-    del rngs  # ones and zeros; taken so that every layer is made the same way
-    return BatchNorm(features, momentum=0.9, epsilon=epsilon)
+    def _update_running(self, old: Array, batch: Array) -> Array:
+        batch = lax.stop_gradient(batch).astype(old.dtype)
+        return self.momentum * old + (1 - self.momentum) * batch

@@ -1,4 +1,9 @@
-"""SqueezeNet 1.1: Iandola et al. 2016, arXiv:1602.07360; 1.1 is https://github.com/forresti/SqueezeNet."""
+"""SqueezeNet 1.1: Iandola et al. 2016, arXiv:1602.07360.
+
+Version 1.1 is from https://github.com/forresti/SqueezeNet.
+"""
+
+from functools import partial
 
 from flax import nnx
 from jax import Array
@@ -6,25 +11,25 @@ from jax import numpy as jnp
 
 from gv_jax.models import backbone
 from gv_jax.models.dropout import Dropout
-from gv_jax.models.layers import Lambda, conv, he_fan_in, relu
+from gv_jax.models.layers import Conv, Lambda, he_fan_in, relu
 from gv_jax.models.ops.pooling import global_pool, max_pool
 
-STEM_FEATURES = 64  # features of the stem
-FIRE_STAGES = (  # by unit: squeezed features, and those of each of the two branches
+STEM_WIDTH = 64
+FIRE_STAGES = (  # per block: features of the squeeze layer, features of each expand layer
     ((16, 64), (16, 64)),
     ((32, 128), (32, 128)),
     ((48, 192), (48, 192), (64, 256), (64, 256)),
 )
-STAGE_NAMES = ("stem", "stage1", "stage2", "stage3")
 
 
 class Fire(nnx.Module):
-    """s = relu(squeeze(x)), then relu of a 1x1 and of a 3x3 convolution of s side by side; fig. 1."""
+    """relu of a 1x1 and of a 3x3 convolution of relu(squeeze(x)), concatenated; fig. 1."""
 
-    def __init__(self, inputs: int, squeezed: int, features: int, *, rngs: nnx.Rngs):
-        self.squeeze = conv(inputs, squeezed, 1, bias=True, init=he_fan_in, rngs=rngs)
-        self.expand1 = conv(squeezed, features, 1, bias=True, init=he_fan_in, rngs=rngs)
-        self.expand3 = conv(squeezed, features, 3, bias=True, init=he_fan_in, rngs=rngs)
+    def __init__(self, in_features: int, squeezed: int, expanded: int, *, rngs: nnx.Rngs):
+        make_conv = partial(Conv, use_bias=True, kernel_init=he_fan_in, rngs=rngs)
+        self.squeeze = make_conv(in_features, squeezed, 1)
+        self.expand1 = make_conv(squeezed, expanded, 1)
+        self.expand3 = make_conv(squeezed, expanded, 3)
 
     def __call__(self, x: Array) -> Array:
         x = relu(self.squeeze(x))
@@ -32,50 +37,51 @@ class Fire(nnx.Module):
 
 
 class SqueezeNet(nnx.Module):
-    """A strided stem, three stages of fire units, each after a 3x3/2 max-pooling, and a 1x1 convolution as head.
+    """A strided stem, three stages of a 3x3/2 max-pooling and fire blocks, a 1x1 convolution.
 
-    torchvision's: poolings round up, logits are means over all pixels of what a ReLU leaves of the head's answer.
-    Pictures are 17 pixels at least; fewer stages take smaller ones too.
+    As torchvision's: poolings round up, and logits are means over all pixels of the ReLU of the
+    last convolution. Fewer stages take smaller images than `min_size`.
     """
 
-    smallest = 17
+    min_size = 17
 
     def __init__(
         self,
         *,
-        inputs: int,
-        classes: int,
+        in_features: int,
+        out_features: int,
         dropout: float = 0.5,
         last_stage: str = "",
         rngs: nnx.Rngs,
     ):
-        self.names = tuple(backbone.truncate_stages(STAGE_NAMES, last_stage))
-        stem = conv(inputs, STEM_FEATURES, 3, 2, padding=0, bias=True, init=he_fan_in, rngs=rngs)
-        self.stages = nnx.List()
-        self.stages.append(nnx.List([stem, Lambda(relu)]))
-        width = STEM_FEATURES
-        for widths in FIRE_STAGES[: len(self.names) - 1]:
+        names = ["stem", *(f"stage{number}" for number in range(1, len(FIRE_STAGES) + 1))]
+        self.stage_names = backbone.truncate_stages(names, last_stage)
+        make_conv = partial(Conv, use_bias=True, rngs=rngs)
+        width = STEM_WIDTH
+        stem = make_conv(in_features, width, 3, 2, padding=0, kernel_init=he_fan_in)
+        self.stage_layers = nnx.List()
+        self.stage_layers.append(nnx.List([stem, Lambda(relu)]))
+        for widths in FIRE_STAGES[: len(self.stage_names) - 1]:
             layers = nnx.List()
-            layers.append(Lambda(max_pool, size=3, strides=2, ceil=True))
-            for squeezed, features in widths:
-                layers.append(Fire(width, squeezed, features, rngs=rngs))
-                width = 2 * features
-            self.stages.append(layers)
+            layers.append(Lambda(max_pool, kernel_size=3, strides=2, ceil=True))
+            for squeezed, expanded in widths:
+                layers.append(Fire(width, squeezed, expanded, rngs=rngs))
+                width = 2 * expanded
+            self.stage_layers.append(layers)
         self.dropout = Dropout(dropout, rngs=rngs)
-        self.head = conv(
-            width, classes, 1, bias=True, init=nnx.initializers.normal(0.01), rngs=rngs
-        )
+        init = nnx.initializers.normal(0.01)
+        self.head = make_conv(width, out_features, 1, kernel_init=init)
         self.mean = Lambda(global_pool)
 
     def features(self, x: Array) -> dict[str, Array]:
-        """The maps after the stem and after every stage: "stem", "stage1" to "stage3"."""
-        backbone.check_min_size(x, self.smallest, "SqueezeNet")
-        return backbone.stage_outputs(self.names, self.stages, x)
+        """The feature maps after "stem" and "stage1" to "stage3"."""
+        backbone.check_min_size(x, self.min_size, "SqueezeNet")
+        return backbone.stage_outputs(self.stage_names, self.stage_layers, x)
 
-    def parts(self) -> dict[str, tuple[str, ...]]:
-        """Which modules make each stage, from input to output."""
-        return backbone.stage_modules(self.names)
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        """The modules of each stage, from input to output."""
+        return backbone.stage_modules(self.stage_names)
 
     def __call__(self, x: Array) -> Array:
-        last = self.features(x)[self.names[-1]]
+        last = self.features(x)[self.stage_names[-1]]
         return self.mean(relu(self.head(self.dropout(last))))

@@ -1,4 +1,4 @@
-"""Which stage of a network every weight belongs to, from the stem to the head."""
+"""The stages of a network, from stem to head: which modules and weights belong to each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,41 +11,41 @@ from jax import Array
 from gv_jax.errors import UserError
 from gv_jax.models.layers import Conv
 
-StageModules = Mapping[
-    str, tuple[str, ...]
-]  # stage -> dotted paths of its modules; the first sees pictures, the last is "head"
+# Stage -> dotted paths of its modules. The first stage takes images; the last one is "head".
+StageModules = Mapping[str, tuple[str, ...]]
 
 
 def stages_of(model: nnx.Module, name: str) -> StageModules:
-    """The stages of `model`, which is one of `name`. UserError for a model that is not divided into stages."""
-    stages: Any = model  # trunks have `parts`, modules at large do not
-    if not hasattr(model, "parts"):
+    """Returns the stages of `model`, which has this name; UserError if it has none."""
+    backbone: Any = model  # classifiers have `stages`, other modules do not
+    if not hasattr(model, "stages"):
         raise UserError(
-            f"config.finetune: model {name!r} has no stages to treat each in its own way; residual networks do"
+            f"config.model.name: {name!r} has no stages, which config.finetune and config.probe "
+            "need: choose a classifier"
         )
-    return stages.parts()
+    return backbone.stages()
 
 
 def is_under(path: Sequence[Any], modules: Sequence[str]) -> bool:
-    """Whether what is at `path` is one of `modules` or in one; the parts of `path` are names and places in lists."""
+    """Whether `path` (attribute names and list indices) is one of `modules` or inside of one."""
     dotted = ".".join(map(str, path))
     return any(dotted == module or dotted.startswith(f"{module}.") for module in modules)
 
 
-def label_stages(tree: Any, parts: StageModules) -> Any:
-    """Nested dicts of arrays -> the same dicts with the stage of every array in its place."""
+def label_stages(tree: Any, stages: StageModules) -> Any:
+    """Replaces each array in nested dicts by the name of its stage."""
 
-    def stage(path: Sequence[Any], _: Any) -> str:
+    def stage_of(path: Sequence[Any], _: Any) -> str:
         keys = [key.key for key in path]
-        found = [name for name, modules in parts.items() if is_under(keys, modules)]
-        assert len(found) == 1, f"{'.'.join(map(str, keys))} is in the stages {found}"
-        return found[0]
+        names = [name for name, modules in stages.items() if is_under(keys, modules)]
+        assert len(names) == 1, f"{'.'.join(map(str, keys))} is in the stages {names}"
+        return names[0]
 
-    return jax.tree.map_with_path(stage, tree)
+    return jax.tree.map_with_path(stage_of, tree)
 
 
 def count_params_under(tree: Any, modules: Sequence[str]) -> int:
-    """Numbers in the arrays of nested dicts that are inside of `modules`."""
+    """Counts the numbers in the arrays of nested dicts that are under `modules`."""
     leaves = jax.tree.leaves_with_path(tree)
     return sum(
         int(np.prod(leaf.shape))
@@ -55,45 +55,55 @@ def count_params_under(tree: Any, modules: Sequence[str]) -> int:
 
 
 def classifier_path(model: nnx.Module, name: str) -> str:
-    """The dotted path of the linear layer, or 1x1 convolution, that `model`, one of `name`, ends with."""
+    """Returns the dotted path of the last layer of `model`, which has this name.
+
+    Raises:
+        UserError: it is neither a linear layer nor a 1x1 convolution, or has no bias.
+    """
     path = stages_of(model, name)["head"][-1]
-    layer = get_module(model, path)
-    linear = isinstance(layer, nnx.Linear) or (
+    layer = get_node(model, path)
+    is_linear = isinstance(layer, nnx.Linear) or (
         isinstance(layer, Conv) and layer.kernel.shape[:2] == (1, 1)
     )
-    if not linear or layer.bias is None:
+    if not is_linear or layer.bias is None:
         raise UserError(
-            f"config.probe: model {name!r} does not end with one linear layer: fine-tune its head instead"
+            f"config.probe: the last layer of model {name!r} is not linear: use config.finetune"
         )
     return path
 
 
-def get_module(model: Any, path: str) -> Any:
-    """What is at a dotted path, as in "stages.3.conv1"."""
+def get_node(model: Any, path: str) -> Any:
+    """The module or variable at a dotted path, as in "stage_layers.3.0.conv1"; "" is the model."""
     for part in path.split(".") if path else ():
         model = model[int(part)] if part.isdigit() else getattr(model, part)
     return model
 
 
 class InputHook:
-    """Stands in for a layer: calls it, and notes what it is given."""
+    """Replaces a layer: calls it and records its inputs."""
 
-    def __init__(self, layer: nnx.Module, seen: list[Array]):
-        self.layer, self.seen = layer, seen
+    def __init__(self, layer: nnx.Module, inputs: list[Array]):
+        self.layer, self.inputs = layer, inputs
 
     def __call__(self, x: Array) -> Array:
-        self.seen.append(x)
+        self.inputs.append(x)
         return self.layer(x)
 
 
 def capture_input(model: nnx.Module, path: str, x: Array) -> Array:
-    """What the layer at `path` is given for the pictures `x`; the model is of no use after it."""
-    above, _, name = path.rpartition(".")
-    owner, seen = get_module(model, above), []
-    watched = InputHook(get_module(model, path), seen)
+    """Calls `model` and returns the input of one of its layers. The model is unusable afterwards.
+
+    Args:
+        model: any module.
+        path: dotted path of the layer.
+        x: images [n h w c].
+    """
+    parent_path, _, name = path.rpartition(".")
+    parent, inputs = get_node(model, parent_path), []
+    hook = InputHook(get_node(model, path), inputs)
     if name.isdigit():
-        owner[int(name)] = watched
+        parent[int(name)] = hook
     else:
-        setattr(owner, name, watched)
+        setattr(parent, name, hook)
     model(x)
-    return seen[0]
+    return inputs[0]

@@ -1,97 +1,100 @@
-"""VGG: Simonyan & Zisserman 2015, "Very deep convolutional networks for large-scale image recognition",
-arXiv:1409.1556."""
+"""VGG: Simonyan & Zisserman 2015, "Very deep convolutional networks for large-scale image
+recognition", arXiv:1409.1556.
+"""
+
+from functools import partial
 
 from flax import nnx
 from jax import Array
 
 from gv_jax.models import backbone
 from gv_jax.models.dropout import Dropout
-from gv_jax.models.layers import ConvNormAct, Lambda, conv, dense, he_fan_in, relu
+from gv_jax.models.layers import Conv, ConvNormAct, Lambda, Linear, he_fan_in, relu
 from gv_jax.models.ops.pooling import adaptive_pool, global_pool, max_pool
 
-VGG16_STAGES = (
+VGG16_STAGES = (  # column D: features of each convolution
     (64, 64),
     (128, 128),
     (256, 256, 256),
     (512, 512, 512),
     (512, 512, 512),
-)  # column D: VGG-16
-STAGE_NAMES = ("stage1", "stage2", "stage3", "stage4", "stage5", "dense1", "dense2")
-POOL_GRID = 7  # what the first dense layer sees of the last map
-DENSE_FEATURES = 4096  # features of the dense layers
+)
+VGG_STAGE_NAMES = ("stage1", "stage2", "stage3", "stage4", "stage5", "dense1", "dense2")
+POOL_GRID = 7  # the first dense layer takes means over a grid of 7x7 cells
+DENSE_FEATURES = 4096
 
 
-class VGGUnit(nnx.Module):
+class ConvAct(nnx.Module):
     """relu(conv(x))."""
 
-    def __init__(self, inputs: int, features: int, size: int, *, rngs: nnx.Rngs):
-        self.conv = conv(inputs, features, size, bias=True, rngs=rngs)
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        kernel_size: int,
+        *,
+        use_bias: bool,
+        rngs: nnx.Rngs,
+    ):
+        self.conv = Conv(in_features, out_features, kernel_size, use_bias=use_bias, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         return relu(self.conv(x))
 
 
-class VGGNormUnit(ConvNormAct):
-    """relu(norm(conv(x))), the convolution with a bias, as torchvision's."""
-
-    def __init__(self, inputs: int, features: int, size: int, *, rngs: nnx.Rngs):
-        super().__init__(inputs, features, size, bias=True, rngs=rngs)
-
-
 class VGG(nnx.Module):
-    """Five stages of 3x3 convolutions, each halved by max-pooling, two dense layers and a linear head.
+    """Five stages of 3x3 convolutions and a max-pooling, two dense layers, a linear head.
 
-    torchvision's VGG-16: for pictures of any size the first dense layer sees means over a grid of 7x7, and both
-    dense layers are convolutions that cover their input. Pictures are 32 pixels at least.
+    torchvision's VGG-16. For images of any size, the first dense layer takes means over a grid of
+    7x7 cells, and both dense layers are convolutions that cover their input. With ConvNormAct as
+    its block it is `vgg16_bn`.
     """
 
-    smallest = 32
+    min_size = 32
 
     def __init__(
         self,
-        unit: type[VGGUnit] | type[VGGNormUnit],
+        block: type[ConvAct] | type[ConvNormAct],
         *,
-        inputs: int,
-        classes: int,
+        in_features: int,
+        out_features: int,
         dropout: float = 0.5,
         last_stage: str = "",
         rngs: nnx.Rngs,
     ):
-        self.names = tuple(backbone.truncate_stages(STAGE_NAMES, last_stage))
-        self.unit = unit
-        self.stages = nnx.List()
-        width = inputs
-        for widths in VGG16_STAGES[: len(self.names)]:
-            units = nnx.List()
+        self.stage_names = backbone.truncate_stages(VGG_STAGE_NAMES, last_stage)
+        self.block = block
+        self.stage_layers = nnx.List()
+        width = in_features
+        for widths in VGG16_STAGES[: len(self.stage_names)]:
+            blocks = nnx.List()
             for features in widths:
-                units.append(unit(width, features, 3, rngs=rngs))
+                blocks.append(block(width, features, 3, use_bias=True, rngs=rngs))
                 width = features
-            units.append(Lambda(max_pool, size=2))
-            self.stages.append(units)
-        if "dense1" in self.names:
-            cover = conv(
-                width, DENSE_FEATURES, POOL_GRID, padding=0, bias=True, init=he_fan_in, rngs=rngs
-            )
-            self.stages.append(
-                nnx.List([Lambda(adaptive_pool, bins=POOL_GRID), cover, Lambda(relu)])
-            )
+            blocks.append(Lambda(max_pool, kernel_size=2))
+            self.stage_layers.append(blocks)
+        make_dense = partial(Conv, use_bias=True, kernel_init=he_fan_in, rngs=rngs)
+        if "dense1" in self.stage_names:
+            pool = Lambda(adaptive_pool, bins=POOL_GRID)
+            dense = make_dense(width, DENSE_FEATURES, POOL_GRID, padding=0)
+            self.stage_layers.append(nnx.List([pool, dense, Lambda(relu)]))
             width = DENSE_FEATURES
-        if "dense2" in self.names:
-            layer = conv(DENSE_FEATURES, DENSE_FEATURES, 1, bias=True, init=he_fan_in, rngs=rngs)
-            self.stages.append(nnx.List([Dropout(dropout, rngs=rngs), layer, Lambda(relu)]))
+        if "dense2" in self.stage_names:
+            dense = make_dense(DENSE_FEATURES, DENSE_FEATURES, 1)
+            self.stage_layers.append(nnx.List([Dropout(dropout, rngs=rngs), dense, Lambda(relu)]))
         self.mean = Lambda(global_pool)
         self.dropout = Dropout(dropout, rngs=rngs)
-        self.head = dense(width, classes, rngs=rngs)
+        self.head = Linear(width, out_features, rngs=rngs)
 
     def features(self, x: Array) -> dict[str, Array]:
-        """The maps after every stage, pooled, and what the dense layers make of them: [n 1 1 4096]."""
-        backbone.check_min_size(x, self.smallest, "VGG")
-        return backbone.stage_outputs(self.names, self.stages, x)
+        """The pooled maps after "stage1" to "stage5", then "dense1" and "dense2" [n 1 1 4096]."""
+        backbone.check_min_size(x, self.min_size, "VGG")
+        return backbone.stage_outputs(self.stage_names, self.stage_layers, x)
 
-    def parts(self) -> dict[str, tuple[str, ...]]:
-        """Which modules make each stage, from input to output."""
-        return backbone.stage_modules(self.names)
+    def stages(self) -> dict[str, tuple[str, ...]]:
+        """The modules of each stage, from input to output."""
+        return backbone.stage_modules(self.stage_names)
 
     def __call__(self, x: Array) -> Array:
-        last = self.features(x)[self.names[-1]]
+        last = self.features(x)[self.stage_names[-1]]
         return self.head(self.dropout(self.mean(last)))

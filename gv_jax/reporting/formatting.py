@@ -1,82 +1,41 @@
-"""How names and numbers of results are written for people."""
+"""Names and values of results as text for readers, by the registry of metrics."""
 
 from typing import Any
 
-FRACTIONS = {
-    "accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "share",
-    "ece",
-    "confidence",
-}  # last words of names of shares of 1
-ACRONYMS = {
-    "top5": "top-5",
-    "f1": "F1",
-    "ece": "ECE",
-    "psnr": "PSNR",
-    "ssim": "SSIM",
-    "mse": "MSE",
-    "mae": "MAE",
-    "ciede2000": "CIEDE2000",
-}
-LOWER_IS_BETTER = {
-    "loss",
-    "mse",
-    "mae",
-    "ece",
-    "error",
-    "ciede2000",
-    "flicker",
-}  # last words of names that are better the lower
-UNIT_SUFFIXES = {
-    "s",
-    "mb",
-    "db",
-}  # last words of names that `shown` turns into a unit behind the number
+from gv_jax.evaluation.metrics import get_metric
 
-
-def is_fraction(name: str) -> bool:
-    """Whether numbers of this name lie in [0, 1] and are written as percents."""
-    return name.split("_")[-1] in FRACTIONS
-
-
-def lower_is_better(name: str) -> bool:
-    """Whether lower numbers of this name are better."""
-    return name.split("_")[-1] in LOWER_IS_BETTER
+NO_VALUE = "\N{EN DASH}"
 
 
 def humanize(name: str) -> str:
-    """A field in words: "macro_f1" -> "macro F1", "train_s" -> "train"."""
-    words = name.split("_")
-    if len(words) > 1 and words[-1] in UNIT_SUFFIXES:
-        words.pop()
-    return " ".join(ACRONYMS.get(word, word) for word in words)
+    """The title of a metric or field in running text: "macro_f1" -> "macro F1"."""
+    return get_metric(name).title
 
 
 def heading(name: str) -> str:
     """The same as a heading: "Macro F1"."""
-    return humanize(name)[:1].upper() + humanize(name)[1:]
+    title = humanize(name)
+    return title[:1].upper() + title[1:]
 
 
 def format_value(name: str, value: Any) -> str:
-    """`value` of the field `name` as text; a dash where there is none."""
-    unit = name.split("_")[-1]
+    """The value of a metric or field with its unit; a dash for None and the empty string."""
     if value is None or value == "":
-        return "\N{EN DASH}"
+        return NO_VALUE
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not isinstance(value, int | float):
         return str(value)
-    if is_fraction(name):
-        return f"{100 * value:.1f}%"
-    if unit == "s" and "_" in name:
+    metric = get_metric(name)
+    if metric.unit == "s":
         return format_duration(value)
-    if unit == "mb" and "_" in name:
-        return f"{value:,.0f} MB"
-    if unit in ("psnr", "db"):
-        return f"{value:.2f} dB"
+    shown = 100 * value if metric.unit == "%" else value
+    number = format(shown, metric.format) if metric.format else format_number(shown)
+    return f"{number} {metric.unit}".rstrip()
+
+
+def format_number(value: float) -> str:
+    """Integers in full; other numbers with 3 significant digits or 3 decimals."""
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     if abs(value) >= 100:

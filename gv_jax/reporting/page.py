@@ -1,48 +1,63 @@
-"""A page of sections as one self-contained HTML file, and as Markdown beside its figures.
+"""A report page: one self-contained HTML file, or Markdown beside its figures.
 
-No scripts, nothing loaded from anywhere; light or dark as the reader's machine is set; fits phone, desk and paper.
+The page has no scripts and loads nothing. It follows the light or dark mode of the reader and fits
+phones, desktops and paper. Its HTML is in page.html.jinja, its style in page.css.
 """
 
 import base64
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
+import jinja2
+from markupsafe import Markup, escape
 from PIL import Image
 
-from gv_jax.reporting.figures.charts import ReportFigure
+from gv_jax.reporting.figures.report_figure import ReportFigure
 
-STYLE_FILE = Path(__file__).with_name("page.css")
-PAGE_PX, GAP = 1140, 14  # pixels of CSS: the widest page, and between two things
-FULL_ROW_PX = 560  # pixels from which on a figure gets a row of its own
-WEBP_ABOVE_BYTES = 200_000  # bytes from which on pictures travel as WebP instead of PNG
+FOLDER = Path(__file__).parent  # of template and style
+PAGE_PX, GRID_GAP_PX = 1140, 14  # CSS pixels: maximum width of the page; gap between grid items
+TABLE_PX = 400  # CSS pixels that a table in a grid needs
+FULL_ROW_PX = 560  # CSS pixels; a wider figure gets a row of its own
+WEBP_ABOVE_BYTES = 200_000  # larger images are embedded as WebP instead of PNG
 
 
 @dataclass(frozen=True)
 class Cell:
-    """`number`: set flush right. `share`: of a bar behind the text."""
+    """A cell of a table.
+
+    Attributes:
+        text: Content.
+        numeric: Whether it is aligned to the right.
+        fraction: Length of a bar behind the text, in [0, 1].
+    """
 
     text: str
-    number: bool = False
-    share: float | None = None
+    numeric: bool = False
+    fraction: float | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """The first column names the row."""
+    """A table; the first cell of a row is its heading."""
 
-    head: Sequence[str]
+    header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column has numeric cells."""
+        return [any(row[column].numeric for row in self.rows) for column in range(len(self.header))]
 
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; `code`: set as it is typed."""
+    """A paragraph, or preformatted code."""
 
     text: str
     code: bool = False
@@ -50,7 +65,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Details:
-    """Text that only shows when asked for."""
+    """Preformatted text that is collapsed to its summary at first."""
 
     summary: str
     text: str
@@ -58,225 +73,197 @@ class Details:
 
 @dataclass(frozen=True)
 class Grid:
-    """Figures and tables side by side where there is room."""
+    """Figures and tables, side by side if there is room."""
 
     items: Sequence[ReportFigure | Table]
+
+    @property
+    def rows(self) -> "Iterator[GridRow]":
+        """Consecutive items of similar width."""
+        for _, items in groupby(self.items, key=lambda item: _width(item) > FULL_ROW_PX):
+            yield GridRow(list(items))
 
 
 Block = Text | Details | Table | Grid
 
 
 @dataclass(frozen=True)
+class GridRow:
+    """Items of a grid that share its columns; they wrap into as few rows as fit."""
+
+    items: Sequence[ReportFigure | Table]
+
+    @property
+    def width(self) -> int:
+        """CSS pixels of the widest item."""
+        return max(map(_width, self.items))
+
+    @property
+    def columns(self) -> int:
+        """Number of columns that distributes the items evenly over the rows."""
+        max_columns = max((PAGE_PX + GRID_GAP_PX) // (self.width + GRID_GAP_PX), 1)
+        num_rows = -(-len(self.items) // max_columns)
+        return -(-len(self.items) // num_rows)
+
+
+@dataclass(frozen=True)
 class Section:
+    """A heading with its content."""
+
     title: str
     blocks: list[Block] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class MetricCard:
-    """One number that matters; shares of 1 are drawn as a bar, the floor as a tick on it."""
+    """One of the most important numbers.
+
+    Attributes:
+        title: Name of the number.
+        value: The number with its unit.
+        note: Small print below it, such as the baseline.
+        fraction: Length of a bar, in [0, 1].
+        baseline_fraction: Position of a tick on the bar, in [0, 1].
+    """
 
     title: str
     value: str
-    floor: str
-    share: float | None = None
-    floor_share: float | None = None
+    note: str
+    fraction: float | None = None
+    baseline_fraction: float | None = None
 
 
 @dataclass(frozen=True)
 class Page:
-    """kicker: a line above the title. lead: what came out, in a sentence or two. facts: short ones, side by side."""
+    """A report page.
 
-    kicker: str
+    Attributes:
+        eyebrow: Line above the title.
+        title: Title.
+        summary: The result in one or two sentences.
+        facts: Short facts, shown side by side.
+        cards: The most important numbers.
+        sections: The rest, in order.
+    """
+
+    eyebrow: str
     title: str
-    lead: str
+    summary: str
     facts: Sequence[str]
     cards: Sequence[MetricCard]
     sections: Sequence[Section]
 
 
 def to_html(page: Page) -> str:
-    """The whole page with its pictures inside."""
-    places = [
-        f'<a href="#part{number}">{escape(part.title)}</a>'
-        for number, part in enumerate(page.sections)
-    ]
-    parts = [
-        f'<section id="part{number}"><h2>{escape(part.title)}</h2>\n'
-        + "\n".join(map(_block, part.blocks))
-        + "</section>"
-        for number, part in enumerate(page.sections)
-    ]
-    facts = "".join(f"<li>{escape(fact)}</li>" for fact in page.facts)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<meta name="color-scheme" content="light dark">
-<title>{escape(page.title)}</title>
-<style>{STYLE_FILE.read_text("utf-8")}</style></head>
-<body><header><p class="kicker">{escape(page.kicker)}</p><h1>{_breakable(page.title)}</h1>
-<p class="lead">{escape(page.lead)}</p><ul class="facts">{facts}</ul>
-<div class="cards">{"".join(map(_card, page.cards))}</div>
-<nav aria-label="Contents">{"".join(places)}</nav></header>
-<main>{"".join(parts)}</main></body></html>
-"""
+    """The page as HTML with its images embedded."""
+    style = Markup((FOLDER / "page.css").read_text("utf-8"))
+    return _environment().get_template("page.html.jinja").render(page=page, style=style)
 
 
-def _breakable(text: str) -> str:
-    """`text` that may be broken after each underscore."""
-    return escape(text).replace("_", "_<wbr>")
-
-
-def _card(card: MetricCard) -> str:
-    meter = ""
-    if card.share is not None:
-        tick = (
-            ""
-            if card.floor_share is None
-            else f'<i style="left:{100 * card.floor_share:.1f}%"></i>'
-        )
-        meter = f'<div class="meter"><b style="width:{100 * card.share:.1f}%"></b>{tick}</div>'
-    return (
-        f'<div class="card"><h3>{escape(card.title)}</h3><p class="value">{escape(card.value)}</p>{meter}'
-        f'<p class="floor">{escape(card.floor)}</p></div>'
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
     )
+    environment.filters |= {
+        "breakable": _breakable,
+        "data_uri": _data_uri,
+        "image_style": _image_style,
+    }
+    environment.tests |= {
+        kind.__name__.lower(): lambda block, kind=kind: isinstance(block, kind)
+        for kind in (Text, Details, Table, Grid)
+    }
+    return environment
 
 
-def _block(block: Block) -> str:
-    match block:
-        case Text(text, code):
-            return f"<pre>{escape(text)}</pre>" if code else f"<p>{escape(text)}</p>"
-        case Details(summary, text):
-            return (
-                f"<details><summary>{escape(summary)}</summary><pre>{escape(text)}</pre></details>"
-            )
-        case Table():
-            return _table(block)
-        case Grid(items):
-            rows = [
-                list(row) for _, row in groupby(items, key=lambda item: _width(item) > FULL_ROW_PX)
-            ]
-            return "".join(map(_row, rows))
-
-
-def _row(items: Sequence[ReportFigure | Table]) -> str:
-    """Items in as few rows as fit, spread evenly."""
-    widest = max(map(_width, items))
-    rows = -(-len(items) // max((PAGE_PX + GAP) // (widest + GAP), 1))
-    columns = -(-len(items) // rows)
-    drawn = "".join(_table(item) if isinstance(item, Table) else _figure(item) for item in items)
-    return f'<div class="grid" style="--w:{widest}px;--n:{columns}">{drawn}</div>'
-
-
-def _table(table: Table) -> str:
-    numeric = [any(cell.number for cell in column) for column in zip(*table.rows, strict=True)]
-    head = "".join(
-        f'<th scope="col"{_class("number" if number else "")}>{escape(name)}</th>'
-        for name, number in zip(table.head, numeric, strict=False)
-    )
-    body = "\n".join(
-        f"<tr>{_row_name(row[0])}{''.join(map(_cell, row[1:]))}</tr>" for row in table.rows
-    )
-    caption = f'<p class="caption">{escape(table.caption)}</p>' if table.caption else ""
-    grid = f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
-    return f'<div class="table"><div class="scroll">{grid}</div>{caption}</div>'
-
-
-def _row_name(cell: Cell) -> str:
-    return f'<th scope="row">{_breakable(cell.text)}</th>'
-
-
-def _cell(cell: Cell) -> str:
-    kinds = ["number"] * cell.number + ["bar"] * (cell.share is not None)
-    bar = "" if cell.share is None else f' style="--share:{cell.share:.3f}"'
-    return f"<td{_class(' '.join(kinds))}{bar}>{_breakable(cell.text)}</td>"
-
-
-def _class(names: str) -> str:
-    return f' class="{names}"' if names else ""
+def _breakable(text: str) -> Markup:
+    """Allows line breaks after underscores."""
+    return Markup(escape(text).replace("_", Markup("_<wbr>")))
 
 
 def _width(item: ReportFigure | Table) -> int:
-    """Pixels of CSS at which letters of a figure are as large as they were drawn; what a table needs."""
+    """CSS pixels of a figure at its size in inches, or of a table."""
     if isinstance(item, Table):
-        return 400
-    with Image.open(item.file) as picture:
-        return round(96 * picture.width / picture.info["dpi"][0])
+        return TABLE_PX
+    with Image.open(item.file) as image:
+        return round(96 * image.width / image.info["dpi"][0])
 
 
-def _figure(exhibit: ReportFigure) -> str:
-    width = _width(exhibit)
-    least = (
-        f"min-width:{round(0.85 * width)}px;" if width > FULL_ROW_PX else ""
-    )  # scrolls sideways on a phone
-    size = f"{least}max-width:{round(1.4 * width)}px"
-    title = escape(exhibit.title)
-    return (
-        f"<figure{_class('photos' if exhibit.photos else '')}><h3>{title}</h3>"
-        f'<div class="scroll"><img alt="{title}" style="{size}" src="{_data_uri(exhibit)}"></div>'
-        f"<figcaption>{escape(exhibit.caption)}</figcaption></figure>"
-    )
+def _image_style(figure: ReportFigure) -> str:
+    """Limits of the width of an image: on a phone, wide figures scroll instead of shrinking."""
+    width = _width(figure)
+    minimum = f"min-width:{round(0.85 * width)}px;" if width > FULL_ROW_PX else ""
+    return f"{minimum}max-width:{round(1.4 * width)}px"
 
 
-def _data_uri(exhibit: ReportFigure) -> str:
-    """The picture as an address that holds it whole."""
-    content, kind = exhibit.file.read_bytes(), "png"
-    if exhibit.photos and len(content) > WEBP_ABOVE_BYTES:
+def _data_uri(figure: ReportFigure) -> str:
+    """The image as a data URI."""
+    content, image_format = figure.file.read_bytes(), "png"
+    if figure.photos and len(content) > WEBP_ABOVE_BYTES:
         stream = BytesIO()
-        with Image.open(exhibit.file) as picture:
-            picture.convert("RGB").save(stream, "webp", quality=88)
-        content, kind = stream.getvalue(), "webp"
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+        with Image.open(figure.file) as image:
+            image.convert("RGB").save(stream, "webp", quality=88)
+        content, image_format = stream.getvalue(), "webp"
+    return f"data:image/{image_format};base64,{base64.b64encode(content).decode()}"
 
 
 def to_markdown(page: Page, folder: Path) -> str:
-    """The same with links to the figures, relative to `folder`."""
-    lines = [f"# {_plain(page.title)}", _plain(page.lead), _plain(" · ".join(page.facts))]
+    """The page as Markdown, with links to its figures relative to `folder`."""
+    parts = [f"# {_escape_markdown(page.title)}", _escape_markdown(page.summary)]
+    parts.append(_escape_markdown(" · ".join(page.facts)))
     if page.cards:
-        rows = [(card.title, card.value, card.floor) for card in page.cards]
-        lines.append(_rows(("", "Here", "Floor"), rows))
-    for part in page.sections:
-        lines.append(f"## {_plain(part.title)}")
-        for block in part.blocks:
-            match block:
-                case Text(text, code):
-                    lines.append(_fenced(text) if code else _plain(text))
-                case Details(summary, text):
-                    lines.append(
-                        f"<details><summary>{escape(summary)}</summary>\n\n{_fenced(text)}\n\n</details>"
-                    )
-                case Table():
-                    lines.append(_rows_of(block))
-                case Grid(items):
-                    lines += [
-                        _rows_of(item) if isinstance(item, Table) else _linked(item, folder)
-                        for item in items
-                    ]
-    return "\n\n".join(lines) + "\n"
+        rows = [(card.title, card.value, card.note) for card in page.cards]
+        parts.append(_markdown_rows(("", "Value", "Baseline"), rows))
+    for section in page.sections:
+        parts.append(f"## {_escape_markdown(section.title)}")
+        for block in section.blocks:
+            parts += _markdown_block(block, folder)
+    return "\n\n".join(parts) + "\n"
 
 
-def _linked(exhibit: ReportFigure, folder: Path) -> str:
-    address = exhibit.file.relative_to(folder).as_posix()
-    title = _plain(exhibit.title)
-    return f"### {title}\n\n![{title}]({address})\n\n{_plain(exhibit.caption)}"
+def _markdown_block(block: Block, folder: Path) -> list[str]:
+    match block:
+        case Text(text, code):
+            return [_fence(text) if code else _escape_markdown(text)]
+        case Details(summary, text):
+            head = f"<details><summary>{escape(summary)}</summary>"
+            return [f"{head}\n\n{_fence(text)}\n\n</details>"]
+        case Table():
+            return [_markdown_table(block)]
+        case Grid(items):
+            return [
+                _markdown_table(item) if isinstance(item, Table) else _markdown_figure(item, folder)
+                for item in items
+            ]
 
 
-def _rows_of(table: Table) -> str:
-    rows = _rows(table.head, [[cell.text for cell in row] for row in table.rows])
-    return f"{rows}\n\n{_plain(table.caption)}" if table.caption else rows
+def _markdown_figure(figure: ReportFigure, folder: Path) -> str:
+    link = figure.file.relative_to(folder).as_posix()
+    title = _escape_markdown(figure.title)
+    return f"### {title}\n\n![{title}]({link})\n\n{_escape_markdown(figure.caption)}"
 
 
-def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(_plain, line))} |" for line in lines)
+def _markdown_table(table: Table) -> str:
+    rows = _markdown_rows(table.header, [[cell.text for cell in row] for row in table.rows])
+    return f"{rows}\n\n{_escape_markdown(table.caption)}" if table.caption else rows
 
 
-def _plain(text: str) -> str:
-    """`text` on one line without a meaning in Markdown."""
+def _markdown_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(_escape_markdown, line))} |" for line in lines)
+
+
+def _escape_markdown(text: str) -> str:
+    """`text` on one line, with the special characters of Markdown escaped."""
     return re.sub(r"([\\`*\[\]|<>])", r"\\\1", " ".join(text.split()))
 
 
-def _fenced(text: str) -> str:
+def _fence(text: str) -> str:
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}\n{text}\n{fence}"

@@ -1,14 +1,16 @@
-"""report.html and report.md of a finished run, from what its folder holds; knows no task by name."""
+"""report.html and report.md of a finished run, from its run directory; knows no task by name."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gv_jax.evaluation.metrics import is_fraction
+from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
 from gv_jax.reporting.figures import charts
-from gv_jax.reporting.figures.charts import ReportFigure
-from gv_jax.reporting.formatting import format_value, heading, is_fraction
+from gv_jax.reporting.figures.common import save_report_figure
+from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.formatting import format_value, heading
 from gv_jax.reporting.page import (
     Block,
     Cell,
@@ -18,182 +20,201 @@ from gv_jax.reporting.page import (
     Page,
     Section,
     Table,
-    Text,
     to_html,
     to_markdown,
 )
-from gv_jax.training.run_dir import RunDir, flatten, write_text
+from gv_jax.reporting.provenance import provenance_section
+from gv_jax.training.run_dir import RunDir, write_text
 
-SPLIT_ORDER = ("train", "valid", "test")
-FIGURE_SECTIONS = {  # of exhibits and tables, in their order
-    "learning": "Learning",
+FIGURE_SECTIONS = {  # section of figures and tables -> its title, in order
+    "learning": "Learning curves",
     "results": "Results",
-    "mistakes": "Mistakes",
-    "classes": "Every class",
-    "gallery": "Gallery",
+    "errors": "Errors",
+    "classes": "Per class",
+    "gallery": "Examples",
     "data": "Data",
 }
-PER_CLASS = (
-    "Worst first. Precision: how many of the pictures that were given this name bear it. Recall: how many "
-    "pictures of the class were found. F1: the harmonic mean of both. Support: pictures of the class."
+PER_CLASS_CAPTION = (
+    "Worst class first. Precision: fraction of the images predicted as this class that belong to "
+    "it. Recall: fraction of the images of the class that are predicted as it. F1: harmonic mean "
+    "of both. Support: images of the class."
 )
-BASELINE_TITLES = (
-    "Without learning: no colour at all, the mean colour of training, the mean colour of each grey in training. MSE "
-    "and MAE are of a and b in units of 128, CIEDE2000 the difference as it is seen, within 5 the share of pixels for "
-    "which that is at most 5. Flicker: the change of a and b, from one frame to the next, of a pixel whose grey stays."
+BASELINES_CAPTION = (
+    "Baselines without a network: no color (gray), the mean color of the training images, and the "
+    "mean color of each gray level in training (lookup). MSE and MAE are of a and b divided by "
+    "128. Flicker: change of a and b between consecutive frames, for pixels of constant gray."
 )
-ROW_TABLES = {  # lists of rows in results.json: section and caption
-    "mistakes": ("mistakes", "What is taken for what most often; shares are of the true class."),
-    "per_class": ("classes", PER_CLASS),
+ROW_TABLES = {  # key of a list of rows in results.json -> section, caption
+    "top_confusions": (
+        "errors",
+        "The most frequent confusions; fractions are of the true class.",
+    ),
+    "per_class": ("classes", PER_CLASS_CAPTION),
     "sources": (
         "data",
-        "Pictures of every class as they came, after copies were left out, and in each split.",
+        "Images per class as collected, after removal of duplicates, and in each split.",
     ),
-    "epochs": ("learning", "Epochs that the configuration asks for (config.train.report_epochs)."),
-    "floors": ("results", BASELINE_TITLES),
+    "epochs": ("learning", "Epochs selected by config.train.report_epochs."),
+    "baselines": ("results", BASELINES_CAPTION),
     "per_game": (
         "classes",
-        "Worst first, by CIEDE2000; beside each measure that of the mean colour of each grey.",
+        "Worst game first, by CIEDE2000. The baseline is the gray lookup.",
     ),
 }
-NOT_METRICS = {"step", "epoch", "images_per_second"}
+NUM_CARDS = 4
+NO_CURVES = {"step", "epoch", "images_per_second"}  # numbers of metrics.jsonl without a figure
 
 
 def write_report(
-    run: Path,
-    exhibits: Sequence[ReportFigure],
+    folder: Path,
+    figures: Sequence[ReportFigure],
     skipped: Sequence[str] = (),
-    base: Mapping[str, Any] | None = None,
-    remarks: Sequence[str] = (),
-    more: Sequence[Section] = (),
+    default_config: Mapping[str, Any] | None = None,
+    warnings: Sequence[str] = (),
+    extra_sections: Sequence[Section] = (),
 ) -> None:
-    """Writes report.html and report.md into `run`, which holds results.json, config.json and metrics.jsonl.
+    """Writes report.html and report.md.
 
-    exhibits: figures of this task; curves of what metrics.jsonl holds are added to figures/.
-    skipped: "file: why" of pictures that were left out. base: the config that differences are told from.
-    remarks: "what: why" of pictures that were used, but not as they came.
-    more: sections of other making.
+    Args:
+        folder: The run directory, with results.json, config.json and metrics.jsonl. Learning curves
+            are added to its figures/.
+        figures: Figures of the task.
+        skipped: "file: reason" of each image that was left out.
+        default_config: The config that differences are reported from.
+        warnings: "source: reason" of each input that was changed or ignored.
+        extra_sections: Sections before the last one.
     """
-    folder = RunDir(run)
-    results = folder.results or {}
-    config = json.loads((run / "config.json").read_text("utf-8"))
-    everything = [*draw_curves(folder, results), *exhibits]
+    run_dir = RunDir(folder)
+    results = run_dir.results or {}
+    metadata = json.loads((folder / "config.json").read_text("utf-8"))
+    all_figures = [*draw_curves(run_dir, results), *figures]
     page = Page(
-        kicker=f"{heading(results.get('task', 'run'))} · gv_jax",
-        title=f"{results.get('model', 'A model')} on {results.get('dataset', 'pictures')}",
-        lead=results.get("summary", ""),
-        facts=run_facts(results, config),
+        eyebrow=f"{heading(results.get('task', 'run'))} · gv_jax",
+        title=f"{results.get('model', 'Model')} on {results.get('dataset', 'images')}",
+        summary=results.get("summary", ""),
+        facts=run_facts(results, metadata),
         cards=metric_cards(results),
         sections=[
-            *report_sections(results, everything, skipped, remarks),
-            *more,
-            provenance_section(results, config, base),
+            *report_sections(results, all_figures, skipped, warnings),
+            *extra_sections,
+            provenance_section(results, metadata, default_config),
         ],
     )
-    for name, text in (("report.html", to_html(page)), ("report.md", to_markdown(page, run))):
-        write_text(
-            run / name, text.encode("utf-8", "replace").decode()
-        )  # names of files need not be UTF-8
+    texts = {"report.html": to_html(page), "report.md": to_markdown(page, folder)}
+    for name, text in texts.items():
+        # Names of files need not be valid UTF-8.
+        write_text(folder / name, text.encode("utf-8", "replace").decode())
 
 
-def draw_curves(folder: RunDir, results: Mapping[str, Any]) -> list[ReportFigure]:
-    """Every metric in metrics.jsonl over the epochs."""
-    rows = folder.rows()
-    place = folder.path / "figures"
-    place.mkdir(exist_ok=True)
+def draw_curves(run_dir: RunDir, results: Mapping[str, Any]) -> list[ReportFigure]:
+    """Draws every metric of metrics.jsonl over epochs."""
+    rows = run_dir.rows()
+    folder = run_dir.path / "figures"
+    folder.mkdir(exist_ok=True)
     names = dict.fromkeys(
         name for row in rows for name, value in row.items() if isinstance(value, int | float)
     )
-    exhibits = []
+    baselines = results.get("baseline", {}).get("valid", {})
+    best_step = results.get("training", {}).get("best_step")
+    figures = []
     for name in names:
-        if name in NOT_METRICS:
+        if name in NO_CURVES:
             continue
-        floor = results.get("baseline", {}).get("valid", {}).get(name)
-        best = results.get("training", {}).get("best_step")
-        charts.save_figure(charts.plot_curves(rows, name, floor, best), place / f"curve_{name}.png")
-        compared = {row["split"] for row in rows if name in row}
+        baseline = baselines.get(name)
         caption = "By epoch."
-        if len(compared) > 1:
-            caption = "By epoch; training is measured on the go, with augmentation, dropout and a loss of its own."
-        if floor is not None:
-            caption += f" Dotted: the floor on valid, {format_value(name, floor)}."
-        exhibits.append(
-            ReportFigure(place / f"curve_{name}.png", "learning", heading(name), caption)
-        )
-    return exhibits
+        if len({row["split"] for row in rows if name in row}) > 1:
+            caption += (
+                " Training values are means over the epoch, with augmentation, dropout and the "
+                "training loss."
+            )
+        if baseline is not None:
+            caption += f" Dotted line: validation baseline, {format_value(name, baseline)}."
+        figure = charts.plot_curves(rows, name, baseline, best_step)
+        file = folder / f"curve_{name}.png"
+        figures.append(save_report_figure(figure, file, "learning", heading(name), caption))
+    return figures
 
 
-def run_facts(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """What one asks first: how large, how long, on what."""
-    found = []
+def run_facts(results: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
+    """Size of model and data, training time, device and seed.
+
+    Args:
+        results: The content of results.json.
+        metadata: The content of config.json.
+    """
+    facts = []
     counts = results.get("parameters", {})
     if counts:
-        trained = counts.get("trainable", counts["total"])
-        rest = "" if trained == counts["total"] else f", {trained:,} of them trained"
-        found.append(f"{counts['total']:,} parameters{rest}")
+        trainable = counts.get("trainable", counts["total"])
+        note = "" if trainable == counts["total"] else f" ({trainable:,} trainable)"
+        facts.append(f"{counts['total']:,} parameters{note}")
     sizes = [
         f"{results[split]['count']:,} {split}"
-        for split in SPLIT_ORDER
+        for split in SPLIT_TITLES
         if "count" in results.get(split, {})
     ]
     if sizes:
-        found.append(f"pictures: {', '.join(sizes)}")
+        facts.append(f"images: {', '.join(sizes)}")
     if "train_s" in results.get("timing", {}):
-        found.append(f"trained for {format_value('train_s', results['timing']['train_s'])}")
-    if config.get("device"):
-        found.append(f"on {config['device']}")
-    return [*found, f"seed {config.get('seed', results.get('seed'))}"]
-
-
-def main_split(results: Mapping[str, Any]) -> str:
-    """The split that a run is judged by."""
-    return next((name for name in reversed(SPLIT_ORDER) if name in results), SPLIT_ORDER[0])
+        facts.append(f"trained for {format_value('train_s', results['timing']['train_s'])}")
+    if metadata.get("device"):
+        facts.append(f"on {metadata['device']}")
+    return [*facts, f"seed {metadata.get('seed', results.get('seed'))}"]
 
 
 def metric_cards(results: Mapping[str, Any]) -> list[MetricCard]:
-    """The first four metrics that have a floor, beside it."""
-    split = main_split(results)
+    """The first metrics of the main split that have a baseline."""
+    split = find_main_split(results)
     baseline = results.get("baseline", {})
-    floors = baseline.get(split, {})
-    found = []
-    for name in [name for name in results.get(split, {}) if name in floors][:4]:
-        value, floor = results[split][name], floors[name]
-        shares = (value, floor) if is_fraction(name) else (None, None)
-        text = f"floor {format_value(name, floor)}, {baseline.get('name', 'baseline')}"
-        found.append(
-            MetricCard(f"{heading(name)}, {split}", format_value(name, value), text, *shares)
-        )
-    return found
+    values = baseline.get(split, {})
+    cards = []
+    for name in [name for name in results.get(split, {}) if name in values][:NUM_CARDS]:
+        value = results[split][name]
+        note = f"baseline {format_value(name, values[name])}"
+        if "name" in baseline:
+            note += f" ({baseline['name']})"
+        fractions = (value, values[name]) if is_fraction(name) else (None, None)
+        title = f"{heading(name)}, {split}"
+        cards.append(MetricCard(title, format_value(name, value), note, *fractions))
+    return cards
+
+
+def find_main_split(results: Mapping[str, Any]) -> str:
+    """The split that the run is judged by; train for a run without results."""
+    return select_main_split([split for split in SPLIT_TITLES if split in results] or ["train"])
 
 
 def report_sections(
     results: Mapping[str, Any],
-    exhibits: Sequence[ReportFigure],
+    figures: Sequence[ReportFigure],
     skipped: Sequence[str],
-    remarks: Sequence[str],
+    warnings: Sequence[str],
 ) -> list[Section]:
-    """Figures and tables under their headings, in the order of SECTIONS, then what belongs to none of them."""
-    names = dict.fromkeys([*FIGURE_SECTIONS, *(exhibit.section for exhibit in exhibits)])
-    found = []
-    for name in names:
-        items: list[ReportFigure | Table] = [metrics_table(results)] if name == "results" else []
-        items += [exhibit for exhibit in exhibits if exhibit.section == name]
-        for key, rows in results.items():
-            section, caption = ROW_TABLES.get(key, ("results", heading(key)))
-            if section == name and is_table(rows):
+    """Figures and tables by section, in the order of FIGURE_SECTIONS; unknown sections last.
+
+    Args:
+        results: The content of results.json.
+        figures: All figures.
+        skipped: "file: reason" of each image that was left out.
+        warnings: "source: reason" of each input that was changed or ignored.
+    """
+    sections = []
+    for key in dict.fromkeys([*FIGURE_SECTIONS, *(figure.section for figure in figures)]):
+        items: list[ReportFigure | Table] = [metrics_table(results)] if key == "results" else []
+        items += [figure for figure in figures if figure.section == key]
+        for name, rows in results.items():
+            section, caption = ROW_TABLES.get(name, ("results", heading(name)))
+            if section == key and is_table(rows):
                 items.append(rows_table(rows, caption))
         blocks: list[Block] = [Grid(items)] if items else []
-        if name == "data" and skipped:
-            blocks.append(Details(f"{len(skipped):,} files were left out", "\n".join(skipped)))
-        if name == "data" and remarks:
-            blocks.append(
-                Details(
-                    f"Remarks on pictures that were used ({len(remarks):,})", "\n".join(remarks)
-                )
-            )
+        if key == "data" and skipped:
+            blocks.append(Details(f"Skipped files ({len(skipped):,})", "\n".join(skipped)))
+        if key == "data" and warnings:
+            title = f"Warnings on images that were used ({len(warnings):,})"
+            blocks.append(Details(title, "\n".join(warnings)))
         if blocks:
-            found.append(Section(FIGURE_SECTIONS.get(name, heading(name)), blocks))
-    return found
+            sections.append(Section(FIGURE_SECTIONS.get(key, heading(key)), blocks))
+    return sections
 
 
 def is_table(value: Any) -> bool:
@@ -202,87 +223,34 @@ def is_table(value: Any) -> bool:
 
 
 def metrics_table(results: Mapping[str, Any]) -> Table:
-    """Every metric of every split, and the floor on the one that counts."""
-    split, baseline = main_split(results), results.get("baseline", {})
-    columns = {heading(name): results[name] for name in SPLIT_ORDER if name in results}
+    """Every metric of every split, and the baseline on the main split."""
+    split, baseline = find_main_split(results), results.get("baseline", {})
+    columns = {
+        title: results[split_name]
+        for split_name, title in SPLIT_TITLES.items()
+        if split_name in results
+    }
+    caption = "Means over all images of a split, with the selected weights."
     if split in baseline:
-        columns[f"Floor, {split}"] = baseline[split]
-    names = dict.fromkeys(name for column in columns.values() for name in column)
-    rows = [
-        [
-            Cell(heading(name)),
-            *(
-                Cell(format_value(name, column.get(name)), number=True)
-                for column in columns.values()
-            ),
-        ]
-        for name in names
-    ]
-    caption = "Means over all pictures of a split, with the weights that were kept."
-    if split in baseline:
-        named = f" ({baseline['class']})" if "class" in baseline else ""
-        caption += f" Floor: {baseline.get('name', 'no learning at all')}{named}."
+        columns[f"Baseline, {split}"] = baseline[split]
+        label = f' ("{baseline["class"]}")' if "class" in baseline else ""
+        caption += f" Baseline: {baseline.get('name', 'no training')}{label}."
+    rows = []
+    for name in dict.fromkeys(name for column in columns.values() for name in column):
+        values = [format_value(name, column.get(name)) for column in columns.values()]
+        rows.append([Cell(heading(name)), *(Cell(value, numeric=True) for value in values)])
     return Table(("Metric", *columns), rows, caption)
 
 
 def rows_table(rows: Sequence[Mapping[str, Any]], caption: str) -> Table:
-    """Rows as they are in results.json."""
+    """A list of rows of results.json as a table."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = []
-    for row in rows:
-        values = [(name, row.get(name)) for name in names]
-        cells.append([value_cell(name, value) for name, value in values])
+    cells = [[value_cell(name, row.get(name)) for name in names] for row in rows]
     return Table([heading(name) for name in names], cells, caption)
 
 
 def value_cell(name: str, value: Any) -> Cell:
-    """A value of the field `name`, with a bar where it is a share."""
-    number = isinstance(value, int | float)
-    return Cell(format_value(name, value), number, value if number and is_fraction(name) else None)
-
-
-def provenance_section(
-    results: Mapping[str, Any], config: Mapping[str, Any], base: Mapping[str, Any] | None
-) -> Section:
-    """What it takes to do it again."""
-    here = flatten(config.get("config", {}))
-    timing = results.get("timing", {})
-    tables = []
-    if base is not None:
-        default = flatten(json.loads(json.dumps(base)))
-        changed = [name for name in here if here[name] != default.get(name)]
-        rows = [
-            [
-                Cell(name),
-                Cell(format_config_value(default.get(name))),
-                Cell(format_config_value(here[name])),
-            ]
-            for name in changed
-        ]
-        tables.append(
-            Table(
-                ("Field", "Default", "Here"),
-                rows,
-                "Where the configuration differs from the defaults.",
-            )
-        )
-    if timing:
-        rows = [
-            [Cell(heading(name)), Cell(format_value(name, value), number=True)]
-            for name, value in timing.items()
-        ]
-        tables.append(Table(("Cost", ""), rows))
-    whole = "\n".join(f"{name} = {format_config_value(value)}" for name, value in here.items())
-    versions = ", ".join(
-        f"{name} {version}" for name, version in config.get("versions", {}).items() if version
-    )
-    commit = f" Commit {config['git_commit'][:12]}." if config.get("git_commit") else ""
-    command = Text(shlex.join(config.get("command", [])), code=True)
-    blocks: list[Block] = [command, *([Grid(tables)] if len(tables) > 1 else tables)]
-    blocks += [Details("The whole configuration", whole), Text(f"{versions}.{commit}")]
-    return Section("How it was run", blocks)
-
-
-def format_config_value(value: Any) -> str:
-    """A configuration's value as it would be typed; a dash for no such field."""
-    return "\N{EN DASH}" if value is None else json.dumps(value, ensure_ascii=False)
+    """The value of a field, with a bar if it is a fraction."""
+    numeric = isinstance(value, int | float)
+    fraction = value if numeric and is_fraction(name) else None
+    return Cell(format_value(name, value), numeric, fraction)

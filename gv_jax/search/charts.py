@@ -1,4 +1,4 @@
-"""Plots of a search: scores in the order of the trials, over a field's values, over two fields. Inches and points."""
+"""Plots of a search: scores by trial, by a field, by two fields. Inches and points."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from gv_jax.reporting.figures.charts import (
+from gv_jax.evaluation.metrics import is_fraction
+from gv_jax.reporting.figures.fonts import ellipsize, replace_missing_glyphs, text_width
+from gv_jax.reporting.figures.style import (
     BLUE,
     FIGURE_WIDTH,
     INK,
@@ -17,14 +19,13 @@ from gv_jax.reporting.figures.charts import (
     axes_in_inches,
     with_style,
 )
-from gv_jax.reporting.figures.fonts import ellipsize, replace_missing_glyphs, text_width
-from gv_jax.reporting.formatting import format_value, humanize, is_fraction
+from gv_jax.reporting.formatting import format_value, humanize
 
-PAPER_TO_BLUE = LinearSegmentedColormap.from_list("paper_to_blue", ["#ffffff", BLUE])
+SCORES_CMAP = LinearSegmentedColormap.from_list("scores", ["#ffffff", BLUE])
 
 
 def make_axes(metric: str) -> tuple[Figure, Axes]:
-    """Axes with the score upwards."""
+    """Axes with the score as y."""
     figure = Figure((FIGURE_WIDTH, 2.3))
     axes = axes_in_inches(figure, 0.62, 0.46, FIGURE_WIDTH - 0.76, 1.72)
     axes.set_ylabel(humanize(metric))
@@ -35,39 +36,37 @@ def make_axes(metric: str) -> tuple[Figure, Axes]:
 
 
 def plot_dots(
-    axes: Axes, places: Sequence[float] | np.ndarray, scores: Sequence[float], whole: Sequence[bool]
+    axes: Axes, x: Sequence[float], scores: Sequence[float], completed: Sequence[bool]
 ) -> None:
-    """A dot for each trial, full where it came to its end."""
-    colours = [BLUE if each else "white" for each in whole]
-    axes.scatter(
-        places,
-        scores,
-        s=16,
-        c=colours,
-        edgecolors=[BLUE if each else MUTED for each in whole],
-        lw=0.8,
-        zorder=3,
-    )
+    """Draws a dot for each trial, filled if it completed."""
+    colors = [BLUE if done else "white" for done in completed]
+    edges = [BLUE if done else MUTED for done in completed]
+    axes.scatter(x, scores, s=16, c=colors, edgecolors=edges, lw=0.8, zorder=3)
 
 
 @with_style()
 def plot_history(
     numbers: Sequence[int],
     scores: Sequence[float],
-    whole: Sequence[bool],
+    completed: Sequence[bool],
     metric: str,
-    maximized: bool,
+    maximize: bool,
 ) -> Figure:
-    """Scores in the order of the trials, and the best so far of those that came to their end."""
+    """Scores by trial, and the best completed one so far.
+
+    Args:
+        numbers: of the trials, ascending.
+        scores: of the trials.
+        completed: whether each trial completed.
+        metric: name without split.
+        maximize: whether higher scores are better.
+    """
     figure, axes = make_axes(metric)
-    plot_dots(axes, numbers, scores, whole)
-    ended = [
-        (number, score) for number, score, each in zip(numbers, scores, whole, strict=True) if each
-    ]
-    if ended:
-        places, values = zip(*ended, strict=True)
-        best = np.maximum.accumulate(values) if maximized else np.minimum.accumulate(values)
-        axes.step(places, best, where="post", color=BLUE, lw=1)
+    plot_dots(axes, numbers, scores, completed)
+    mask = np.array(completed, bool)
+    if mask.any():
+        best = (np.maximum if maximize else np.minimum).accumulate(np.array(scores)[mask])
+        axes.step(np.array(numbers)[mask], best, where="post", color=BLUE, lw=1)
     axes.set_xlabel("trial")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     return figure
@@ -77,29 +76,35 @@ def plot_history(
 def plot_scatter(
     values: Sequence[Any],
     scores: Sequence[float],
-    whole: Sequence[bool],
+    completed: Sequence[bool],
     name: str,
     metric: str,
     log: bool,
 ) -> Figure:
-    """Scores over the values of a field: numbers on a scale, anything else side by side."""
+    """Scores by the value of a field: numbers on a scale, other values as categories.
+
+    Args:
+        values: of the field in each trial.
+        scores: of the trials.
+        completed: whether each trial completed.
+        name: of the field.
+        metric: name without split.
+        log: whether the scale of numbers is logarithmic.
+    """
     figure, axes = make_axes(metric)
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        plot_dots(axes, values, scores, whole)
+        plot_dots(axes, values, scores, completed)
         if log:
             axes.set_xscale("log")
-            axes.xaxis.set_major_locator(
-                LogLocator(subs=(1, 3) if max(values) > 10 * min(values) else (1, 2, 5))
-            )
+            ticks = (1, 3) if max(values) > 10 * min(values) else (1, 2, 5)
+            axes.xaxis.set_major_locator(LogLocator(subs=ticks))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
         texts = list(dict.fromkeys(map(str, values)))
-        plot_dots(axes, [texts.index(str(value)) for value in values], scores, whole)
-        axes.set_xticks(
-            range(len(texts)),
-            [ellipsize(text, 8, 2.6 / len(texts)) for text in replace_missing_glyphs(texts)],
-        )
+        plot_dots(axes, [texts.index(str(value)) for value in values], scores, completed)
+        labels = [ellipsize(text, 8, 2.6 / len(texts)) for text in replace_missing_glyphs(texts)]
+        axes.set_xticks(range(len(texts)), labels)
         axes.set_xlim(-0.5, len(texts) - 0.5)
     axes.set_xlabel(name)
     return figure
@@ -110,39 +115,34 @@ def plot_heatmap(
     table: Mapping[tuple[str, str], tuple[float, str]],
     names: tuple[str, str],
     metric: str,
-    maximized: bool,
+    maximize: bool,
 ) -> Figure:
-    """The scores of a grid over two fields, the darker the better.
+    """The scores of a grid over two fields; darker is better.
 
-    table: (value of the first field, of the second) -> score, and how the trial ended ("" where it came to its end);
-    values from above downwards and from left to right in the order in which they come first.
+    Args:
+        table: (value of the first field, value of the second field) -> (score, status of the trial,
+            "" if it completed). Rows and columns are in order of appearance.
+        names: of the fields.
+        metric: name without split.
+        maximize: whether higher scores are better.
     """
-    down, across = (list(dict.fromkeys(key[place] for key in table)) for place in (0, 1))
-    left = 0.5 + max(text_width(text, 8) for text in replace_missing_glyphs(down))
-    figure = Figure((FIGURE_WIDTH, 0.62 + 0.32 * len(down)))
-    axes = axes_in_inches(figure, left, 0.5, FIGURE_WIDTH - left - 0.1, 0.32 * len(down))
-    scores = np.full((len(down), len(across)), np.nan)
-    for (first, second), (score, end) in table.items():
-        row, column = down.index(first), across.index(second)
-        scores[row, column] = np.nan if end else score if maximized else -score
-        axes.text(
-            column,
-            row,
-            end or format_value(metric, score),
-            ha="center",
-            va="center_baseline",
-            fontsize=7.5,
-        )
-    axes.imshow(scores, cmap=PAPER_TO_BLUE, aspect="auto", interpolation="nearest")
+    rows, columns = (list(dict.fromkeys(key[axis] for key in table)) for axis in (0, 1))
+    left = 0.5 + max(text_width(text, 8) for text in replace_missing_glyphs(rows))
+    figure = Figure((FIGURE_WIDTH, 0.62 + 0.32 * len(rows)))
+    axes = axes_in_inches(figure, left, 0.5, FIGURE_WIDTH - left - 0.1, 0.32 * len(rows))
+    scores = np.full((len(rows), len(columns)), np.nan)
+    for (first, second), (score, status) in table.items():
+        if not status:
+            scores[rows.index(first), columns.index(second)] = score if maximize else -score
     middle = (np.nanmin(scores) + np.nanmax(scores)) / 2
-    for text in axes.texts:
-        column, row = text.get_position()
-        dark = scores[int(row), int(column)] > middle
-        text.set_color(
-            "white" if dark else MUTED if np.isnan(scores[int(row), int(column)]) else INK
-        )
-    axes.set_yticks(range(len(down)), replace_missing_glyphs(down))
-    axes.set_xticks(range(len(across)), replace_missing_glyphs(across))
+    for (first, second), (score, status) in table.items():
+        row, column = rows.index(first), columns.index(second)
+        color = MUTED if status else "white" if scores[row, column] > middle else INK
+        text = {"ha": "center", "va": "center_baseline", "fontsize": 7.5, "color": color}
+        axes.text(column, row, status or format_value(metric, score), **text)
+    axes.imshow(scores, cmap=SCORES_CMAP, aspect="auto", interpolation="nearest")
+    axes.set_yticks(range(len(rows)), replace_missing_glyphs(rows))
+    axes.set_xticks(range(len(columns)), replace_missing_glyphs(columns))
     axes.set_ylabel(names[0])
     axes.set_xlabel(names[1])
     axes.tick_params(length=0)

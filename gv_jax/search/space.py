@@ -1,4 +1,4 @@
-"""What a search may choose from: fields of the configuration, without "config.", and the values of each."""
+"""Search spaces: config fields, without "config.", and the values that each can have."""
 
 import itertools
 import runpy
@@ -10,25 +10,39 @@ from typing import Any
 from gv_jax.errors import UserError, unknown
 
 SPACES_DIR = Path("configs/spaces")
+EXAMPLE_SPACE = 'SPACE = {"optimizer.learning_rate": Float(1e-4, 1e-2, log=True), ...}'
 
 
 @dataclass(frozen=True)
 class Categorical:
-    """One of `values`, whatever they are: numbers, names, tuples."""
+    """One of `values` of any type: numbers, names, tuples."""
 
     values: tuple[Any, ...]
 
     def suggest(self, trial: Any, name: str) -> Any:
-        told = {str(value): value for value in self.values}  # Optuna keeps texts and numbers only
-        return told[trial.suggest_categorical(name, list(told))]
+        """The value in an Optuna trial, which stores its text."""
+        by_text = {str(value): value for value in self.values}
+        return by_text[trial.suggest_categorical(name, list(by_text))]
 
-    def points(self) -> list[Any]:
+    def grid_values(self) -> list[Any]:
+        """The values of a grid, as Optuna stores them."""
         return [str(value) for value in self.values]
+
+    @property
+    def is_valid(self) -> bool:
+        return len(self.values) > 0
 
 
 @dataclass(frozen=True)
 class Float:
-    """A number from `low` to `high`, by its logarithm where `log`; in a grid, so many `steps` evenly spread."""
+    """A number in [low, high].
+
+    Attributes:
+        low: lower bound.
+        high: upper bound.
+        log: whether it is drawn on a logarithmic scale.
+        steps: number of evenly spaced values in a grid.
+    """
 
     low: float
     high: float
@@ -36,70 +50,65 @@ class Float:
     steps: int = 3
 
     def suggest(self, trial: Any, name: str) -> float:
+        """The value in an Optuna trial."""
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
-    def points(self) -> list[float]:
-        shares = [step / max(self.steps - 1, 1) for step in range(self.steps)]
+    def grid_values(self) -> list[float]:
+        """The values of a grid."""
+        fractions = [step / max(self.steps - 1, 1) for step in range(self.steps)]
         if self.log:
-            found = [self.low * (self.high / self.low) ** share for share in shares]
+            values = [self.low * (self.high / self.low) ** fraction for fraction in fractions]
         else:
-            found = [self.low + (self.high - self.low) * share for share in shares]
-        return [min(max(value, self.low), self.high) for value in found]
+            values = [self.low + (self.high - self.low) * fraction for fraction in fractions]
+        return [min(max(value, self.low), self.high) for value in values]
+
+    @property
+    def is_valid(self) -> bool:
+        return self.low <= self.high and self.steps > 0 and not (self.log and self.low <= 0)
 
 
 @dataclass(frozen=True)
 class Int(Float):
-    """The same with whole numbers."""
+    """An integer in [low, high]."""
 
     def suggest(self, trial: Any, name: str) -> int:
         return trial.suggest_int(name, int(self.low), int(self.high), log=self.log)
 
-    def points(self) -> list[float]:
-        return sorted({round(value) for value in super().points()})
+    def grid_values(self) -> list[float]:
+        return sorted({round(value) for value in super().grid_values()})
 
 
 Space = Mapping[str, Categorical | Float]
 
 
 def load_space(name: str) -> Space:
-    """The `SPACE` of a Python file, or of the one of that name in configs/spaces. UserError where there is none."""
+    """The SPACE of a Python file, given by its path or by its name in configs/spaces.
+
+    Raises:
+        UserError: there is no such file, or its SPACE is missing or invalid.
+    """
     named = SPACES_DIR / f"{name}.py"
     file = named if named.is_file() else Path(name)
     if not file.is_file():
-        raise unknown(
-            "file of a space, and no space,",
-            name,
-            [place.stem for place in SPACES_DIR.glob("*.py")],
-        )
+        raise unknown("space or file", name, [file.stem for file in SPACES_DIR.glob("*.py")])
     space = runpy.run_path(str(file)).get("SPACE")
     if not isinstance(space, dict) or not space:
-        raise UserError(
-            f'{file}: has no SPACE = {{"optimizer.learning_rate": Real(1e-4, 1e-2, log=True), …}}'
-        )
+        raise UserError(f"{file}: {EXAMPLE_SPACE} is missing")
     for field, values in space.items():
-        if not isinstance(values, Categorical | Float) or not grid_size(values):
+        if not isinstance(values, Categorical | Float) or not values.is_valid:
             raise UserError(
-                f"{file}: {field} is {values!r}: give Choice, Real or Whole with something to choose from"
+                f"{file}: {field} is {values!r}: give a Categorical, Float or Int with at least "
+                "one value"
             )
     return space
 
 
-def grid_size(values: Categorical | Float) -> bool:
-    """Whether there is something to choose from."""
-    if isinstance(values, Categorical):
-        return len(values.values) > 0
-    return values.low <= values.high and values.steps > 0 and not (values.log and values.low <= 0)
-
-
 def grid_points(space: Space) -> list[dict[str, Any]]:
-    """Every combination."""
-    names = list(space)
-    return [
-        dict(zip(names, values, strict=True))
-        for values in itertools.product(*(space[name].points() for name in names))
-    ]
+    """Every combination of the grid values."""
+    combinations = itertools.product(*(values.grid_values() for values in space.values()))
+    return [dict(zip(space, values, strict=True)) for values in combinations]
 
 
 def suggest_fields(trial: Any, space: Space) -> dict[str, Any]:
-    """The values of an Optuna trial, drawn the first time."""
+    """The values of an Optuna trial, drawn at the first call."""
     return {name: values.suggest(trial, name) for name, values in space.items()}

@@ -1,4 +1,4 @@
-"""The trials of a search, on a storage that processes and machines share; each has a run for every fold."""
+"""The trials of a search in an Optuna storage that processes share; each has a run per fold."""
 
 import logging
 import shlex
@@ -9,158 +9,149 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FixedTrial, FrozenTrial
 
-from gv_jax.ablation.claims import Claim, claimed, take
 from gv_jax.errors import UserError
+from gv_jax.evaluation.metrics import lower_is_better
+from gv_jax.jobs import Job
 from gv_jax.search.space import Space, grid_points, suggest_fields
 from gv_jax.training.run_dir import RunDir
 
-SAMPLERS = {
-    "tpe": optuna.samplers.TPESampler,
-    "random": optuna.samplers.RandomSampler,
-    "grid": None,
-}
-MINIMIZED = ("loss", "mse", "ece")  # metrics of which less is better
-STARTUP_TRIALS, WARMUP_STEPS = 5, 5  # trials that are never cut short, and epochs of each other one
-FOLD_STEP_OFFSET = 1000  # between the first epochs of two folds, as Optuna counts them
+STARTUP_TRIALS, WARMUP_EPOCHS = 5, 5  # trials without pruning; epochs without it in later trials
 
-for name in ("optuna", "optuna.storages"):  # it tells of every trial
-    logging.getLogger(name).setLevel(logging.ERROR)
+for logger in ("optuna", "optuna.storages"):  # they report every trial
+    logging.getLogger(logger).setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
 class Search:
-    """config: file under configs/. space: what is varied. method: in SAMPLERS. count: trials in all. folds: of the
-    training split, over which a trial is averaged; 0: the data set's own validation split. common: overrides of every
-    trial. metric: split and name in results.json. prune: end trials early that are worse than the middle one.
+    """A search in a space of configurations.
+
+    Attributes:
+        config: config file, under configs/.
+        space: the fields that vary.
+        method: "tpe", "random" or "grid".
+        n_trials: number of trials; a grid has its own number.
+        folds: number of parts of the training split over which a trial is cross-validated; 0 to
+            use the validation split of the data set.
+        metric: split and name in results.json, as in "valid.accuracy".
+        folder: of the results.
+        prune: whether trials that are worse than the median are stopped early.
+        seed: of the sampler.
+        overrides: config fields of every trial.
     """
 
     config: str
     space: Space
     method: str
-    count: int
+    n_trials: int
     folds: int
     metric: str
     folder: Path
     prune: bool = True
     seed: int = 0
-    common: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def claims(self) -> Path:
-        return self.folder / "claims"
+    def report(self) -> Path:
+        return self.folder / "report.html"
 
     @property
-    def maximized(self) -> bool:
-        return self.metric.split(".")[1] not in MINIMIZED
+    def split(self) -> str:
+        """The split of the metric: "valid" of "valid.accuracy"."""
+        return self.metric.partition(".")[0]
 
     @property
-    def question(self) -> dict[str, Any]:
-        """What has to be the same for trials to be of one search."""
-        space = {name: repr(values) for name, values in self.space.items()}
-        common = {name: str(value) for name, value in self.common.items()}
+    def metric_name(self) -> str:
+        """The metric without its split: "accuracy" of "valid.accuracy"."""
+        return self.metric.partition(".")[2]
+
+    @property
+    def maximize(self) -> bool:
+        return not lower_is_better(self.metric)
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """What must be equal for trials to belong to one search."""
         return {
             "config": self.config,
-            "space": space,
+            "space": {name: repr(values) for name, values in self.space.items()},
             "folds": self.folds,
             "metric": self.metric,
-            "common": common,
+            "overrides": {name: str(value) for name, value in self.overrides.items()},
         }
 
     def open(self) -> optuna.Study:
-        """The study of the folder. UserError where it is of another search."""
+        """The Optuna study of the folder, new or existing.
+
+        Raises:
+            UserError: the folder holds another search.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         file = str(self.folder / "journal.log")
-        study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(file, lock_obj=JournalFileOpenLock(file))),
-            pruner=optuna.pruners.MedianPruner(
-                n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_STEPS
+        pruner = (
+            optuna.pruners.MedianPruner(
+                n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_EPOCHS
             )
             if self.prune
-            else optuna.pruners.NopPruner(),
+            else optuna.pruners.NopPruner()
+        )
+        study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(file, lock_obj=JournalFileOpenLock(file))),
+            pruner=pruner,
             study_name="search",
-            direction="maximize" if self.maximized else "minimize",
+            direction="maximize" if self.maximize else "minimize",
             load_if_exists=True,
         )
-        theirs = study.user_attrs.get("question")
-        if theirs is None:
-            study.set_user_attr("question", self.question)
-        elif theirs != self.question:
-            changed = next(
-                name for name in self.question if theirs.get(name) != self.question[name]
-            )
+        stored = study.user_attrs.get("signature")
+        if stored is None:
+            study.set_user_attr("signature", self.signature)
+        elif stored != self.signature:
+            name = next(key for key, value in self.signature.items() if stored.get(key) != value)
             raise UserError(
-                f"{self.folder} holds a search with another {changed} ({theirs.get(changed)}): give another "
-                "--results, or remove that folder"
+                f"{self.folder} holds a search with another {name} ({stored.get(name)}): give "
+                "another --results, or remove that folder"
             )
         return study
 
     @cached_property
-    def points(self) -> list[dict[str, Any]]:
-        """Of a grid."""
+    def grid(self) -> list[dict[str, Any]]:
+        """The points of a grid search."""
         return grid_points(self.space)
 
     @property
     def total(self) -> int:
-        return len(self.points) if self.method == "grid" else self.count
+        """Number of trials."""
+        return len(self.grid) if self.method == "grid" else self.n_trials
 
-    def turn(self, study: optuna.Study) -> tuple[Trial, dict[str, Any], Claim] | None:
-        """A trial to work on, its values and the claim to it: one whose worker has died, or a new one. None where
-        there is none, or another worker is choosing."""
-        with claimed(self.claims, "turn") as turn:
-            if turn is None:
-                return None
-            trials = study.get_trials(deepcopy=False)
-            for old in trials:
-                if old.state == TrialState.RUNNING:
-                    claim = take(self.claims, f"trial{old.number:05d}")
-                    if claim is not None:
-                        trial = Trial(study, old._trial_id)
-                        return trial, suggest_fields(trial, self.space), claim
-            begun = [trial for trial in trials if trial.state != TrialState.WAITING]
-            if len(begun) >= self.total:
-                return None
-            if self.method == "grid":
-                if len(begun) == len(trials):
-                    study.enqueue_trial(self.points[len(trials)])
-            else:
-                study.sampler = SAMPLERS[self.method](seed=self.seed + len(trials))
-            trial = study.ask()
-            claim = take(self.claims, f"trial{trial.number:05d}")
-            assert claim is not None, "a new trial has no other worker"
-            return trial, suggest_fields(trial, self.space), claim
-
-    def done(self, study: optuna.Study) -> bool:
-        """Whether no trial is left to begin or to wait for."""
+    def is_complete(self, study: optuna.Study) -> bool:
+        """Whether every trial has ended."""
         trials = study.get_trials(deepcopy=False)
         return len(trials) >= self.total and all(trial.state.is_finished() for trial in trials)
 
-    def run(self, number: int, values: Mapping[str, Any], fold: int) -> "TrialRun":
+    def trial_dir(self, number: int) -> Path:
+        return self.folder / "trials" / f"{number:05d}"
+
+    def make_run(self, number: int, values: Mapping[str, Any], fold: int) -> "TrialRun":
+        """The run of a trial on one fold, or its only run without folds."""
         held_out = {"data.folds": self.folds, "data.fold": fold} if self.folds else {}
-        place = f"fold{fold}" if self.folds else "run"
-        return TrialRun(
-            self.folder / "trials" / f"{number:05d}" / place,
-            {**self.common, **values, **held_out},
-            self,
-        )
+        path = self.trial_dir(number) / (f"fold{fold}" if self.folds else "run")
+        return TrialRun(path, {**self.overrides, **values, **held_out}, self)
 
-    def runs(self, number: int, values: Mapping[str, Any]) -> list["TrialRun"]:
-        return [self.run(number, values, fold) for fold in range(self.folds or 1)]
+    def make_runs(self, number: int, values: Mapping[str, Any]) -> list["TrialRun"]:
+        return [self.make_run(number, values, fold) for fold in range(self.folds or 1)]
 
-    def values(self, trial: FrozenTrial) -> dict[str, Any]:
-        """What a trial was given."""
-        return suggest_fields(optuna.trial.FixedTrial(trial.params), self.space)
+    def values_of(self, trial: FrozenTrial) -> dict[str, Any]:
+        """The values of the fields in a trial."""
+        return suggest_fields(FixedTrial(trial.params), self.space)
 
-    def typed(self, values: Mapping[str, Any]) -> str:
-        """The command that trains with `values`, on all training pictures, as a person would type it."""
-        return shlex.join(
-            ["python", "-m", "gv_jax.main", *override_args(self.config, {**self.common, **values})]
-        )
+    def shell_command(self, values: Mapping[str, Any]) -> str:
+        """The command that trains with `values` on the whole training split."""
+        arguments = override_args(self.config, {**self.overrides, **values})
+        return shlex.join(["gv-jax", "train", *arguments])
 
 
 @dataclass(frozen=True)
@@ -172,44 +163,42 @@ class TrialRun:
     search: Search
 
     @property
-    def folder(self) -> RunDir:
+    def run_dir(self) -> RunDir:
         return RunDir(self.path)
 
     @property
-    def log(self) -> Path:
-        """What the run wrote to the terminal."""
-        return self.path.with_suffix(".log")
+    def command(self) -> tuple[str, ...]:
+        arguments = override_args(self.search.config, self.fields)
+        return (sys.executable, "-m", "gv_jax.main", f"--workdir={self.path}", *arguments)
 
     @property
-    def command(self) -> list[str]:
-        words = override_args(self.search.config, self.fields)
-        return [sys.executable, "-m", "gv_jax.main", f"--workdir={self.path}", *words]
+    def job(self) -> Job:
+        """The process that executes the run."""
+        name = f"{self.path.parent.name}-{self.path.name}"
+        return Job(name, self.command, (self.path,), log=self.path.with_suffix(".log"))
 
     @property
     def score(self) -> float:
-        """Of the finished run."""
-        split, metric = self.search.metric.split(".")
-        found = (self.folder.results or {}).get(split, {})
-        if metric not in found:
-            raise UserError(
-                f"{self.path} has no {self.search.metric}; it has {', '.join(found) or 'no such split'}"
-            )
-        return float(found[metric])
+        """The metric of the finished run.
 
-    def progress(self) -> dict[int, float]:
-        """Epoch -> the score there, of those logged."""
-        split, metric = self.search.metric.split(".")
+        Raises:
+            UserError: the results have no such split or metric.
+        """
+        metrics = (self.run_dir.results or {}).get(self.search.split, {})
+        if self.search.metric_name not in metrics:
+            valid = ", ".join(metrics) or f"no split {self.search.split!r}"
+            raise UserError(f"{self.path} has no metric {self.search.metric}; it has {valid}")
+        return float(metrics[self.search.metric_name])
+
+    def scores_by_epoch(self) -> dict[int, float]:
+        """Epoch -> the metric, of the logged epochs."""
         return {
-            row["epoch"]: row[metric]
-            for row in self.folder.rows()
-            if row["split"] == split and metric in row
+            row["epoch"]: row[self.search.metric_name]
+            for row in self.run_dir.rows()
+            if row["split"] == self.search.split and self.search.metric_name in row
         }
 
 
 def override_args(config: str, fields: Mapping[str, Any]) -> list[str]:
-    """Of `python -m gv_jax.main`, without the run folder."""
+    """Arguments of `gv-jax train`, without --workdir."""
     return [f"--config={config}", *(f"--config.{name}={value}" for name, value in fields.items())]
-
-
-def mean_score(scores: list[float]) -> float:
-    return float(np.mean(scores))

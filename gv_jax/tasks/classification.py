@@ -1,46 +1,118 @@
-"""One class for every image."""
+"""Classification: exactly one class per image."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
+from gv_jax.data.arrays import Dataset
+from gv_jax.errors import UserError
+from gv_jax.evaluation.classification import (
+    ClassificationEvaluation,
+    evaluate_classification,
+)
 from gv_jax.image.standardize import standardize
-from gv_jax.training.losses import Loss
+from gv_jax.models import CLASSIFIERS
+from gv_jax.reporting.figures.classification import draw_classification
+from gv_jax.reporting.figures.common import Augmented, FeatureMaps
+from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.tasks import checks
+from gv_jax.tasks.run_task import Config, Predict
+from gv_jax.training.losses import Loss, make_softmax_loss
 from gv_jax.training.task import Batch
 
 
 @dataclass(frozen=True)
 class Classification:
-    """One of `classes` for every picture; softmax cross-entropy.
+    """One of `num_classes` classes per image; softmax cross-entropy.
 
-    `mean` and `std`: one number per channel, or one for all, in units of [0, 1] pictures. `loss`: what "loss" is in
-    the scores, logits and targets [n k] -> [n].
+    Attributes:
+        num_classes: Number of classes, k.
+        mean: Subtracted from images in [0, 1]; one number, or one per channel.
+        std: Divisor after that; one number, or one per channel.
+        loss: Logits and targets [n k] -> loss [n].
+        monitor: The metric that selects the best checkpoint, and its direction.
     """
 
-    classes: int
+    models: ClassVar[tuple[str, ...]] = tuple(CLASSIFIERS)
+    uses_labels: ClassVar[bool] = True
+    gray_inputs: ClassVar[bool] = False
+    multi_label: ClassVar[bool] = False
+
+    num_classes: int
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     loss: Loss = optax.softmax_cross_entropy
     monitor: tuple[str, str] = ("accuracy", "max")
 
-    def unpack(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        images = batch["image"].astype(jnp.float32) / 255.0  # [n h w c]
-        return images, jax.nn.one_hot(batch["label"], self.classes)  # [n k]
+    @classmethod
+    def validate(cls, config: Config) -> None:
+        checks.check_model(config, cls.models)
+        checks.check_no_degradation(config)
+        balancing = [field for field in checks.CLASS_BALANCING if checks.is_on(config, field)]
+        if len(balancing) > 1:
+            fields = " and ".join(f"config.{field}" for field in balancing)
+            raise UserError(f"{fields} all balance the classes: use only one of them")
 
-    def encode(
+    @classmethod
+    def num_inputs(cls, config: Config) -> int:
+        return max(config.data.channels, len(config.data.mean), len(config.data.std))
+
+    @classmethod
+    def num_outputs(cls, config: Config, num_classes: int) -> int:
+        return num_classes
+
+    @property
+    def outputs(self) -> int:
+        return self.num_classes
+
+    @classmethod
+    def from_config(cls, config: Config, dataset: Dataset) -> "Classification":
+        checks.check_num_classes(config, dataset)
+        return cls(len(dataset.classes), tuple(config.data.mean), tuple(config.data.std))
+
+    def with_training_loss(self, loss: Config, labels: np.ndarray) -> "Classification":
+        if not any(loss.values()):
+            return self
+        counts = np.bincount(labels, minlength=self.num_classes).tolist()
+        return replace(self, loss=make_softmax_loss(counts, **loss.to_dict()))
+
+    def prepare_batch(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        images = batch["image"].astype(jnp.float32) / 255.0  # [n h w c]
+        return images, jax.nn.one_hot(batch["label"], self.num_classes)  # [n k]
+
+    def make_inputs(
         self, key: jax.Array, images: jax.Array, targets: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         return standardize(images, self.mean, self.std), targets
 
-    def scores(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
+    def metrics(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
         correct = outputs.argmax(-1) == targets.argmax(-1)
         return {
             "loss": self.loss(outputs, targets),
             "accuracy": correct.astype(jnp.float32),
         }
 
-    def record(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-        """The logits [n k]."""
+    def eval_outputs(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """Returns the logits [n k]."""
         return outputs
+
+    def evaluate(
+        self, outputs: Mapping[str, np.ndarray], dataset: Dataset
+    ) -> ClassificationEvaluation:
+        return evaluate_classification(outputs, dataset)
+
+    def draw(
+        self,
+        evaluation: ClassificationEvaluation,
+        folder: Path,
+        augmented: Augmented | None = None,
+        predict: Predict | None = None,
+        feature_maps: FeatureMaps | None = None,
+    ) -> list[ReportFigure]:
+        return draw_classification(evaluation, folder, augmented, feature_maps)

@@ -1,54 +1,121 @@
-"""Images at twice their size."""
+"""Super-resolution: images at twice their size."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from gv_jax.data.arrays import Dataset
 from gv_jax.errors import UserError
+from gv_jax.evaluation.super_resolution import (
+    SuperResolutionEvaluation,
+    evaluate_super_resolution,
+)
 from gv_jax.image.metrics import mse, mse_to_psnr, ssim
 from gv_jax.image.resample import downsample_2x, quantize_8bit, upsample_2x
+from gv_jax.models import UPSCALERS
+from gv_jax.reporting.figures.common import Augmented, FeatureMaps
+from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.super_resolution import draw_super_resolution
+from gv_jax.tasks import checks
+from gv_jax.tasks.run_task import Config, Predict
 from gv_jax.training.task import Batch
 
 
 @dataclass(frozen=True)
 class SuperResolution:
-    """Pictures at twice their size: told a picture that was halved, the network should answer the original.
+    """Reconstructs an image from its antialiased bicubic reduction to half the size, in 8 bits.
 
-    Halved is antialiased bicubic, in 8 bits; it is done to what augmentation made of the original, so that both are
-    changed alike. Loss: the mean absolute difference, of pictures in [0, 1]. Scores are of answers in 8 bits.
+    The reduction follows augmentation, so input and target are augmented alike. The loss is the
+    mean absolute error of images in [0, 1]; metrics are of outputs rounded to 8 bits.
+
+    Attributes:
+        channels: Channels of the images.
+        monitor: The metric that selects the best checkpoint, and its direction.
     """
 
+    models: ClassVar[tuple[str, ...]] = tuple(UPSCALERS)
+    uses_labels: ClassVar[bool] = False
+    gray_inputs: ClassVar[bool] = False
+    multi_label: ClassVar[bool] = False
+
+    channels: int = 3
     monitor: tuple[str, str] = ("psnr", "max")
 
-    def unpack(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        images = batch["image"].astype(jnp.float32) / 255.0  # [n h w c]
-        return images, jnp.zeros((len(images), 0))  # no labels: the target is the picture itself
+    @classmethod
+    def validate(cls, config: Config) -> None:
+        checks.check_model(config, cls.models)
+        checks.check_no_labels(config)
+        checks.check_no_degradation(config)
 
-    def encode(
+    @classmethod
+    def num_inputs(cls, config: Config) -> int:
+        return config.data.channels
+
+    @classmethod
+    def num_outputs(cls, config: Config, num_classes: int) -> int:
+        return config.data.channels
+
+    @property
+    def outputs(self) -> int:
+        return self.channels
+
+    @classmethod
+    def from_config(cls, config: Config, dataset: Dataset) -> "SuperResolution":
+        return cls(config.data.channels)
+
+    def with_training_loss(self, loss: Config, labels: np.ndarray) -> "SuperResolution":
+        return self
+
+    def prepare_batch(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        images = batch["image"].astype(jnp.float32) / 255.0  # [n h w c]
+        return images, jnp.zeros((len(images), 0))  # no labels: the target is the image itself
+
+    def make_inputs(
         self, key: jax.Array, images: jax.Array, targets: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         _, h, w, _ = images.shape
         if h % 2 or w % 2:
             raise UserError(
-                f"pictures of {h}x{w} cannot be halved: choose even sides with --config.data.size=(HEIGHT,WIDTH) "
-                "and --config.augment.random_crop"
+                f"{h}x{w} images cannot be halved: set even sides with "
+                "--config.data.size=(HEIGHT,WIDTH) and --config.augment.random_crop"
             )
         return downsample_2x(images), images
 
-    def scores(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
+    def metrics(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
         return {
             "loss": jnp.abs(outputs - targets).mean((1, 2, 3)),
             "psnr": mse_to_psnr(mse(quantize_8bit(outputs), targets)),
         }
 
-    def record(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
-        """Loss and likeness of every answer, and of the bicubic enlargement that it is measured against, each [n]."""
-        record = {}
-        for name, pictures in (("", outputs), ("baseline_", upsample_2x(downsample_2x(targets)))):
-            shown = quantize_8bit(pictures)
-            error = mse(shown, targets)
-            found = {"mse": error, "psnr": mse_to_psnr(error), "ssim": ssim(shown, targets)}
-            found["loss"] = jnp.abs(pictures - targets).mean((1, 2, 3))
-            record |= {name + key: value for key, value in found.items()}
-        return record
+    def eval_outputs(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
+        """Returns loss, MSE, PSNR and SSIM of the outputs and of the bicubic baseline, each [n]."""
+        values = {}
+        bicubic = upsample_2x(downsample_2x(targets))
+        for prefix, images in (("", outputs), ("baseline_", bicubic)):
+            rounded = quantize_8bit(images)
+            error = mse(rounded, targets)
+            values[f"{prefix}mse"] = error
+            values[f"{prefix}psnr"] = mse_to_psnr(error)
+            values[f"{prefix}ssim"] = ssim(rounded, targets)
+            values[f"{prefix}loss"] = jnp.abs(images - targets).mean((1, 2, 3))
+        return values
+
+    def evaluate(
+        self, outputs: Mapping[str, Mapping[str, np.ndarray]], dataset: Dataset
+    ) -> SuperResolutionEvaluation:
+        return evaluate_super_resolution(outputs, dataset)
+
+    def draw(
+        self,
+        evaluation: SuperResolutionEvaluation,
+        folder: Path,
+        augmented: Augmented | None = None,
+        predict: Predict | None = None,
+        feature_maps: FeatureMaps | None = None,
+    ) -> list[ReportFigure]:
+        return draw_super_resolution(evaluation, folder, augmented, predict)

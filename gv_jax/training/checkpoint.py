@@ -1,4 +1,4 @@
-"""The latest state, the best weights and the progress of a run, saved together so that they always agree."""
+"""The latest state, the best weights and the progress of a run, saved together."""
 
 import logging
 from pathlib import Path
@@ -11,15 +11,15 @@ import orbax.checkpoint as ocp
 from gv_jax.errors import UserError
 from gv_jax.training.step import TrainState
 
-for name in ("absl", "orbax"):  # they report every save at INFO and below
+for name in ("absl", "orbax"):  # they log every save at INFO and below
     logging.getLogger(name).setLevel(logging.ERROR)
 
 
 class Checkpoints:
-    """Orbax checkpoints under `folder`, one item each for the state, the best weights and the progress.
+    """Orbax checkpoints under `folder`: one item each for the state, best weights and progress.
 
-    One checkpoint holds all three, so that a kill at any moment leaves them of one and the same step. The last two
-    are kept: the newest, and the one before it in case the newest was cut off.
+    One checkpoint holds all three, so that after a kill at any moment they are of the same step.
+    The last two checkpoints are kept: the newest, and one in case the newest is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def save(self, step: int, state: TrainState, best: Any, progress: dict[str, Any]) -> None:
-        """Starts to write; a step that is there already is left as it is (it would be the same)."""
+        """Starts to write a checkpoint; one of the same step is left unchanged."""
         if step == self.latest:
             return
         items = ocp.args.Composite(
@@ -43,27 +43,34 @@ class Checkpoints:
         self._manager.save(step, args=items, force=True)
 
     def restore(self, state: TrainState) -> tuple[TrainState, Any, dict[str, Any]]:
-        """(state, best weights, progress) of the newest checkpoint; `state` gives structure, shapes and places."""
-        params, stats = state.weights
-        restored = self._restored(
+        """(state, best weights, progress) of the newest checkpoint.
+
+        `state` gives structure, shapes and shardings.
+        """
+        params, batch_stats = state.eval_weights
+        weights = {"params": params, "batch_stats": batch_stats}
+        items = self._restore(
             state=ocp.args.StandardRestore(abstract_tree(state._asdict())),
-            best=ocp.args.StandardRestore(abstract_tree({"params": params, "stats": stats})),
+            best=ocp.args.StandardRestore(abstract_tree(weights)),
             progress=ocp.args.JsonRestore(),
         )
-        return TrainState(**restored["state"]), restored["best"], restored["progress"]
+        return TrainState(**items["state"]), items["best"], items["progress"]
 
-    def best(self, weights: dict[str, Any]) -> dict[str, Any]:
-        """The best weights {"params", "stats"} of the newest checkpoint; `weights` gives structure and shapes."""
-        return self._restored(best=ocp.args.StandardRestore(abstract_tree(weights)))["best"]
+    def restore_best(self, weights: dict[str, Any]) -> dict[str, Any]:
+        """The best weights {"params", "batch_stats"} of the newest checkpoint.
 
-    def _restored(self, **items: Any) -> Any:
+        `weights` gives structure and shapes.
+        """
+        return self._restore(best=ocp.args.StandardRestore(abstract_tree(weights)))["best"]
+
+    def _restore(self, **items: Any) -> Any:
         assert self.latest is not None
         try:
             return self._manager.restore(self.latest, args=ocp.args.Composite(**items))
         except (ValueError, KeyError) as error:
-            where = self._manager.directory
             raise UserError(
-                f"the checkpoint in {where} is of another model or optimizer: {first_line(error)}"
+                f"the checkpoint in {self._manager.directory} is of another model or optimizer: "
+                f"{first_line(error)}"
             ) from error
 
     def __enter__(self) -> "Checkpoints":
@@ -79,18 +86,17 @@ class Checkpoints:
 
 
 def abstract_tree(tree: Any) -> Any:
-    """Shapes, dtypes and shardings of `tree`, which tell Orbax where to put what it reads."""
+    """Shapes, dtypes and shardings of `tree`, for Orbax."""
     return jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
 
 
 def snapshot(state: TrainState) -> dict[str, Any]:
-    """A copy on the host of the weights to evaluate, {"params", "stats"}, that no later step can overwrite."""
-    params, stats = state.weights
-    return jax.tree.map(
-        lambda array: np.array(array, copy=True), {"params": params, "stats": stats}
-    )
+    """A copy on the host of the weights to evaluate, {"params", "batch_stats"}."""
+    params, batch_stats = state.eval_weights
+    weights = {"params": params, "batch_stats": batch_stats}
+    return jax.tree.map(lambda array: np.array(array, copy=True), weights)
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what an exception says."""
+    """The first line of an exception's message."""
     return str(error).strip().partition("\n")[0]

@@ -1,27 +1,41 @@
-"""Fine-tuning stage by stage: which stages learn, from when on, and how fast."""
+"""Per-stage fine-tuning: frozen stages, learning rates per stage, gradual unfreezing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
+from flax import nnx
 from optax import GradientTransformation
 
 from gv_jax.errors import UserError, unknown
-from gv_jax.models.stages import StageModules, label_stages
+from gv_jax.models.stages import StageModules, label_stages, stages_of
 from gv_jax.training.step import Frozen
 
-Schedule = Callable[[Any], Any]  # from a count, an int or an array, to the learning rate there
+Schedule = Callable[[Any], Any]
+OFF = {
+    "freeze": (),
+    "last_stages": 0,
+    "stage_lrs": (),
+    "layer_decay": 1.0,
+    "unfreeze_epochs": (),
+}  # the section that trains all stages alike
 
 
 class StageSpec(NamedTuple):
-    """What a stage is allowed. rate: its learning rate as a share of the optimizer's. start: the step, from 0, of its
-    first update; None where it never learns."""
+    """How one stage is trained.
 
-    rate: float
-    start: int | None
+    lr_scale: factor on the learning rate. start_step: the first trained step; None: never trained.
+    """
+
+    lr_scale: float
+    start_step: int | None
+
+
+def is_finetuned(section: Mapping[str, Any]) -> bool:
+    """Whether the section `finetune` treats some stages differently from others."""
+    return any(section[name] != value for name, value in OFF.items())
 
 
 def make_stage_specs(
@@ -37,152 +51,155 @@ def make_stage_specs(
     steps_per_epoch: int,
     grad_accum_steps: int,
 ) -> dict[str, StageSpec]:
-    """stage -> what it is allowed; `stages` go from the stem to the head.
+    """Stage -> how it is trained.
 
     Args:
-        freeze: stages that never learn.
-        trained: so many of the last stages learn, and no others; 0: all.
-        rates: learning rates of the last stages, the head's first; those before them have the last number. Yosinski
-            et al. 2014 and Howard & Ruder 2018 (arXiv:1801.06146, "discriminative fine-tuning") say why.
-        layer_decay: instead of `rates`: each stage learns this many times as fast as the one behind it; 1 is off.
-        unfreeze_epochs: epochs from which on the last stages learn, the head's first; those before them have the last number.
-        learning_rate: the optimizer's, which `rates` are told as shares of.
+        stages: names, from the stem to the head.
+        freeze: stages that are never trained.
+        last_stages: train only the last n stages; 0: all.
+        stage_lrs: learning rates of the last stages, the head's first; the last one repeats.
+            Yosinski et al. 2014; Howard & Ruder 2018 (arXiv:1801.06146).
+        layer_decay: instead of `stage_lrs`: factor on the learning rate from each stage to the one
+            before it; 1 is off.
+        unfreeze_epochs: first trained epochs of the last stages, the head's first; the last one
+            repeats.
+        learning_rate: of the optimizer.
+        total_steps: of the training.
+        steps_per_epoch: of the training.
+        grad_accum_steps: batches per update; a stage starts at a multiple of it.
 
     Raises:
-        UserError: a stage that there is not, a number out of its range, or nothing left to train.
+        UserError: an unknown stage, a number out of range, or no stage left to train.
     """
     for name in freeze:
         if name not in stages:
             raise unknown("stage (config.finetune.freeze)", str(name), stages)
-    check_finetune(
-        "last_stages",
-        last_stages,
-        0 <= last_stages <= len(stages),
-        f"0 to {len(stages)}, the stages that there are",
+    count = len(stages)
+    lrs_valid = all(0 < rate < float("inf") for rate in stage_lrs)
+    epochs_valid = (
+        list(unfreeze_epochs) == sorted(unfreeze_epochs) and min(unfreeze_epochs, default=0) >= 0
     )
-    check_finetune(
-        "stage_lrs",
-        stage_lrs,
-        all(0 < rate < float("inf") for rate in stage_lrs),
-        "numbers above 0",
-    )
+    check_finetune("last_stages", last_stages, 0 <= last_stages <= count, f"0 to {count} stages")
+    check_finetune("stage_lrs", stage_lrs, lrs_valid, "numbers above 0")
     check_finetune("layer_decay", layer_decay, 0 < layer_decay <= 1, "above 0, at most 1; 1 is off")
-    check_finetune(
-        "unfreeze_epochs",
-        unfreeze_epochs,
-        all(epoch >= 0 for epoch in unfreeze_epochs)
-        and list(unfreeze_epochs) == sorted(unfreeze_epochs),
-        "epochs that do not fall",
-    )
+    check_finetune("unfreeze_epochs", unfreeze_epochs, epochs_valid, "epochs in ascending order")
     for field, numbers in (("stage_lrs", stage_lrs), ("unfreeze_epochs", unfreeze_epochs)):
-        check_finetune(
-            field,
-            numbers,
-            len(numbers) <= len(stages),
-            f"at most {len(stages)} numbers, one for each stage",
-        )
+        check_finetune(field, numbers, len(numbers) <= count, f"at most {count} numbers")
     if stage_lrs and layer_decay != 1:
-        raise UserError("config.finetune: give rates or layer_decay, not both")
-    found = {}
+        raise UserError("config.finetune: set stage_lrs or layer_decay, not both")
+    specs = {}
     for depth, stage in enumerate(reversed(stages)):
-        rate = nth_or_last(stage_lrs, depth) / learning_rate if stage_lrs else layer_decay**depth
-        start = (
-            round(nth_or_last(unfreeze_epochs, depth) * steps_per_epoch) if unfreeze_epochs else 0
-        )
-        start = (
-            -(-start // grad_accum_steps) * grad_accum_steps
-        )  # an update sees no batch from before
+        if stage_lrs:
+            lr_scale = nth_or_last(stage_lrs, depth) / learning_rate
+        else:
+            lr_scale = layer_decay**depth
+        epoch = nth_or_last(unfreeze_epochs, depth) if unfreeze_epochs else 0
+        start = -(-round(epoch * steps_per_epoch) // grad_accum_steps) * grad_accum_steps
         frozen = stage in freeze or 0 < last_stages <= depth
         if not frozen and start >= total_steps:
             raise UserError(
-                f"config.finetune.unfreeze_epochs={tuple(unfreeze_epochs)}: stage {stage!r} would begin to learn at step {start} of "
-                f"{total_steps}: train longer, or say that it is frozen with --config.finetune.freeze"
+                f"config.finetune.unfreeze_epochs={tuple(unfreeze_epochs)}: stage {stage!r} starts "
+                f"at step {start} of {total_steps}; train longer, or freeze it with "
+                "--config.finetune.freeze"
             )
-        found[stage] = StageSpec(rate, None if frozen else start)
-    if all(tier.start is None for tier in found.values()):
+        specs[stage] = StageSpec(lr_scale, None if frozen else start)
+    if all(spec.start_step is None for spec in specs.values()):
         raise UserError("config.finetune freezes every stage: nothing is left to train")
-    return {stage: found[stage] for stage in stages}
+    return {stage: specs[stage] for stage in stages}
 
 
 @dataclass(frozen=True)
 class FinetuneSpec:
-    """The stages of a network (see `models.transfer`) and what each of them is allowed; both empty where it is
-    trained as one."""
+    """The stages of a network and how each is trained; both empty if all are trained alike."""
 
-    parts: StageModules
-    tiers: Mapping[str, StageSpec]
+    stages: StageModules
+    specs: Mapping[str, StageSpec]
+
+    @staticmethod
+    def from_section(
+        section: Mapping[str, Any], model: nnx.Module, name: str, *, probe: bool, **lengths: Any
+    ) -> "FinetuneSpec":
+        """From the section `finetune` of the configuration.
+
+        Args:
+            section: config.finetune.
+            model: what is trained.
+            name: of the model in MODELS, for error messages.
+            probe: whether only the head is fitted.
+            **lengths: learning_rate, total_steps, steps_per_epoch and grad_accum_steps, as of
+                `make_stage_specs`.
+        """
+        if probe:
+            stages = stages_of(model, name)
+            specs = {stage: StageSpec(1.0, 0 if stage == "head" else None) for stage in stages}
+            return FinetuneSpec(stages, specs)
+        if not is_finetuned(section):
+            return FinetuneSpec({}, {})
+        stages = stages_of(model, name)
+        fields = {field: section[field] for field in OFF}
+        return FinetuneSpec(stages, make_stage_specs(tuple(stages), **fields, **lengths))
 
     @property
-    def held(self) -> tuple[Frozen, ...]:
-        """What the step has to hold still, some of it for a while only."""
+    def frozen(self) -> tuple[Frozen, ...]:
+        """The modules that the step freezes, some of them for the first steps only."""
         return tuple(
-            Frozen(self.parts[stage], tier.start)
-            for stage, tier in self.tiers.items()
-            if tier.start != 0
+            Frozen(self.stages[stage], spec.start_step)
+            for stage, spec in self.specs.items()
+            if spec.start_step != 0
         )
 
     @property
-    def frozen(self) -> tuple[str, ...]:
-        """The modules that never learn."""
-        return tuple(module for part in self.held if part.until is None for module in part.modules)
+    def never_trained(self) -> tuple[str, ...]:
+        """Dotted paths of the modules that are frozen for the whole training."""
+        return tuple(
+            module for part in self.frozen if part.until_step is None for module in part.modules
+        )
 
-    def stages(self, params: Any) -> Any:
+    def label_params(self, params: Any) -> Any:
         """The stage of every array."""
-        return label_stages(params, self.parts)
+        return label_stages(params, self.stages)
 
 
-def nth_or_last(numbers: Sequence[float], place: int) -> float:
-    """The number at `place`, or the last one before it."""
-    return numbers[min(place, len(numbers) - 1)]
+def nth_or_last(numbers: Sequence[float], index: int) -> float:
+    """The number at `index`, or the last one before it."""
+    return numbers[min(index, len(numbers) - 1)]
 
 
 def per_stage_optimizer(
     base: Callable[[Schedule], GradientTransformation],
-    rate: Schedule,
-    tuning: FinetuneSpec,
+    schedule: Schedule,
+    finetune: FinetuneSpec,
     grad_accum_steps: int = 1,
 ) -> GradientTransformation:
-    """An optimizer of its own for every stage, all on the schedule `rate` of the whole training.
+    """An optimizer for every stage, all on the schedule of the whole training.
 
-    base: from a schedule to a transformation that begins to count at 0. `accumulate` steps make an update. What never
-    learns has no state and gets updates of exactly 0. What learns from a later step on gets them until then, and
-    begins there as at the start of a training: with moments of 0 and the bias correction of a first step. Gradients
-    from before count for nothing.
+    A stage that is never trained has no optimizer state and gets updates of exactly 0. A stage that
+    starts later gets updates of 0 until then, and starts with moments of 0 and the bias correction
+    of a first step.
+
+    Args:
+        base: from a schedule to a transformation that counts from 0.
+        schedule: update -> learning rate.
+        finetune: the stages and how each is trained.
+        grad_accum_steps: steps per update.
     """
 
-    def of(tier: StageSpec) -> GradientTransformation:
-        if tier.start is None:
+    def make_stage_optimizer(spec: StageSpec) -> GradientTransformation:
+        if spec.start_step is None:
             return optax.set_to_zero()
-        first = tier.start // grad_accum_steps
-        own = base(lambda count: tier.rate * rate(count + first))
-        return delay_updates(own, first) if first else own
+        first = spec.start_step // grad_accum_steps
+        own = base(lambda count: spec.lr_scale * schedule(count + first))
+        if not first:
+            return own
+        return optax.conditionally_mask(own, lambda count: jnp.asarray(count) >= first)
 
-    return optax.partition({stage: of(tier) for stage, tier in tuning.tiers.items()}, tuning.stages)
-
-
-class DelayedState(NamedTuple):
-    """count: int32 [], updates asked for. inner: the state of what is waited with."""
-
-    count: Any
-    inner: Any
+    optimizers: Mapping[Any, GradientTransformation] = {
+        stage: make_stage_optimizer(spec) for stage, spec in finetune.specs.items()
+    }
+    return optax.partition(optimizers, finetune.label_params)
 
 
-def delay_updates(inner: GradientTransformation, turns: int) -> GradientTransformation:
-    """Nothing but zeros so many times, then `inner` from its start."""
-
-    def init(params: Any) -> DelayedState:
-        return DelayedState(jnp.zeros((), jnp.int32), inner.init(params))
-
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        awake = state.count >= turns
-        moved, after = inner.update(updates, state.inner, params)
-        moved = jax.tree.map(lambda leaf: jnp.where(awake, leaf, jnp.zeros_like(leaf)), moved)
-        kept = jax.tree.map(lambda new, old: jnp.where(awake, new, old), after, state.inner)
-        return moved, DelayedState(optax.safe_increment(state.count), kept)
-
-    return GradientTransformation(init, update)
-
-
-def check_finetune(field: str, value: object, valid: bool, meant: str) -> None:
+def check_finetune(field: str, value: object, valid: bool, expected: str) -> None:
+    """Raises UserError unless the value of config.finetune.`field` is `valid`."""
     if not valid:
-        raise UserError(f"config.finetune.{field}={value} is out of range: {meant}")
+        raise UserError(f"config.finetune.{field}={value} is out of range: give {expected}")

@@ -6,141 +6,193 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tqdm import tqdm
-
+from gv_jax.data.sampling import steps_per_epoch
 from gv_jax.training.checkpoint import Checkpoints, snapshot
-from gv_jax.training.loop import (
-    MetricSums,
-    PreemptionGuard,
-    accumulate,
-    averages,
-    check_finite,
-    is_multiple,
-    iterate,
-)
+from gv_jax.training.lease import Lease
+from gv_jax.training.loop import MetricSums, PreemptionGuard, is_multiple, iterate
 from gv_jax.training.run_dir import RunDir
-from gv_jax.training.step import Batch, TrainState
+from gv_jax.training.run_log import RunLog
+from gv_jax.training.step import TrainState
+from gv_jax.training.task import Batch
 
-LOG_EVERY = 10  # steps between two looks at the loss: the device is never waited for more often
+LOG_EVERY = 10  # steps between two device syncs for the progress bar
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long a training lasts and what is kept of it. Lengths in steps and epochs, 0 switches off."""
+    """Length of a training and selection of its weights; 0 switches off.
+
+    Attributes:
+        monitor: the metric that selects the best weights, and "max" or "min".
+        select_best: report the best weights instead of the last ones.
+        patience: epochs without improvement after which the training stops.
+        checkpoint_seconds: minimum time between two checkpoints.
+    """
 
     steps: int
     steps_per_epoch: int
     batch_size: int
     monitor: tuple[str, str]
-    keep_best: bool
+    select_best: bool
     patience: int
     checkpoint_seconds: float
+
+    @staticmethod
+    def from_section(
+        section: Any, num_images: int, monitor: tuple[str, str], has_valid: bool
+    ) -> "LoopConfig":
+        """From the section `train` of the configuration.
+
+        Args:
+            section: config.train.
+            num_images: of the training split.
+            monitor: the metric that selects the best weights, and "max" or "min".
+            has_valid: whether there is a validation split.
+        """
+        steps = section.steps_per_epoch or steps_per_epoch(num_images, section.batch_size)
+        return LoopConfig(
+            steps=section.epochs * steps,
+            steps_per_epoch=steps,
+            batch_size=section.batch_size,
+            monitor=monitor,
+            select_best=has_valid and section.select == "best",
+            patience=section.patience,
+            checkpoint_seconds=section.checkpoint_seconds,
+        )
 
 
 @dataclass
 class Progress:
-    """What a resumed training must know besides its state."""
+    """What a resumed training needs besides its state. metric_sums: of the current epoch."""
 
     step: int = 0
-    sums: MetricSums = field(default_factory=dict)  # over the epoch under way
+    metric_sums: MetricSums = field(default_factory=dict)
     best_score: float | None = None
     best_step: int = 0
-    stale_epochs: int = 0
+    epochs_since_best: int = 0
     seconds: float = 0.0
 
     @property
     def steps(self) -> dict[str, int]:
-        """Of the weights kept and of the last ones."""
+        """The steps of the reported weights and of the last ones."""
         return {"best_step": self.best_step or self.step, "last_step": self.step}
 
-    def keeps(self, score: float, direction: str) -> bool:
-        """Notes an epoch's `score`; whether its weights are to be kept: of equally good epochs the last one's are."""
+    def update_best(self, score: float, direction: str) -> bool:
+        """Records an epoch's `score`; returns whether its weights are the best so far.
+
+        Of equal scores, the last one is the best.
+        """
         best = self.best_score
         better = best is None or (score > best if direction == "max" else score < best)
-        self.stale_epochs = 0 if better else self.stale_epochs + 1
+        self.epochs_since_best = 0 if better else self.epochs_since_best + 1
         if better or score == best:
             self.best_score, self.best_step = score, self.step
         return better or score == best
 
 
-class InterruptedRun(Exception):
-    """SIGTERM or Ctrl-C came; everything is saved."""
+class InterruptedRun(Exception):  # noqa: N818 - the end of a run that is no error
+    """SIGTERM or Ctrl-C was received; the state is saved."""
 
 
 class RunTracker:
-    """What is logged, saved and kept of one run while its steps are taken: `open`, `after` every step, `close`.
+    """Logging, checkpoints, selection of weights and early stopping of one run.
 
-    `validate` gives the validation split's metrics for a state; without it the last weights are kept. `shown` tells
-    whether it has a progress bar.
+    Call `restore`, then `on_step_end` after every step, then `close`.
+
+    Args:
+        loop: lengths and selection.
+        run_dir: where it is logged and saved.
+        validate: metrics of a state on the validation split; None: the last weights are reported.
+        schedule: step -> learning rate.
+        lease: checked after every step, so that a process that lost the run stops.
+        show_progress: whether there is a progress bar.
     """
 
     def __init__(
         self,
-        plan: LoopConfig,
-        folder: RunDir,
+        loop: LoopConfig,
+        run_dir: RunDir,
         validate: Callable[[TrainState], dict[str, float]] | None,
-        learning_rate: Callable[[int], float],
-        shown: bool = True,
+        schedule: Callable[[int], float],
+        lease: Lease | None = None,
+        show_progress: bool = True,
     ) -> None:
-        self.plan, self.folder, self.validate, self.learning_rate = (
-            plan,
-            folder,
-            validate,
-            learning_rate,
-        )
-        self.shown = shown
+        self.loop, self.run_dir, self.validate = loop, run_dir, validate
+        self.schedule, self.lease, self.show_progress = schedule, lease, show_progress
         self.progress, self.best = Progress(), {}
-        self._checkpoints = Checkpoints(folder.checkpoints)
+        self._checkpoints = Checkpoints(run_dir.checkpoints)
 
     @property
-    def ended(self) -> bool:
-        """Whether no step is left to take."""
-        stale = 0 < self.plan.patience <= self.progress.stale_epochs
-        at_end = is_multiple(self.progress.step, self.plan.steps_per_epoch) and stale
-        return at_end or self.progress.step >= self.plan.steps
+    def done(self) -> bool:
+        """Whether no step is left."""
+        stale = 0 < self.loop.patience <= self.progress.epochs_since_best
+        stops_early = stale and is_multiple(self.progress.step, self.loop.steps_per_epoch)
+        return stops_early or self.progress.step >= self.loop.steps
 
-    def open(self, state: TrainState) -> TrainState:
-        """The state of the latest checkpoint, or `state` where there is none; what was logged since is forgotten."""
+    def restore(self, state: TrainState) -> TrainState:
+        """The state of the latest checkpoint, or `state` without one; drops later log rows."""
         self.best = snapshot(state)
         if self._checkpoints.latest is not None:
-            state, self.best, saved = self._checkpoints.restore(state)
-            self.progress = Progress(**saved)
-        self.folder.rewind(self.progress.step)
-        self._log = RunLog(self.folder, self.progress, self.plan, self.learning_rate, self.shown)
+            state, self.best, progress = self._checkpoints.restore(state)
+            self.progress = Progress(**progress)
+        self.run_dir.truncate_log(self.progress.step)
+        self._log = RunLog(
+            self.run_dir,
+            self.progress.step,
+            self.progress.metric_sums,
+            total_steps=self.loop.steps,
+            steps_per_epoch=self.loop.steps_per_epoch,
+            batch_size=self.loop.batch_size,
+            schedule=self.schedule,
+            show_progress=self.show_progress,
+        )
+        self._seconds_before = self.progress.seconds
+        self._started = self._saved = time.monotonic()
         return state
 
-    def after(
-        self, metrics: dict[str, Any], current: Callable[[], TrainState], interrupted: bool
+    def on_step_end(
+        self, metrics: dict[str, Any], get_state: Callable[[], TrainState], interrupted: bool
     ) -> None:
-        """Takes note of a step. `current` gives the state, and is only asked where it is kept or validated.
+        """Logs a step; validates and saves where they are due.
 
-        Raises Interrupted after a clean save, and UserError when the loss is no longer finite.
+        Args:
+            metrics: metric sums of the step.
+            get_state: gives the state; called only where it is validated or saved.
+            interrupted: whether the run should save and stop.
+
+        Raises:
+            InterruptedRun: after a clean save.
+            UserError: the loss is not finite.
+            LeaseLostError: another process has this run.
         """
-        plan, progress, log = self.plan, self.progress, self._log
+        if self.lease is not None:
+            self.lease.check()
+        loop, progress, log = self.loop, self.progress, self._log
         progress.step += 1
         log.add(metrics)
-        epoch_ends = is_multiple(progress.step, plan.steps_per_epoch) or progress.step == plan.steps
+        epoch_ends = is_multiple(progress.step, loop.steps_per_epoch) or progress.step == loop.steps
         if epoch_ends or interrupted or is_multiple(progress.step, LOG_EVERY):
-            log.glance()
+            log.flush(progress.step)
         if epoch_ends:
-            self._end_epoch(current())
-        pause = time.monotonic() - log.saved >= plan.checkpoint_seconds
-        if self.ended or interrupted or (epoch_ends and pause):
-            log.saved = time.monotonic()
-            progress.seconds = log.seconds()
-            self._checkpoints.save(progress.step, current(), self.best, asdict(progress))
-        if interrupted and not self.ended:
-            raise InterruptedRun(f"stopped at step {progress.step} of {plan.steps}")
+            self._end_epoch(get_state())
+        save_is_due = time.monotonic() - self._saved >= loop.checkpoint_seconds
+        if self.done or interrupted or (epoch_ends and save_is_due):
+            self._saved = time.monotonic()
+            progress.metric_sums = log.sums
+            progress.seconds = self._seconds_before + self._saved - self._started
+            self._checkpoints.save(progress.step, get_state(), self.best, asdict(progress))
+        if interrupted and not self.done:
+            raise InterruptedRun(f"interrupted at step {progress.step} of {loop.steps}")
 
     def _end_epoch(self, state: TrainState) -> None:
-        self._log.epoch("train")
+        self._log.log_train_epoch(self.progress.step)
         if self.validate is None:
             self.best = snapshot(state)
             return
-        scores = self.validate(state)
-        self._log.epoch("valid", scores)
-        name, direction = self.plan.monitor
-        if self.progress.keeps(scores[name], direction) or not self.plan.keep_best:
+        metrics = self.validate(state)
+        self._log.log_valid_epoch(self.progress.step, metrics)
+        name, direction = self.loop.monitor
+        if self.progress.update_best(metrics[name], direction) or not self.loop.select_best:
             self.best = snapshot(state)
 
     def close(self) -> None:
@@ -150,96 +202,29 @@ class RunTracker:
 
 def fit(
     state: TrainState,
-    update: Callable[[TrainState, Batch], tuple[TrainState, dict[str, Any]]],
-    batch_at: Callable[[int], Batch],
-    training: RunTracker,
+    train_step: Callable[[TrainState, Batch], tuple[TrainState, dict[str, Any]]],
+    get_batch: Callable[[int], Batch],
+    tracker: RunTracker,
 ) -> tuple[dict[str, Any], Progress]:
-    """Trains `state` to the end of the plan; (the weights to keep {"params", "stats"}, progress).
+    """Trains `state` to the last step.
 
-    Raises as `Training.after` does.
+    Args:
+        state: before the first step.
+        train_step: (state, batch) -> (state, metric sums).
+        get_batch: from a step to its batch.
+        tracker: logs, saves and selects.
+
+    Returns:
+        The weights to report, {"params", "batch_stats"}, and the progress.
+
+    Raises:
+        InterruptedRun, UserError: as `RunTracker.on_step_end`.
     """
-    state = training.open(state)
-    steps = () if training.ended else range(training.progress.step, training.plan.steps)
-    with PreemptionGuard() as interruption, closing(training):
-        for current, metrics in iterate(state, update, map(batch_at, steps)):
-            training.after(metrics, lambda current=current: current, interruption.requested)
-            if training.ended:
+    state = tracker.restore(state)
+    steps = () if tracker.done else range(tracker.progress.step, tracker.loop.steps)
+    with PreemptionGuard() as guard, closing(tracker):
+        for current, metrics in iterate(state, train_step, map(get_batch, steps)):
+            tracker.on_step_end(metrics, lambda current=current: current, guard.requested)
+            if tracker.done:
                 break
-    return training.best, training.progress
-
-
-class RunLog:
-    """Rows, event files and the progress bar of one training."""
-
-    def __init__(
-        self,
-        folder: RunDir,
-        progress: Progress,
-        plan: LoopConfig,
-        learning_rate: Callable[[int], float],
-        shown: bool,
-    ) -> None:
-        self._folder, self._progress, self._plan, self._rate = folder, progress, plan, learning_rate
-        self._window: list[dict[str, Any]] = []
-        self._events = folder.events(progress.step)
-        self._bar = tqdm(
-            total=plan.steps * plan.batch_size,
-            initial=progress.step * plan.batch_size,
-            desc="train",
-            unit="img",
-            unit_scale=True,
-            dynamic_ncols=True,
-            disable=not shown,
-        )
-        self._before = progress.seconds
-        self._started = self._epoch_started = self.saved = time.monotonic()
-        self._epoch_images = 0
-
-    def close(self) -> None:
-        self._bar.close()
-        self._events.close()
-
-    def seconds(self) -> float:
-        """Seconds of training so far, earlier starts of the same run included."""
-        return self._before + time.monotonic() - self._started
-
-    def add(self, metrics: dict[str, Any]) -> None:
-        """Takes note of one step's metric sums without waiting for them."""
-        self._window.append(metrics)
-        self._bar.update(self._plan.batch_size)
-
-    def glance(self) -> None:
-        """Waits for the steps so far, adds them to the epoch's sums, and shows the loss."""
-        progress = self._progress
-        rate = float(self._rate(progress.step - 1))
-        self._epoch_images += len(self._window) * self._plan.batch_size
-        progress.sums = accumulate(progress.sums, self._window)
-        self._window.clear()
-        check_finite(progress.sums, progress.step, rate)
-        self._bar.set_postfix(
-            {name: f"{value:.3f}" for name, value in averages(progress.sums).items()}
-        )
-
-    def epoch(self, split: str, scores: dict[str, float] | None = None) -> None:
-        """Logs a row: the epoch's own means for "train", `scores` for another split."""
-        progress = self._progress
-        row = {
-            "step": progress.step,
-            "epoch": -(-progress.step // self._plan.steps_per_epoch),
-            "split": split,
-        }
-        if scores is None:
-            speed = self._epoch_images / max(time.monotonic() - self._epoch_started, 1e-9)
-            scores = averages(progress.sums)
-            scores |= {
-                "learning_rate": float(self._rate(progress.step - 1)),
-                "images_per_second": speed,
-            }
-            progress.sums = {}
-        self._epoch_started, self._epoch_images = (
-            time.monotonic(),
-            0,
-        )  # validation is not training time
-        self._folder.log({**row, **scores})
-        for name, value in scores.items():
-            self._events.add_scalar(f"{split}/{name}", value, progress.step)
+    return tracker.best, tracker.progress

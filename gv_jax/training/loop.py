@@ -31,7 +31,7 @@ def is_multiple(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def accumulate(sums: MetricSums, window: list[dict[str, jax.Array]]) -> MetricSums:
+def accumulate_sums(sums: MetricSums, window: list[dict[str, jax.Array]]) -> MetricSums:
     """`sums` with the steps of `window` added, in float64 on the host."""
     total = dict(sums)
     for metrics in jax.device_get(window):

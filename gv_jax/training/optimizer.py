@@ -125,14 +125,15 @@ def build_optimizer(
     learning_rate: float,
     schedule: str,
     total_steps: int,
-    warmup_steps: int,
+    steps_per_epoch: int,
+    warmup_epochs: float,
     step_milestones: tuple[float, ...],
     step_gamma: float,
     momentum: float,
     weight_decay: float | jax.Array,
     clip_norm: float,
     grad_accum_steps: int,
-    tuning: FinetuneSpec | None = None,
+    finetune: FinetuneSpec | None = None,
 ) -> tuple[GradientTransformation, Schedule]:
     """The transformation of gradients into updates of the weights, and the learning rate at each step.
 
@@ -168,6 +169,7 @@ def build_optimizer(
         1 <= grad_accum_steps <= total_steps,
         f"1 to {total_steps}, the run's steps",
     )
+    warmup_steps = round(warmup_epochs * steps_per_epoch)
     updates, warmup = total_steps // grad_accum_steps, -(-warmup_steps // grad_accum_steps)
     most = 0 if schedule == "one_cycle" else (updates - 1) * grad_accum_steps
     if not 0 <= warmup_steps <= most:
@@ -187,8 +189,8 @@ def build_optimizer(
         return OPTIMIZERS[name](rate, decay, momentum)
 
     moves = (
-        per_stage_optimizer(base, rate, tuning, grad_accum_steps)
-        if tuning and tuning.tiers
+        per_stage_optimizer(base, rate, finetune, grad_accum_steps)
+        if finetune and finetune.specs
         else base(rate)
     )
     transformation = optax.chain(clip, moves)

@@ -1,9 +1,9 @@
-"""Many runs in one program: networks that differ in numbers only, trained together in one compiled step.
+"""Many runs in one program: networks that differ in numbers only, trained in one compiled step.
 
-The numbers are the seed, the learning rate, the weight decay, the rate of dropout and the label smoothing. Each
-network gets its own batches, augmentation, dropout and updates, those that it would have had by itself; only the
-order of sums within the device's matrix products may differ. It is meant for a GPU, most of which one small network
-leaves idle; on a CPU nothing is gained.
+The numbers are the seed, the learning rate, the weight decay, the dropout rate and the label
+smoothing. Each network gets the batches, augmentation, dropout and updates that it would have had
+by itself; only the order of sums within matrix products may differ. It is for a GPU, which one
+small network leaves mostly idle; on a CPU nothing is gained.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,89 +15,97 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from gv_jax.data.augment.base import Augmentation
 from gv_jax.data.augment.mixing import smooth_labels
 from gv_jax.errors import UserError
 from gv_jax.training.fit import InterruptedRun, Progress, RunTracker
 from gv_jax.training.loop import PreemptionGuard, iterate
-from gv_jax.training.step import Augmentation, Batch, SplitModule, TrainState, Tree, make_train_step
-from gv_jax.training.task import Task
+from gv_jax.training.step import SplitModule, TrainState, Tree, make_train_step
+from gv_jax.training.task import Batch, Task
+
+Metrics = list[dict[str, jax.Array]]  # metric sums of every member
 
 
 class HParams(NamedTuple):
-    """What tells the members of a population apart: arrays [m], and trees of arrays [m ...].
+    """Hyper-parameters of the members: arrays [m], and a tree of arrays [m ...].
 
-    learning_rate: as a share of the rate that the optimizer was built with. noise: the random streams and dropout
-    rates of `Network.noise`.
+    learning_rate: relative to that of the optimizer. rng_state: of `SplitModule`.
     """
 
     seed: Any
     learning_rate: Any
     weight_decay: Any
     label_smoothing: Any
-    noise: Tree
+    rng_state: Tree
 
 
 def tree_stack(trees: Sequence[Any]) -> Any:
-    """Trees of one structure as one whose arrays have a leading axis of members."""
+    """Stacks trees of one structure: every array gets a leading axis of members."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
-def tree_index(tree: Any, number: int) -> Any:
-    """One of them."""
-    return jax.tree.map(lambda leaf: leaf[number], tree)
+def tree_index(tree: Any, index: int) -> Any:
+    """The tree of one member."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
 def make_vmapped_train_step(
     network: SplitModule,
     task: Task,
-    optimizer: Callable[[Any], optax.GradientTransformation],
+    make_optimizer: Callable[[Any], optax.GradientTransformation],
     augment: Augmentation,
     *,
     ema_decay: float = 0.0,
     dtype: Any = jnp.float32,
-) -> Callable[[TrainState, Batch, HParams], tuple[TrainState, list[dict[str, jax.Array]]]]:
-    """The training step of all members: (states [m], batches one after the other [m·b …], numbers [m])
-    -> (states, metric sums of each).
+) -> Callable[[TrainState, Batch, HParams], tuple[TrainState, Metrics]]:
+    """The training step of all members.
 
-    optimizer: from a weight decay. augment: without label
-    smoothing.
+    Args:
+        network: of one member.
+        task: inputs, loss and metrics.
+        make_optimizer: from a weight decay to an optimizer.
+        augment: without label smoothing.
+        ema_decay: per step, if the state holds an EMA.
+        dtype: what the networks compute in.
+
+    Returns:
+        A function (stacked states [m], batches of all members one after the other [m·b ...],
+        hyper-parameters [m]) -> (stacked states, metric sums of every member).
     """
 
-    def update(
-        state: TrainState, batch: Batch, numbers: HParams
+    def train_member(
+        state: TrainState, batch: Batch, hparams: HParams
     ) -> tuple[TrainState, dict[str, jax.Array]]:
-        def softened(
+        def with_label_smoothing(
             key: jax.Array, images: jax.Array, targets: jax.Array
         ) -> tuple[jax.Array, jax.Array]:
             images, targets = augment(key, images, targets)
-            return images, smooth_labels(targets, numbers.label_smoothing)
+            return images, smooth_labels(targets, hparams.label_smoothing)
 
-        single = make_train_step(
-            replace(network, noise=numbers.noise),
+        train_step = make_train_step(
+            replace(network, rng_state=hparams.rng_state),
             task,
-            scale_updates(optimizer(numbers.weight_decay), numbers.learning_rate),
-            softened,
-            seed=numbers.seed,
+            scale_updates(make_optimizer(hparams.weight_decay), hparams.learning_rate),
+            with_label_smoothing,
+            seed=hparams.seed,
             ema_decay=ema_decay,
             dtype=dtype,
         )
-        return single(state, batch)
+        return train_step(state, batch)
 
-    def update_all(
-        state: TrainState, batch: Batch, numbers: HParams
-    ) -> tuple[TrainState, list[dict[str, jax.Array]]]:
-        members = len(numbers.seed)
+    def train_step(state: TrainState, batch: Batch, hparams: HParams) -> tuple[TrainState, Metrics]:
+        members = len(hparams.seed)
         batch = {name: rows.reshape(members, -1, *rows.shape[1:]) for name, rows in batch.items()}
-        state, sums = jax.vmap(update)(state, batch, numbers)
-        return state, [tree_index(sums, number) for number in range(members)]
+        state, sums = jax.vmap(train_member)(state, batch, hparams)
+        return state, [tree_index(sums, index) for index in range(members)]
 
-    return update_all
+    return train_step
 
 
 def scale_updates(
     optimizer: optax.GradientTransformation, factor: jax.Array
 ) -> optax.GradientTransformation:
-    """`optimizer` at `factor` times its learning rate, which is the last thing that it multiplies by."""
+    """`optimizer` at `factor` times its learning rate, which is the last factor of its updates."""
 
     def update(updates: Tree, state: Tree, params: Tree | None = None) -> tuple[Tree, Tree]:
         updates, state = optimizer.update(updates, state, params)
@@ -108,42 +116,52 @@ def scale_updates(
 
 def fit_population(
     states: Sequence[TrainState],
-    update: Callable[[TrainState, Batch], tuple[TrainState, list[dict[str, Any]]]],
-    batch_at: Callable[[int], Batch],
-    trainings: Sequence[RunTracker],
+    train_step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
+    get_batch: Callable[[int], Batch],
+    trackers: Sequence[RunTracker],
 ) -> list[tuple[dict[str, Any], Progress] | UserError]:
-    """Trains `states` to the end of their common plan; of each the weights to keep and its progress.
+    """Trains `states`, which are all at the same step, to the last step.
 
-    All begin at the same step. A member whose loss is no longer finite is left behind: of it, the error. Raises
-    Interrupted when every member is saved.
+    Args:
+        states: of the members.
+        train_step: (stacked states, batches) -> (stacked states, metric sums of every member).
+        get_batch: from a step to the batches of all members.
+        trackers: of the members.
+
+    Returns:
+        The weights to report and the progress of every member. A run whose loss becomes non-finite
+        is dropped; its UserError is returned in its place.
+
+    Raises:
+        InterruptedRun: SIGTERM or Ctrl-C was received; every member is saved.
     """
-    lost: dict[int, UserError] = {}
-    with PreemptionGuard() as interruption, ExitStack() as stacked:
-        opened = []
-        for training, state in zip(trainings, states, strict=True):
-            opened.append(training.open(state))
-            stacked.callback(training.close)
-        steps = range(trainings[0].progress.step, trainings[0].plan.steps)
-        for current, metrics in iterate(tree_stack(opened), update, map(batch_at, steps)):
-            requested, stopped = interruption.requested, None
-            for number, training in enumerate(trainings):
-                if number in lost:
+    failed: dict[int, UserError] = {}
+    with PreemptionGuard() as guard, ExitStack() as stack:
+        restored = []
+        for tracker, state in zip(trackers, states, strict=True):
+            restored.append(tracker.restore(state))
+            stack.callback(tracker.close)
+        steps = range(trackers[0].progress.step, trackers[0].loop.steps)
+        for current, metrics in iterate(tree_stack(restored), train_step, map(get_batch, steps)):
+            requested, interruption = guard.requested, None
+            for index, tracker in enumerate(trackers):
+                if index in failed:
                     continue
                 try:
-                    training.after(
-                        metrics[number],
-                        lambda number=number, current=current: tree_index(current, number),
+                    tracker.on_step_end(
+                        metrics[index],
+                        lambda index=index, current=current: tree_index(current, index),
                         requested,
                     )
                 except InterruptedRun as stop:
-                    stopped = stop
+                    interruption = stop
                 except UserError as error:
-                    lost[number] = error
-            if stopped is not None:
-                raise stopped
-            if len(lost) == len(trainings):
+                    failed[index] = error
+            if interruption is not None:
+                raise interruption
+            if len(failed) == len(trackers):
                 break
     return [
-        lost.get(number) or (training.best, training.progress)
-        for number, training in enumerate(trainings)
+        failed.get(index) or (tracker.best, tracker.progress)
+        for index, tracker in enumerate(trackers)
     ]

@@ -30,12 +30,12 @@ def fit_probe(
     folder: RunDir,
     *,
     layer: str,
-    views: Sequence[Transform],
+    transforms: Sequence[Transform],
     batch_size: int,
     dtype: Any,
     method: str,
     labels: np.ndarray,
-    classes: int,
+    num_classes: int,
     l2: tuple[float, ...],
     folds: np.ndarray,
 ) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
@@ -45,11 +45,11 @@ def fit_probe(
     indices to a batch of the training split, whose labels [n] are given. The rest is as for `choose`.
     """
     began = time.monotonic()
-    features = make_features(network, task, layer, views, dtype=dtype)
+    features = make_features(network, task, layer, transforms, dtype=dtype)
     features = jax.jit(features, compiler_options=compiler_options())
     found, longest = extract_features(features, state, feed, len(labels), batch_size)
     mirrored = found[:, 1] if found.shape[1] > 1 else None
-    chosen = fit_cv(method, found[:, 0], labels, classes, l2, folds, mirrored)
+    chosen = fit_cv(method, found[:, 0], labels, num_classes, l2, folds, mirrored)
     state = replace_head(state, layer, chosen.kernel, chosen.bias, longest)
     progress = Progress(step=1, best_step=1, seconds=time.monotonic() - began)
     answers = found[:, 0] @ chosen.kernel + chosen.bias
@@ -58,7 +58,7 @@ def fit_probe(
         "epoch": 1,
         "images_per_second": found.shape[1] * len(labels) / progress.seconds,
     }
-    folder.rewind(0)
+    folder.truncate_log(0)
     folder.log({**shown, "split": "train", "accuracy": float((answers.argmax(1) == labels).mean())})
     if validate is not None:
         folder.log({"step": 1, "epoch": 1, "split": "valid", **validate(state)})
@@ -78,7 +78,7 @@ def extract_features(
     """The features of all pictures of a split [n v f], and the longest vector of all."""
     rows, longest = [], 0.0
     for indices, mask in padded_batches(size, batch_size):
-        means, lengths = features(*state.weights, feed(indices))
+        means, lengths = features(*state.eval_weights, feed(indices))
         rows.append(np.asarray(means)[mask])
         longest = max(longest, float(np.asarray(lengths).max()))
     return np.concatenate(rows), longest
@@ -108,8 +108,8 @@ def replace_head(
         }
         return set_path(params, layer.split("."), {**mine, **new})
 
-    average = {**state.average, "params": changed(state.average["params"])} if state.average else {}
-    return state._replace(step=state.step + 1, params=changed(state.params), average=average)
+    ema = {**state.ema, "params": changed(state.ema["params"])} if state.ema else {}
+    return state._replace(step=state.step + 1, params=changed(state.params), ema=ema)
 
 
 def get_path(params: Any, path: str) -> Any:

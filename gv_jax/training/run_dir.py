@@ -41,6 +41,11 @@ class RunDir:
         return self.path / "checkpoints"
 
     @property
+    def figures(self) -> Path:
+        """The folder of the figures."""
+        return self.path / "figures"
+
+    @property
     def finished(self) -> bool:
         """Whether the report, which is written last, is there."""
         return (self.path / "report.html").exists()
@@ -56,7 +61,9 @@ class RunDir:
         """The configuration of the run, as it was opened."""
         return json.loads((self.path / "config.json").read_text("utf-8"))["config"]
 
-    def check(self, config: dict[str, Any], defaults: dict[str, Any] | None = None) -> None:
+    def check_same_config(
+        self, config: dict[str, Any], defaults: dict[str, Any] | None = None
+    ) -> None:
         """UserError unless the folder is new or empty, or a run of this very `config`.
 
         A field that the run was made without has its value in `defaults`: fields are added as the project grows.
@@ -78,7 +85,10 @@ class RunDir:
                     f"{ours.get(first)!r} here ({len(changed)} fields differ: {', '.join(changed[:6])}); "
                     "give another --workdir, or remove that folder"
                 )
-        elif self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir())):
+        elif self.path.exists() and not (
+            self.path.is_dir()
+            and all(file.name.startswith("lease") for file in self.path.iterdir())
+        ):
             raise UserError(
                 f"{self.path} is there already and holds no run: give another --workdir"
             )
@@ -108,7 +118,7 @@ class RunDir:
                 break
         return rows
 
-    def at_epochs(self, epochs: Sequence[int]) -> list[dict[str, Any]]:
+    def metrics_at(self, epochs: Sequence[int]) -> list[dict[str, Any]]:
         """A row for each of `epochs` that was reached: {"epoch", and every score as "valid_mse"}."""
         found: dict[int, dict[str, Any]] = {epoch: {} for epoch in sorted(set(epochs))}
         for row in self.rows():
@@ -119,7 +129,7 @@ class RunDir:
                 }
         return [{"epoch": epoch, **scores} for epoch, scores in found.items() if scores]
 
-    def rewind(self, step: int) -> None:
+    def truncate_log(self, step: int) -> None:
         """Forgets rows logged after `step`: a resumed run goes that way again."""
         kept = [json.dumps(row) + "\n" for row in self.rows() if row["step"] <= step]
         write_text(self.path / "metrics.jsonl", "".join(kept))
@@ -129,7 +139,7 @@ class RunDir:
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def events(self, step: int) -> SummaryWriter:
+    def tensorboard_writer(self, step: int) -> SummaryWriter:
         """A TensorBoard writer that goes on from `step`."""
         return SummaryWriter(str(self.path / "tensorboard"), purge_step=step + 1)
 

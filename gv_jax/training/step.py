@@ -1,7 +1,7 @@
 """One training step and one evaluation step as pure functions of nested dicts of arrays.
 
-The only file that splits, merges and views `nnx` modules. Randomness is `fold_in(seed, step)`: a run that is
-resumed at any step goes on with the stream that it would have had.
+The only file that splits, merges and views `nnx` modules. Randomness is `fold_in(seed, step)`: a
+run that is resumed at any step continues with the stream that it would have had.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,160 +13,174 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from gv_jax.data.augment.base import Augmentation
 from gv_jax.data.augment.tta import Transform
 from gv_jax.models.layers import Conv
 from gv_jax.models.stages import capture_input, is_under
 from gv_jax.models.summary import layer_outputs
 from gv_jax.training.ema import update_ema
-from gv_jax.training.task import Task
+from gv_jax.training.task import Batch, Task
 
 Tree = Any  # nested dicts of arrays
-Batch = dict[str, jax.Array]
-Augmentation = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 
 
 class TrainState(NamedTuple):
-    """All that training changes. `average` is {"params", "stats"} of the moving average, or {} without one."""
+    """All that training changes. `ema` is {"params", "batch_stats"} of the EMA, or {}."""
 
     step: jax.Array  # int32 []
     params: Tree
-    stats: Tree
-    opt: Tree
-    average: Tree
+    batch_stats: Tree
+    opt_state: Tree
+    ema: Tree
 
     @property
-    def weights(self) -> tuple[Tree, Tree]:
-        """The (params, stats) to evaluate: the moving average where there is one."""
-        if self.average:
-            return self.average["params"], self.average["stats"]
-        return self.params, self.stats
+    def eval_weights(self) -> tuple[Tree, Tree]:
+        """The (params, batch_stats) to evaluate: those of the EMA if there is one."""
+        if self.ema:
+            return self.ema["params"], self.ema["batch_stats"]
+        return self.params, self.batch_stats
 
 
 class Frozen(NamedTuple):
-    """Modules, by dotted path, that training passes through as evaluation does, with no gradient for their weights:
-    stored statistics, which stay, and no dropout. until: the step, from 0, that ends this; None for the last."""
+    """Frozen modules (dotted paths): evaluation mode (running statistics, no dropout), no gradient.
+
+    until_step: the first trained step, from 0; None: never trained.
+    """
 
     modules: tuple[str, ...]
-    until: int | None
+    until_step: int | None
 
 
 @dataclass(frozen=True)
 class SplitModule:
-    """A module taken apart into what it is in training, what it is in evaluation, and its arrays.
+    """A module split into its graph definitions, in training and in evaluation, and its arrays.
 
-    noise: random streams and the rates of dropout. held: parts that do not learn, or not yet. freeze_bn: batch
-    normalisation keeps and uses the stored ones everywhere.
+    Attributes:
+        rng_state: random streams and dropout rates.
+        frozen: modules that are never, or not yet, trained.
+        freeze_bn: whether batch normalization uses its running statistics everywhere.
     """
 
-    training: nnx.GraphDef
-    evaluation: nnx.GraphDef
+    train_graphdef: nnx.GraphDef
+    eval_graphdef: nnx.GraphDef
     params: Tree
-    stats: Tree
-    noise: Tree
-    held: tuple[Frozen, ...] = ()
+    batch_stats: Tree
+    rng_state: Tree
+    frozen: tuple[Frozen, ...] = ()
     freeze_bn: bool = False
 
     @staticmethod
-    def of(
-        model: nnx.Module, held: Sequence[Frozen] = (), freeze_bn: bool = False
+    def from_module(
+        model: nnx.Module, frozen: Sequence[Frozen] = (), freeze_bn: bool = False
     ) -> "SplitModule":
-        """Takes `model` apart; its weights become `params` and `stats`."""
+        """Splits `model`; its weights become `params` and `batch_stats`."""
         switch = {"raise_if_not_found": False}
-        training = nnx.view(model, deterministic=False, use_running_average=freeze_bn, **switch)
-        for part in held:
-            if part.until is None:
-                chosen = module_filter(part.modules)
-                training = nnx.view(
-                    training, only=chosen, deterministic=True, use_running_average=True, **switch
+        trained = nnx.view(model, deterministic=False, use_running_average=freeze_bn, **switch)
+        for part in frozen:
+            if part.until_step is None:
+                only = module_filter(part.modules)
+                trained = nnx.view(
+                    trained, only=only, deterministic=True, use_running_average=True, **switch
                 )
-        evaluation = nnx.view(model, deterministic=True, use_running_average=True, **switch)
-        graph, *parts = nnx.split(training, nnx.Param, nnx.BatchStat, ...)
-        params, stats, noise = (nnx.to_pure_dict(part) for part in parts)
+        evaluated = nnx.view(model, deterministic=True, use_running_average=True, **switch)
+        graphdef, *states = nnx.split(trained, nnx.Param, nnx.BatchStat, ...)
+        params, batch_stats, rng_state = (nnx.to_pure_dict(state) for state in states)
         return SplitModule(
-            graph, nnx.graphdef(evaluation), params, stats, noise, tuple(held), freeze_bn
+            graphdef,
+            nnx.graphdef(evaluated),
+            params,
+            batch_stats,
+            rng_state,
+            tuple(frozen),
+            freeze_bn,
         )
 
-    def train(
-        self, params: Tree, stats: Tree, key: jax.Array, inputs: jax.Array, step: jax.Array
+    def apply_train(
+        self, params: Tree, batch_stats: Tree, key: jax.Array, inputs: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Tree]:
-        """(outputs, new batch statistics) of the network in training; dropout draws from `key`."""
-        noise = reseed_rngs(self.noise, key)
-        asleep = {part.modules: step < part.until for part in self.held if part.until is not None}
-        for modules, _ in self.held:
-            params = freeze_params(params, modules, asleep.get(modules, True))
-        for modules, yet in asleep.items():
-            noise = disable_dropout(noise, modules, yet)
-        model = nnx.merge(self.training, params, stats, noise, copy=True)
-        for modules, yet in asleep.items():
-            stored = self.freeze_bn or yet
+        """(outputs, new batch statistics) in training mode; dropout draws from `key`."""
+        rng_state = reseed_rngs(self.rng_state, key)
+        is_frozen = {
+            part.modules: step < part.until_step
+            for part in self.frozen
+            if part.until_step is not None
+        }
+        for modules, _ in self.frozen:
+            params = freeze_params(params, modules, is_frozen.get(modules, True))
+        for modules, now in is_frozen.items():
+            rng_state = disable_dropout(rng_state, modules, now)
+        model = nnx.merge(self.train_graphdef, params, batch_stats, rng_state, copy=True)
+        for modules, now in is_frozen.items():
             model = nnx.view(
                 model,
                 only=module_filter(modules),
-                use_running_average=stored,
+                use_running_average=self.freeze_bn or now,
                 raise_if_not_found=False,
             )
         outputs = model(inputs)
         return outputs, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
 
-    def evaluate(self, params: Tree, stats: Tree, inputs: jax.Array) -> jax.Array:
-        """The outputs of the network in evaluation: no dropout, stored statistics."""
-        return nnx.merge(self.evaluation, params, stats, self.noise, copy=True)(inputs)
+    def apply_eval(self, params: Tree, batch_stats: Tree, inputs: jax.Array) -> jax.Array:
+        """The outputs in evaluation mode: no dropout, running statistics."""
+        return self.merge_eval(params, batch_stats)(inputs)
+
+    def merge_eval(self, params: Tree, batch_stats: Tree) -> Any:
+        """The module in evaluation mode, with these weights."""
+        return nnx.merge(self.eval_graphdef, params, batch_stats, self.rng_state, copy=True)
 
 
-def reseed_rngs(noise: Tree, key: jax.Array) -> Tree:
-    """Every random stream of a network started again from its own fold of `key`; rates as they are."""
+def reseed_rngs(rng_state: Tree, key: jax.Array) -> Tree:
+    """Restarts every random stream from its own fold of `key`; dropout rates are unchanged."""
 
-    def fresh(number: int, leaf: jax.Array) -> jax.Array:
+    def restart(index: int, leaf: jax.Array) -> jax.Array:
         if jnp.issubdtype(leaf.dtype, jnp.floating):
             return leaf
-        return (
-            jax.random.fold_in(key, number)
-            if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-            else leaf * 0
-        )
+        is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return jax.random.fold_in(key, index) if is_key else leaf * 0
 
-    leaves, structure = jax.tree.flatten(noise)
-    return jax.tree.unflatten(
-        structure, [fresh(number, leaf) for number, leaf in enumerate(leaves)]
-    )
+    leaves, structure = jax.tree.flatten(rng_state)
+    return jax.tree.unflatten(structure, [restart(*pair) for pair in enumerate(leaves)])
 
 
 def module_filter(modules: Sequence[str]) -> Callable[[Sequence[Any], Any], bool]:
-    """A filter of what is in `modules`, for nnx."""
+    """An nnx filter for what is in `modules`."""
     return lambda path, value: is_under(path, modules)
 
 
-def freeze_params(params: Tree, modules: Sequence[str], asleep: bool | jax.Array) -> Tree:
-    """`params` with no gradient for those in `modules` where `asleep`, and none computed where that is always so."""
+def freeze_params(params: Tree, modules: Sequence[str], is_frozen: bool | jax.Array) -> Tree:
+    """Stops the gradient of what is in `modules` where `is_frozen`; if it is True, statically."""
 
-    def hold(path: Sequence[Any], leaf: jax.Array) -> jax.Array:
+    def freeze(path: Sequence[Any], leaf: jax.Array) -> jax.Array:
         if not is_under([key.key for key in path], modules):
             return leaf
         constant = jax.lax.stop_gradient(leaf)
-        return constant if asleep is True else jnp.where(asleep, constant, leaf)
+        return constant if is_frozen is True else jnp.where(is_frozen, constant, leaf)
 
-    return jax.tree.map_with_path(hold, params)
+    return jax.tree.map_with_path(freeze, params)
 
 
-def disable_dropout(noise: Tree, modules: Sequence[str], asleep: bool | jax.Array) -> Tree:
-    """`noise` with nothing dropped in `modules` where `asleep`."""
+def disable_dropout(rng_state: Tree, modules: Sequence[str], is_frozen: jax.Array) -> Tree:
+    """Sets the dropout rates in `modules` to 0 where `is_frozen`."""
 
-    def hush(path: Sequence[Any], leaf: jax.Array) -> jax.Array:
-        rate = jnp.issubdtype(leaf.dtype, jnp.floating) and is_under(
-            [key.key for key in path], modules
-        )
-        return jnp.where(asleep, jnp.zeros_like(leaf), leaf) if rate else leaf
+    def disable(path: Sequence[Any], leaf: jax.Array) -> jax.Array:
+        is_rate = jnp.issubdtype(leaf.dtype, jnp.floating)
+        if not is_rate or not is_under([key.key for key in path], modules):
+            return leaf
+        return jnp.where(is_frozen, jnp.zeros_like(leaf), leaf)
 
-    return jax.tree.map_with_path(hush, noise)
+    return jax.tree.map_with_path(disable, rng_state)
 
 
 def init_train_state(
-    network: SplitModule, optimizer: optax.GradientTransformation, average: bool
+    network: SplitModule, optimizer: optax.GradientTransformation, *, ema: bool
 ) -> TrainState:
-    """The state before the first step."""
-    copy = {"params": network.params, "stats": network.stats} if average else {}
+    """The state before the first step; `ema`: whether it holds a moving average."""
+    weights = {"params": network.params, "batch_stats": network.batch_stats}
     state = TrainState(
-        jnp.int32(0), network.params, network.stats, optimizer.init(network.params), copy
+        step=jnp.int32(0),
+        **weights,
+        opt_state=optimizer.init(network.params),
+        ema=weights if ema else {},
     )
     return jax.tree.map(jnp.array, state)  # buffers of its own: the step donates them
 
@@ -184,124 +198,153 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     augment: Augmentation,
     *,
-    seed: int,
+    seed: int | jax.Array,
     ema_decay: float = 0.0,
     dtype: Any = jnp.float32,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]]:
-    """The training step: (state, batch) -> (state, sums of every metric over the batch, and their "count").
+    """The training step: (state, batch) -> (state, sums of all metrics over the batch and "count").
 
-    `dtype` is what the network computes in; weights, statistics, loss and optimizer stay float32.
+    Args:
+        network: what is trained.
+        task: inputs, loss and metrics.
+        optimizer: of the parameters.
+        augment: (key, images, targets) -> (images, targets).
+        seed: of augmentation and dropout.
+        ema_decay: per step, if the state holds an EMA.
+        dtype: what the network computes in; weights, statistics, loss and optimizer stay float32.
     """
 
-    def update(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
-        augment_key, noise_key, encode_key = jax.random.split(
-            jax.random.fold_in(jax.random.key(seed), state.step), 3
-        )
-        images, targets = augment(augment_key, *task.unpack(batch))
-        inputs, targets = task.encode(encode_key, images, targets)
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
+        step_key = jax.random.fold_in(jax.random.key(seed), state.step)
+        augment_key, dropout_key, input_key = jax.random.split(step_key, 3)
+        images, targets = augment(augment_key, *task.prepare_batch(batch))
+        inputs, targets = task.make_inputs(input_key, images, targets)
 
-        def loss(params: Tree) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
-            outputs, stats = network.train(
-                cast_floats(params, dtype), state.stats, noise_key, inputs.astype(dtype), state.step
+        def loss_fn(params: Tree) -> tuple[jax.Array, tuple[dict[str, jax.Array], Tree]]:
+            outputs, batch_stats = network.apply_train(
+                cast_floats(params, dtype),
+                state.batch_stats,
+                dropout_key,
+                inputs.astype(dtype),
+                state.step,
             )
-            scores = task.scores(outputs.astype(jnp.float32), targets)
-            return scores["loss"].mean(), (scores, stats)
+            metrics = task.metrics(outputs.astype(jnp.float32), targets)
+            return metrics["loss"].mean(), (metrics, batch_stats)
 
-        (_, (scores, stats)), gradients = jax.value_and_grad(loss, has_aux=True)(state.params)
-        updates, opt = optimizer.update(gradients, state.opt, state.params)
-        params = optax.apply_updates(state.params, updates)
-        average = state.average
-        if average:
-            average = update_ema(average, {"params": params, "stats": stats}, ema_decay, state.step)
-        sums = {name: score.sum() for name, score in scores.items()}
+        (_, (metrics, batch_stats)), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        weights = {
+            "params": optax.apply_updates(state.params, updates),
+            "batch_stats": batch_stats,
+        }
+        ema = update_ema(state.ema, weights, ema_decay, state.step) if state.ema else state.ema
+        sums = {name: values.sum() for name, values in metrics.items()}
         sums["count"] = jnp.float32(inputs.shape[0])
-        return TrainState(state.step + 1, params, stats, opt, average), sums
+        return TrainState(state.step + 1, **weights, opt_state=opt_state, ema=ema), sums
 
-    return update
+    return train_step
 
 
 def eval_key() -> jax.Array:
-    """What an evaluation draws from: a picture at one place of a batch is always told in the same way."""
+    """The key of every evaluation: an image at one index of a batch always has the same inputs."""
     return jax.random.key(0)
 
 
 def make_predict(
     network: SplitModule, *, dtype: Any = jnp.float32
 ) -> Callable[[Tree, Tree, jax.Array], jax.Array]:
-    """The network in use: (params, stats, inputs) -> outputs float32."""
+    """The network in evaluation mode: (params, batch_stats, inputs) -> outputs float32."""
 
-    def answer(params: Tree, stats: Tree, inputs: jax.Array) -> jax.Array:
-        return network.evaluate(cast_floats(params, dtype), stats, inputs.astype(dtype)).astype(
-            jnp.float32
-        )
+    def predict(params: Tree, batch_stats: Tree, inputs: jax.Array) -> jax.Array:
+        params = cast_floats(params, dtype)
+        return network.apply_eval(params, batch_stats, inputs.astype(dtype)).astype(jnp.float32)
 
-    return answer
+    return predict
 
 
 def make_features(
     network: SplitModule,
     task: Task,
     layer: str,
-    views: Sequence[Transform],
+    transforms: Sequence[Transform],
     *,
     dtype: Any = jnp.float32,
 ) -> Callable[[Tree, Tree, Batch], tuple[jax.Array, jax.Array]]:
-    """What the layer at a dotted path is given: (params, stats, batch) -> its mean over pixels, for v `views` of every
-    picture, float32 [n v f], and the length of the longest vector of a pixel [n]."""
+    """The inputs of a layer: (params, batch_stats, batch) -> (features [n t f], max norms [n]).
 
-    def features(params: Tree, stats: Tree, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        images, labels = task.unpack(batch)
-        inputs = jnp.concatenate(
-            [task.encode(eval_key(), view(images), labels)[0] for view in views]
-        ).astype(dtype)
-        model = nnx.merge(
-            network.evaluation, cast_floats(params, dtype), stats, network.noise, copy=True
-        )
-        vectors = capture_input(model, layer, inputs).astype(jnp.float32)
-        vectors = vectors.reshape(len(views), len(images), -1, vectors.shape[-1])  # [v n pixels f]
+    Args:
+        network: in evaluation mode.
+        task: makes the network inputs.
+        layer: dotted path.
+        transforms: t views of every image.
+        dtype: what the network computes in.
+
+    Returns:
+        A function that gives the mean over pixels of the layer's input for every view, float32, and
+        the largest norm of the vector of one pixel.
+    """
+
+    def extract(params: Tree, batch_stats: Tree, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        inputs, num_images = transform_inputs(task, batch, transforms), len(batch["image"])
+        model = network.merge_eval(cast_floats(params, dtype), batch_stats)
+        vectors = capture_input(model, layer, inputs.astype(dtype)).astype(jnp.float32)
+        vectors = vectors.reshape(len(transforms), num_images, -1, vectors.shape[-1])  # [t n p f]
         return vectors.mean(2).swapaxes(0, 1), jnp.sqrt((vectors**2).sum(-1)).max((0, 2))
 
-    return features
+    return extract
+
+
+def transform_inputs(task: Task, batch: Batch, transforms: Sequence[Transform]) -> jax.Array:
+    """Network inputs of all transforms of a batch, one after the other.  # [t·n ...]"""
+    images, targets = task.prepare_batch(batch)
+    return jnp.concatenate(
+        [task.make_inputs(eval_key(), transform(images), targets)[0] for transform in transforms]
+    )
 
 
 def make_feature_maps(
     network: SplitModule, task: Task, count: int = 2
 ) -> Callable[[Tree, Tree, Batch], dict[str, jax.Array]]:
-    """What the first layers with convolutions see: (params, stats, batch) -> their names and outputs [n h w c]."""
+    """Outputs of the first `count` layers with convolutions, name -> [n h w c], of a batch."""
 
-    def maps(params: Tree, stats: Tree, batch: Batch) -> dict[str, jax.Array]:
-        inputs, _ = task.encode(eval_key(), *task.unpack(batch))
-        model = nnx.merge(network.evaluation, params, stats, network.noise, copy=True)
-        found = {name: y for name, layer, y in layer_outputs(model, inputs) if has_conv(layer)}
-        return dict(list(found.items())[:count])
+    def feature_maps(params: Tree, batch_stats: Tree, batch: Batch) -> dict[str, jax.Array]:
+        inputs, _ = task.make_inputs(eval_key(), *task.prepare_batch(batch))
+        outputs = layer_outputs(network.merge_eval(params, batch_stats), inputs)
+        maps = {name: output for name, layer, output in outputs if has_conv(layer)}
+        return dict(list(maps.items())[:count])
 
-    return maps
+    return feature_maps
 
 
 def has_conv(layer: nnx.Module) -> bool:
-    """Whether it is, or has in it, a convolution."""
+    """Whether a layer is or contains a convolution."""
     return any(isinstance(module, Conv) for _, module in nnx.iter_modules(layer))
 
 
 def make_eval_step(
-    network: SplitModule, task: Task, *, views: Sequence[Transform] = (), dtype: Any = jnp.float32
+    network: SplitModule,
+    task: Task,
+    *,
+    transforms: Sequence[Transform] = (),
+    dtype: Any = jnp.float32,
 ) -> Callable[[Tree, Tree, Batch], tuple[Tree, dict[str, jax.Array]]]:
-    """The evaluation step: (params, stats, batch) -> (what the task keeps of every sample, scores by name [n]).
+    """The evaluation step: (params, batch_stats, batch) -> (eval outputs, metrics by name [n]).
 
-    views: of every picture; what is kept and scored is the mean of the outputs for them (of classifiers: of logits).
+    Args:
+        network: in evaluation mode.
+        task: inputs, metrics and eval outputs.
+        transforms: of test-time augmentation: outputs (of classifiers: logits) are averaged.
+        dtype: what the network computes in.
     """
-    answer = make_predict(network, dtype=dtype)
+    predict = make_predict(network, dtype=dtype)
 
-    def examine(params: Tree, stats: Tree, batch: Batch) -> tuple[Tree, dict[str, jax.Array]]:
-        images, labels = task.unpack(batch)
-        inputs, targets = task.encode(eval_key(), images, labels)
-        if len(views) > 1:
-            inputs = jnp.concatenate(
-                [task.encode(eval_key(), view(images), labels)[0] for view in views]
-            )
-        outputs = answer(params, stats, inputs)
-        if len(views) > 1:
-            outputs = outputs.reshape(len(views), -1, *outputs.shape[1:]).mean(0)
-        return task.record(outputs, targets), task.scores(outputs, targets)
+    def eval_step(params: Tree, batch_stats: Tree, batch: Batch) -> tuple[Tree, dict]:
+        inputs, targets = task.make_inputs(eval_key(), *task.prepare_batch(batch))
+        if len(transforms) > 1:
+            inputs = transform_inputs(task, batch, transforms)
+        outputs = predict(params, batch_stats, inputs)
+        if len(transforms) > 1:
+            outputs = outputs.reshape(len(transforms), -1, *outputs.shape[1:]).mean(0)
+        return task.eval_outputs(outputs, targets), task.metrics(outputs, targets)
 
-    return examine
+    return eval_step

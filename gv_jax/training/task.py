@@ -8,30 +8,33 @@ Batch = dict[str, jax.Array]
 
 
 class Task(Protocol):
-    """Pure functions from a raw batch to what a network is told, and from its outputs to how good they are."""
+    """Pure functions from a raw batch to network inputs, and from outputs to metrics."""
 
     @property
     def monitor(self) -> tuple[str, str]:
-        """The score that the best checkpoint is chosen by, and "max" or "min"."""
+        """The metric that selects the best checkpoint, and "max" or "min"."""
         ...
 
-    def unpack(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        """uint8 pictures and labels -> float32 pictures in [0, 1] and targets: what augmentation works on."""
+    def prepare_batch(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        """uint8 images and labels -> float32 images in [0, 1] and targets, for augmentation."""
         ...
 
-    def encode(
+    def make_inputs(
         self, key: jax.Array, images: jax.Array, targets: jax.Array
     ) -> tuple[jax.Array, Any]:
-        """Pictures in [0, 1] and targets -> what the network is given and what it should answer.
+        """Images in [0, 1] and targets -> network inputs and final targets.
 
-        `key`: another at every step of training, always the same in evaluation.
+        Args:
+            key: a new one at every training step; always the same in evaluation.
+            images: float32 [n h w c].
+            targets: as of `prepare_batch`, after augmentation.
         """
         ...
 
-    def scores(self, outputs: jax.Array, targets: Any) -> dict[str, jax.Array]:
-        """Every sample's own "loss" and other scores, each [n]: what is logged."""
+    def metrics(self, outputs: jax.Array, targets: Any) -> dict[str, jax.Array]:
+        """The "loss" and other metrics of every sample, each [n]."""
         ...
 
-    def record(self, outputs: jax.Array, targets: Any) -> Any:
-        """What the assessment of a finished run needs of every sample: arrays [n ...], of a whole split in memory."""
+    def eval_outputs(self, outputs: jax.Array, targets: Any) -> Any:
+        """What the evaluation of a finished run needs of every sample: arrays [n ...]."""
         ...

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.data.test_lookalikes import jpeg, scene
+from tests.data.duplicates.scenes import compress_jpeg, draw_scene
 
 from configs import folder as folder_config
 from gv_jax import experiment
@@ -27,11 +27,11 @@ def pictures(tmp_path: Path) -> Path:
         for place, label in enumerate(("a b", "火")):
             (root / split / label).mkdir(parents=True)
             for number in range(8):
-                scene(first + 200 * place + number, (64, 48)).save(
+                draw_scene(first + 200 * place + number, (64, 48)).save(
                     root / split / label / f"{number} ü.png"
                 )
-    jpeg(scene(0, (64, 48)), 85).save(root / "test" / "a b" / "leak & copy.png")
-    scene(201, (64, 48)).save(root / "valid" / "a b" / "conflict.png")
+    compress_jpeg(draw_scene(0, (64, 48)), 85).save(root / "test" / "a b" / "leak & copy.png")
+    draw_scene(201, (64, 48)).save(root / "valid" / "a b" / "conflict.png")
     return root
 
 
@@ -50,7 +50,7 @@ def test_audit_writes_a_page_and_json(pictures, tmp_path):
     )
     done = command(*words)
     assert done.returncode == 0, done.stderr
-    assert "1 of 17 valid pictures and 1 of 17 test pictures" in done.stdout
+    assert "1 of 17 valid images and 1 of 17 test images" in done.stdout
     found = json.loads((out / "audit.json").read_text())
     assert {"kind", "files", "splits", "labels"} <= set(found["groups"][0])
     kinds = {(group["kind"], *group["files"]) for group in found["groups"]}
@@ -126,13 +126,13 @@ def test_a_run_reports_its_audit_and_drops_leaks(pictures, tmp_path, drop):
     assert results["audit"]["dropped"] == (2 if drop else 0)
     assert results["train"]["count"] == (14 if drop else 16)
     said = (
-        "Training went without its 2 pictures"
+        "The 2 train images concerned were left out"
         if drop
-        else "--config.data.drop_leaks=True takes the 2"
+        else "--config.data.drop_leaks=True leaves the 2"
     )
     for name in ("report.html", "report.md"):
         text = (run / name).read_text()
         assert "Data audit" in text
         assert said in text
-    with Image.open(run / "figures" / "look_alikes.png") as image:
+    with Image.open(run / "figures" / "duplicates.png") as image:
         assert image.width > 300

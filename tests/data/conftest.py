@@ -6,8 +6,8 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def film() -> Callable[..., Path]:
-    """Writes frames uint8 [h w 3] (even sides) as a video; the suffix says which kind."""
+def write_video() -> Callable[..., Path]:
+    """Writes frames uint8 [h w 3] (even sides) as a video; the suffix selects the format."""
     av = pytest.importorskip("av")
     codecs = {
         ".gif": ("gif", "rgb8"),
@@ -16,11 +16,11 @@ def film() -> Callable[..., Path]:
     }
 
     def write(path: Path, frames: Sequence[np.ndarray], rate: int = 24) -> Path:
-        codec, layout = codecs.get(path.suffix, ("libx264", "yuv420p"))
+        codec, pixel_format = codecs.get(path.suffix, ("libx264", "yuv420p"))
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=rate)
             stream.height, stream.width = frames[0].shape[:2]
-            stream.pix_fmt = layout
+            stream.pix_fmt = pixel_format
             stream.codec_context.gop_size = 12
             for frame in frames:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
@@ -31,11 +31,12 @@ def film() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def play() -> Callable[..., list[np.ndarray]]:
-    """So many frames of 48x64, each a new pattern of 24 large squares; another seed, other colours."""
+def make_frames() -> Callable[..., list[np.ndarray]]:
+    """`count` frames of 48x64 pixels, each a random pattern of 24 squares in 4 rows."""
 
-    def frames(count: int, seed: int = 0) -> list[np.ndarray]:
-        draws = np.random.default_rng(seed).integers(0, 256, (count, 4, 6, 3), dtype=np.uint8)
-        return [np.kron(squares, np.ones((12, 12, 1), np.uint8))[:, :64] for squares in draws]
+    def make(count: int, seed: int = 0) -> list[np.ndarray]:
+        rng = np.random.default_rng(seed)
+        squares = rng.integers(0, 256, (count, 4, 6, 3), dtype=np.uint8)
+        return [np.kron(frame, np.ones((12, 12, 1), np.uint8))[:, :64] for frame in squares]
 
-    return frames
+    return make

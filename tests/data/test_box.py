@@ -9,23 +9,23 @@ def test_area():
 
 
 @pytest.mark.parametrize("box", [(0, 0, 6, 4), (0, 0, 1, 1), (5, 3, 6, 4)])
-def test_inside_of_6x4(box):
+def test_valid_in_6x4(box):
     assert box_error(box, 6, 4) == ""
 
 
 @pytest.mark.parametrize(
-    ("box", "why"),
+    ("box", "reason"),
     [
-        ((0, 0, 7, 4), "is not inside the picture"),
-        ((0, 0, 6, 5), "is not inside the picture"),
-        ((-1, 0, 6, 4), "is not inside the picture"),
-        ((0, -1, 6, 4), "is not inside the picture"),
-        ((3, 0, 2, 4), "ends before it begins"),
-        ((0, 3, 6, 2), "ends before it begins"),
-        ((3, 0, 3, 4), "has no area"),
-        ((0, 4, 6, 4), "has no area"),
-        (NO_BOX, "has no area"),
+        ((0, 0, 7, 4), "inside"),
+        ((0, 0, 6, 5), "inside"),
+        ((-1, 0, 6, 4), "inside"),
+        ((0, -1, 6, 4), "inside"),
+        ((3, 0, 2, 4), "negative"),
+        ((0, 3, 6, 2), "negative"),
+        ((3, 0, 3, 4), "area"),
+        ((0, 4, 6, 4), "area"),
+        (NO_BOX, "area"),
     ],
 )
-def test_not_in_6x4(box, why):
-    assert box_error(box, 6, 4) == why
+def test_invalid_in_6x4(box, reason):
+    assert reason in box_error(box, 6, 4)

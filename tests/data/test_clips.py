@@ -4,7 +4,7 @@ from gv_jax.data.clips import consecutive_pairs, parse_frame_id
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("image_id", "expected"),
     [
         ("pong/e003/f00120", ("pong/e003/f", 120)),
         ("zelda 2/f0000058_t0002.417", ("zelda 2/f", 58)),
@@ -15,11 +15,11 @@ from gv_jax.data.clips import consecutive_pairs, parse_frame_id
         ("title", None),
     ],
 )
-def test_ids_say_clip_and_frame(name, expected):
-    assert parse_frame_id(name) == expected
+def test_parse_frame_id(image_id, expected):
+    assert parse_frame_id(image_id) == expected
 
 
-def test_neighbours_are_one_step_of_their_clip_apart():
+def test_consecutive_frames_differ_by_the_stride_of_their_clip():
     ids = ["b/f30", "a/f15", "a/f00", "a/f45", "b/f10", "single", "b/f20", "a/f60", "c/f5"]
     # of a: 0-15 and 45-60, but not 15-45; of b: 10-20-30; c has one frame
     assert consecutive_pairs(ids).tolist() == [[4, 6], [6, 0], [2, 1], [3, 7]]

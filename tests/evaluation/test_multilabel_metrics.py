@@ -1,4 +1,4 @@
-"""Numbers of several labels against scikit-learn's, with ties and with labels that never occur."""
+"""Multi-label metrics: by counting, and against scikit-learn where it is not used."""
 
 import numpy as np
 import pytest
@@ -6,93 +6,117 @@ from sklearn import metrics as sk
 
 from gv_jax.evaluation import multilabel_metrics
 
-DRAWS = np.random.default_rng(0)
-TRUTH = (DRAWS.random((60, 5)) < [0.1, 0.3, 0.5, 0.8, 0.2]).astype(np.float32)
-LOGITS = np.round(2 * DRAWS.normal(size=(60, 5)) + 1.5 * TRUTH).astype(np.float32)
+RNG = np.random.default_rng(0)
+TARGETS = (RNG.random((60, 5)) < [0.1, 0.3, 0.5, 0.8, 0.2]).astype(np.float32)
+LOGITS = np.round(2 * RNG.normal(size=(60, 5)) + 1.5 * TARGETS).astype(np.float32)  # with ties
 THRESHOLDS = np.array([0.2, 0.4, 0.5, 0.6, 0.99999])
+PROBS = 1 / (1 + np.exp(-LOGITS.astype(float)))
+PREDICTED = PROBS >= THRESHOLDS
 
 
 @pytest.fixture(scope="module")
-def found():
-    return multilabel_metrics.multilabel_metrics(LOGITS, TRUTH, THRESHOLDS)
+def values():
+    return multilabel_metrics.multilabel_metrics(LOGITS, TARGETS, THRESHOLDS)
 
 
-def said():
-    return 1 / (1 + np.exp(-LOGITS.astype(float))) >= THRESHOLDS
-
-
-@pytest.mark.parametrize("average", ["macro", "micro"])
-@pytest.mark.parametrize("name", ["f1", "precision", "recall"])
-def test_averages_are_scikit_learns(found, average, name):
-    expected = getattr(sk, f"{name}_score")(TRUTH, said(), average=average, zero_division=0)
-    np.testing.assert_allclose(found[f"{average}_{name}"], expected, rtol=1e-12)
-
-
-def test_other_scores_are_scikit_learns(found):
-    assert found["mean_average_precision"] == pytest.approx(
-        sk.average_precision_score(TRUTH, LOGITS, average="macro")
+def count_scores(targets: np.ndarray, predicted: np.ndarray) -> tuple[float, float, float]:
+    """precision, recall and F1 by counting; 0 where not defined."""
+    correct = int((targets * predicted).sum())
+    positives, support = int(predicted.sum()), int(targets.sum())
+    return (
+        correct / positives if positives else 0,
+        correct / support if support else 0,
+        2 * correct / (positives + support) if positives + support else 0,
     )
-    assert found["ranking_precision"] == pytest.approx(
-        sk.label_ranking_average_precision_score(TRUTH, LOGITS)
-    )
-    assert found["exact_accuracy"] == pytest.approx(sk.accuracy_score(TRUTH, said()))
-    assert found["label_accuracy"] == pytest.approx(1 - sk.hamming_loss(TRUTH, said()))
-    p = 1 / (1 + np.exp(-LOGITS.astype(float)))
-    expected = np.mean([sk.log_loss(TRUTH[:, label], p[:, label]) for label in range(5)])
-    assert found["loss"] == pytest.approx(expected)
 
 
-def test_every_label_is_as_by_itself():
-    each = multilabel_metrics.per_label_metrics(LOGITS, TRUTH, THRESHOLDS)
-    expected = sk.precision_recall_fscore_support(TRUTH, said(), zero_division=0)
-    for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
-        np.testing.assert_allclose(each[name], values)
-    for label in range(5):
-        assert each["average_precision"][label] == pytest.approx(
-            sk.average_precision_score(TRUTH[:, label], LOGITS[:, label])
-        )
+def average_precision_by_hand(scores: np.ndarray, targets: np.ndarray) -> float:
+    """The sum of recall steps times precision over all thresholds."""
+    total, recall_before = 0.0, 0.0
+    for threshold in sorted(set(scores), reverse=True):
+        precision, recall, _ = count_scores(targets, scores >= threshold)
+        total += (recall - recall_before) * precision
+        recall_before = recall
+    return total
 
 
-def test_curves_are_scikit_learns():
-    precision, recall, lowest = multilabel_metrics.precision_recall_curve(LOGITS[:, 1], TRUTH[:, 1])
-    expected = sk.precision_recall_curve(TRUTH[:, 1], LOGITS[:, 1])
-    np.testing.assert_allclose(precision[::-1], expected[0][:-1])
-    np.testing.assert_allclose(recall[::-1], expected[1][:-1])
-    np.testing.assert_array_equal(lowest[::-1], expected[2])
+def test_averages_agree_with_counts(values):
+    per_label = np.array([count_scores(TARGETS[:, k], PREDICTED[:, k]) for k in range(5)])
+    micro = count_scores(TARGETS, PREDICTED)
+    for index, name in enumerate(("precision", "recall", "f1")):
+        assert values[f"macro_{name}"] == pytest.approx(per_label[:, index].mean()), name
+        assert values[f"micro_{name}"] == pytest.approx(micro[index]), name
+    by_name = multilabel_metrics.per_label_metrics(LOGITS, TARGETS, THRESHOLDS)
+    for index, name in enumerate(("precision", "recall", "f1")):
+        np.testing.assert_allclose(by_name[name], per_label[:, index], err_msg=name)
+    np.testing.assert_array_equal(by_name["support"], TARGETS.sum(0))
+
+
+def test_average_precision_agrees_with_counts(values):
+    expected = [average_precision_by_hand(LOGITS[:, k], TARGETS[:, k]) for k in range(5)]
+    by_name = multilabel_metrics.per_label_metrics(LOGITS, TARGETS, THRESHOLDS)
+    np.testing.assert_allclose(by_name["average_precision"], expected)
+    assert values["mean_average_precision"] == pytest.approx(np.mean(expected))
+
+
+def test_other_metrics_agree_with_scikit_learn(values):
+    expected = sk.label_ranking_average_precision_score(TARGETS, LOGITS)
+    assert values["ranking_precision"] == pytest.approx(expected)
+    assert values["exact_accuracy"] == pytest.approx(sk.accuracy_score(TARGETS, PREDICTED))
+    assert values["label_accuracy"] == pytest.approx(1 - sk.hamming_loss(TARGETS, PREDICTED))
+    expected = np.mean([sk.log_loss(TARGETS[:, k], PROBS[:, k]) for k in range(5)])
+    assert values["loss"] == pytest.approx(expected)
+
+
+def test_curves_agree_with_counts():
+    scores, targets = LOGITS[:, 1], TARGETS[:, 1]
+    precision, recall, thresholds = multilabel_metrics.precision_recall_curve(scores, targets)
+    assert list(thresholds) == sorted(set(scores), reverse=True)
+    for index, threshold in enumerate(thresholds):
+        expected = count_scores(targets, scores >= threshold)[:2]
+        assert (precision[index], recall[index]) == pytest.approx(expected)
+
+
+def test_labels_without_positives():
+    scores, targets = LOGITS[:, 0], np.zeros(60, np.float32)
+    precision, recall, thresholds = multilabel_metrics.precision_recall_curve(scores, targets)
+    assert not precision.any()
+    assert not recall.any()
+    assert list(thresholds) == sorted(set(scores), reverse=True)
+    assert multilabel_metrics.average_precision(scores, targets) == 0
 
 
 def test_no_threshold_has_a_higher_f1():
-    p = multilabel_metrics.probabilities(LOGITS)
-    for label, threshold in enumerate(multilabel_metrics.best_thresholds(LOGITS, TRUTH)):
-        reached = sk.f1_score(TRUTH[:, label], p[:, label] >= threshold)
-        best = max(sk.f1_score(TRUTH[:, label], p[:, label] >= value) for value in p[:, label])
-        assert reached == pytest.approx(best)
+    for label, threshold in enumerate(multilabel_metrics.best_thresholds(LOGITS, TARGETS)):
+        targets, probs = TARGETS[:, label], PROBS[:, label]
+        best = max(count_scores(targets, probs >= value)[2] for value in probs)
+        assert count_scores(targets, probs >= threshold)[2] == pytest.approx(best)
 
 
-def test_a_threshold_by_hand():
-    p, truth = np.array([0.9, 0.8, 0.3, 0.2]), np.array([1, 1, 0, 0])
-    assert multilabel_metrics.best_threshold(p, truth) == pytest.approx(0.55)
-    assert multilabel_metrics.best_threshold(p, 0 * truth) == 0.5
-    assert multilabel_metrics.best_threshold(np.full(4, 0.5), truth) == 0.25  # all are told yes
+def test_best_threshold_by_hand():
+    probs, targets = np.array([0.9, 0.8, 0.3, 0.2]), np.array([1, 1, 0, 0])
+    assert multilabel_metrics.best_threshold(probs, targets) == pytest.approx(0.55)
+    assert multilabel_metrics.best_threshold(probs, 0 * targets) == 0.5
+    assert multilabel_metrics.best_threshold(np.full(4, 0.5), targets) == 0.25
 
 
-def test_a_label_that_no_picture_has_is_left_out_of_the_mean_average_precision():
-    truth = TRUTH.copy()
-    truth[:, 0] = 0
-    expected = sk.average_precision_score(truth[:, 1:], LOGITS[:, 1:], average="macro")
-    assert multilabel_metrics.multilabel_metrics(LOGITS, truth, THRESHOLDS)[
-        "mean_average_precision"
-    ] == pytest.approx(expected)
+def test_mean_average_precision_ignores_labels_without_positives():
+    targets = TARGETS.copy()
+    targets[:, 0] = 0
+    expected = [average_precision_by_hand(LOGITS[:, k], targets[:, k]) for k in range(1, 5)]
+    values = multilabel_metrics.multilabel_metrics(LOGITS, targets, THRESHOLDS)
+    assert values["mean_average_precision"] == pytest.approx(np.mean(expected))
 
 
-def test_the_floor_by_hand():
-    train = np.array(
-        [[1, 0], [1, 0], [1, 1], [0, 1]], np.float32
-    )  # rates 3/4 and 1/2; commonest set: the first alone
+def test_baseline_by_hand():
+    # Rates 3/4 and 1/2; the most common label set is the first label alone.
+    train = np.array([[1, 0], [1, 0], [1, 1], [0, 1]], np.float32)
     test = np.array([[1, 0], [0, 1]], np.float32)
-    floor = multilabel_metrics.multilabel_baselines({"train": train, "test": test}, "train")["test"]
-    assert floor["mean_average_precision"] == 0.5  # the base rates of the test split
-    assert floor["macro_f1"] == pytest.approx(2 / 3)  # both labels said of both pictures
-    assert floor["exact_accuracy"] == 0.5
-    assert floor["label_accuracy"] == 0.5  # the first label is always said, the second never
-    assert floor["loss"] == pytest.approx(-(np.log(0.75) + np.log(0.25) + 2 * np.log(0.5)) / 4)
+    targets = {"train": train, "test": test}
+    baseline = multilabel_metrics.multilabel_baselines(targets, "train")["test"]
+    assert baseline["mean_average_precision"] == 0.5  # the base rates of the test split
+    assert baseline["macro_f1"] == pytest.approx(2 / 3)  # both labels are predicted for both
+    assert baseline["exact_accuracy"] == 0.5
+    assert baseline["label_accuracy"] == 0.5  # the first label is predicted, the second is not
+    loss = -(np.log(0.75) + np.log(0.25) + 2 * np.log(0.5)) / 4
+    assert baseline["loss"] == pytest.approx(loss)

@@ -1,4 +1,4 @@
-"""CIEDE2000 against the published pairs, and scikit-image's on others."""
+"""CIEDE2000 against the published pairs, and scikit-image on others."""
 
 import jax
 import jax.numpy as jnp
@@ -7,8 +7,8 @@ from skimage.color import deltaE_ciede2000
 
 from gv_jax.image.ciede2000 import ciede2000
 
-DIFFERENCE = jax.jit(ciede2000)
-# Sharma, Wu and Dalal 2005, table 1: L, a, b of two colours, and their difference
+COMPILED = jax.jit(ciede2000)
+# Sharma, Wu and Dalal 2005, table 1: L, a, b of two colors, and their difference
 PAIRS = np.loadtxt(
     """
     50.0000 2.6772 -79.7751 50.0000 0.0000 -82.7485 2.0425
@@ -50,23 +50,23 @@ PAIRS = np.loadtxt(
 )
 
 
-def test_the_published_pairs_both_ways():
+def test_published_pairs_in_both_orders():
     first, second, expected = jnp.asarray(PAIRS[:, :3]), jnp.asarray(PAIRS[:, 3:6]), PAIRS[:, 6]
-    np.testing.assert_allclose(DIFFERENCE(first, second), expected, atol=1e-4, rtol=0)
-    np.testing.assert_allclose(DIFFERENCE(second, first), expected, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(COMPILED(first, second), expected, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(COMPILED(second, first), expected, atol=1e-4, rtol=0)
 
 
-def test_far_colours_are_as_scikit_image_has_them():
-    draws = np.random.default_rng(0)
-    lab = draws.uniform((0, -100, -100), (100, 100, 100), (2, 4000, 3)).astype(np.float32)
-    found = DIFFERENCE(*map(jnp.asarray, lab))
+def test_distant_colors_agree_with_scikit_image():
+    rng = np.random.default_rng(0)
+    lab = rng.uniform((0, -100, -100), (100, 100, 100), (2, 4000, 3)).astype(np.float32)
+    differences = COMPILED(*map(jnp.asarray, lab))
     np.testing.assert_allclose(
-        found, deltaE_ciede2000(*lab.astype(np.float64)), atol=2e-2, rtol=1e-4
+        differences, deltaE_ciede2000(*lab.astype(np.float64)), atol=2e-2, rtol=1e-4
     )
 
 
-def test_black_and_white_are_a_hundred_apart_and_equal_colours_nothing():
+def test_black_and_white_differ_by_100_and_equal_colors_by_0():
     black, white = np.zeros((2, 3, 3), np.float32), np.zeros((2, 3, 3), np.float32)
     white[..., 0] = 100
-    np.testing.assert_allclose(DIFFERENCE(black, white), np.full((2, 3), 100), atol=1e-4)
-    np.testing.assert_array_equal(DIFFERENCE(white, white), np.zeros((2, 3)))
+    np.testing.assert_allclose(COMPILED(black, white), np.full((2, 3), 100), atol=1e-4)
+    np.testing.assert_array_equal(COMPILED(white, white), np.zeros((2, 3)))

@@ -1,4 +1,4 @@
-"""Whole pictures of a network's small ones: their greys, where colours end, and how they change along time."""
+"""Color transfer: preserved grays, colors that end at edges, and changes over time."""
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from gv_jax.inference.color_transfer import (
     is_cut,
 )
 
-DRAWS = np.random.default_rng(0)
+RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
@@ -28,95 +28,93 @@ def strict():
 
 
 @pytest.fixture(scope="module")
-def paint():
+def upsampler():
     return ChromaUpsampler(capacity=5000)
 
 
-def greys_by_definition(rgb):
-    """IEC 61966-2-1 in float64: the grey of the same luminance, in 8 bits."""
+def gray_by_definition(rgb):
+    """IEC 61966-2-1 in float64: the 8-bit gray of the same luminance."""
     values = rgb / 255
     light = np.where(values > 0.04045, ((values + 0.055) / 1.055) ** 2.4, values / 12.92)
     luminance = light @ [0.212671, 0.715160, 0.072169]
-    grey = np.where(
+    gray = np.where(
         luminance > 0.0031308, 1.055 * luminance ** (1 / 2.4) - 0.055, 12.92 * luminance
     )
-    return np.rint(255 * grey)
+    return np.rint(255 * gray)
 
 
-def still(greys, ab):
-    return LowResChroma(greys, np.broadcast_to(np.float32(ab), (*greys.shape, 2)))
+def uniform_chroma(grays, ab):
+    return LowResChroma(grays, np.broadcast_to(np.float32(ab), (*grays.shape, 2)))
 
 
-def test_every_grey_stays_whatever_the_colour(paint):
-    greys = np.repeat(np.arange(256, dtype=np.uint8), 16).reshape(64, 64)
-    for spread in (5, 40, 90):
-        ab = DRAWS.normal(0, spread, (64, 64, 2)).astype(np.float32)
-        made = paint(greys, LowResChroma(greys, ab))
-        np.testing.assert_array_equal(greys_by_definition(made), greys)
-        assert (made.max(-1) > made.min(-1)).mean() > 0.9
-    np.testing.assert_array_equal(paint.greys(made), greys)
+def test_every_gray_is_preserved_for_any_color(upsampler):
+    grays = np.repeat(np.arange(256, dtype=np.uint8), 16).reshape(64, 64)
+    for std in (5, 40, 90):
+        ab = RNG.normal(0, std, (64, 64, 2)).astype(np.float32)
+        rgb = upsampler(grays, LowResChroma(grays, ab))
+        np.testing.assert_array_equal(gray_by_definition(rgb), grays)
+        assert (rgb.max(-1) > rgb.min(-1)).mean() > 0.9
+    np.testing.assert_array_equal(upsampler.to_gray(rgb), grays)
 
 
-def test_colours_that_srgb_has_are_those_asked_for(paint):
-    original = DRAWS.integers(40, 200, (40, 50, 3), dtype=np.uint8)
+def test_colors_of_srgb_are_reproduced(upsampler):
+    original = RNG.integers(40, 200, (40, 50, 3), dtype=np.uint8)
     ab = color.rgb2lab(original)[..., 1:].astype(np.float32)
-    greys = greys_by_definition(original).astype(np.uint8)
-    made = color.rgb2lab(paint(greys, LowResChroma(greys, ab)))
-    assert np.abs(made[..., 1:] - ab).max() < 2  # of what 8 bits can hold
-    assert np.abs(made[..., 0] - color.rgb2lab(original)[..., 0]).max() < 0.8
+    grays = gray_by_definition(original).astype(np.uint8)
+    rgb = color.rgb2lab(upsampler(grays, LowResChroma(grays, ab)))
+    assert np.abs(rgb[..., 1:] - ab).max() < 2  # 8-bit rounding
+    assert np.abs(rgb[..., 0] - color.rgb2lab(original)[..., 0]).max() < 0.8
 
 
-def test_colours_end_where_the_picture_has_its_edge(paint):
-    """An edge inside of a pixel of the sketch, whose grey there is that of one of both sides."""
-    greys = np.full((8, 12), 60, np.uint8)
-    greys[:, 8:] = 190
-    small = np.array(
-        [[60, 60, 60, 190]] * 2, np.uint8
-    )  # each four rows, three columns of the picture
+def test_colors_end_at_the_edges_of_the_image(upsampler):
+    """An edge inside of a low-resolution pixel, whose gray is that of one side."""
+    grays = np.full((8, 12), 60, np.uint8)
+    grays[:, 8:] = 190
+    small = np.array([[60, 60, 60, 190]] * 2, np.uint8)  # each is 4 rows, 3 columns of the image
     ab = np.where(small[..., None] == 60, np.float32([40, 0]), np.float32([0, 40]))
-    made = color.rgb2lab(paint(greys, LowResChroma(small, ab)))
-    np.testing.assert_allclose(made[:, :8, 1:], np.broadcast_to([40, 0], (8, 8, 2)), atol=1)
-    np.testing.assert_allclose(made[:, 8:, 1:], np.broadcast_to([0, 40], (8, 4, 2)), atol=1)
+    rgb = color.rgb2lab(upsampler(grays, LowResChroma(small, ab)))
+    np.testing.assert_allclose(rgb[:, :8, 1:], np.broadcast_to([40, 0], (8, 8, 2)), atol=1)
+    np.testing.assert_allclose(rgb[:, 8:, 1:], np.broadcast_to([0, 40], (8, 4, 2)), atol=1)
 
 
-def test_between_alike_pixels_colours_are_bilinear(paint):
-    greys = np.full((1, 8), 120, np.uint8)
-    sketch = LowResChroma(greys[:, :2], np.float32([[[0, 0], [32, 0]]]))
-    _, frame = paint.after(None, greys, sketch)
+def test_between_pixels_of_one_gray_colors_are_bilinear(upsampler):
+    grays = np.full((1, 8), 120, np.uint8)
+    chroma = LowResChroma(grays[:, :2], np.float32([[[0, 0], [32, 0]]]))
+    _, frame = upsampler.next_frame(None, grays, chroma)
     np.testing.assert_allclose(frame.ab[:, 0], [0, 0, 4, 12, 20, 28, 32, 32], atol=1e-4)
 
 
-def test_pictures_of_many_pieces_are_of_one_piece(monkeypatch):
-    greys = DRAWS.integers(0, 256, (30, 41), dtype=np.uint8)
-    sketch = LowResChroma(greys[::2, ::2], DRAWS.normal(0, 20, (15, 21, 2)).astype(np.float32))
-    whole = ChromaUpsampler(400)(greys, sketch)
+def test_chunks_do_not_change_the_result(monkeypatch):
+    grays = RNG.integers(0, 256, (30, 41), dtype=np.uint8)
+    chroma = LowResChroma(grays[::2, ::2], RNG.normal(0, 20, (15, 21, 2)).astype(np.float32))
+    whole = ChromaUpsampler(400)(grays, chroma)
     monkeypatch.setattr(color_transfer, "CHUNK_PIXELS", 128)
-    np.testing.assert_array_equal(ChromaUpsampler(400)(greys, sketch), whole)
+    np.testing.assert_array_equal(ChromaUpsampler(400)(grays, chroma), whole)
 
 
-def test_colours_are_carried_on_where_greys_stay(paint):
-    before = FrameState(np.uint8([[100, 100, 100, 200]]), np.full((4, 2), 10, np.float32))
-    greys = np.uint8([[100, 102, 103, 100]])  # two are within compression's steps
-    _, frame = paint.after(before, greys, still(greys, [-10, 20]))
-    carried = [
+def test_colors_are_averaged_over_time_where_grays_are_still(upsampler):
+    previous = FrameState(np.uint8([[100, 100, 100, 200]]), np.full((4, 2), 10, np.float32))
+    grays = np.uint8([[100, 102, 103, 100]])  # two are within STILL_TOLERANCE
+    _, frame = upsampler.next_frame(previous, grays, uniform_chroma(grays, [-10, 20]))
+    averaged = [
         TEMPORAL_WEIGHT * 10 + (1 - TEMPORAL_WEIGHT) * -10,
         TEMPORAL_WEIGHT * 10 + (1 - TEMPORAL_WEIGHT) * 20,
     ]
-    np.testing.assert_allclose(frame.ab, [carried, carried, [-10, 20], [-10, 20]], rtol=1e-5)
-    np.testing.assert_array_equal(frame.greys, greys)
+    np.testing.assert_allclose(frame.ab, [averaged, averaged, [-10, 20], [-10, 20]], rtol=1e-5)
+    np.testing.assert_array_equal(frame.grays, grays)
 
 
-def test_nothing_is_carried_over_a_cut(paint):
-    greys = np.full((10, 10), 30, np.uint8)
-    before = FrameState(greys, np.full((100, 2), 10, np.float32))
+def test_averaging_restarts_at_a_cut(upsampler):
+    grays = np.full((10, 10), 30, np.uint8)
+    previous = FrameState(grays, np.full((100, 2), 10, np.float32))
     later = np.full((10, 10), 220, np.uint8)
     later[0] = 30
-    _, frame = paint.after(before, later, still(later, [5, 5]))
+    _, frame = upsampler.next_frame(previous, later, uniform_chroma(later, [5, 5]))
     np.testing.assert_allclose(frame.ab, 5, rtol=1e-5)
 
 
-def test_a_cut_is_another_picture_not_one_that_moves():
-    scene = np.kron(DRAWS.integers(0, 256, (6, 8), dtype=np.uint8), np.ones((8, 8), np.uint8))
+def test_a_cut_is_another_scene_not_motion():
+    scene = np.kron(RNG.integers(0, 256, (6, 8), dtype=np.uint8), np.ones((8, 8), np.uint8))
     assert not is_cut(scene, np.roll(scene, 13, 1))
     assert not is_cut(scene, np.minimum(scene, 250) + 3)
     assert is_cut(scene // 4, 255 - scene // 4)

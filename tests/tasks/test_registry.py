@@ -1,75 +1,80 @@
-"""Every task by hand-worked numbers."""
+"""What every task provides, and the fields of a config that each one refuses."""
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
-from gv_jax.tasks.classification import Classification
-from gv_jax.tasks.super_resolution import SuperResolution
-from PIL import Image
 
 from gv_jax.errors import UserError
-from gv_jax.image.resample import downsample_2x, upsample_2x
+from gv_jax.models import MODELS
+from gv_jax.tasks.registry import TASKS
+from tests.tasks.configs import make_config
 
-KEY = jax.random.key(0)  # nothing here is random
-
-
-def test_pictures_become_normalised_floats_and_labels_become_targets():
-    task = Classification(classes=3, mean=(0.0, 1.0), std=(1.0, 0.5))
-    batch = {"image": jnp.full((1, 1, 1, 2), 51, jnp.uint8), "label": jnp.array([2], jnp.int32)}
-    images, targets = task.unpack(batch)
-    inputs, encoded = task.encode(KEY, images, targets)
-    np.testing.assert_allclose(images, [[[[0.2, 0.2]]]], rtol=1e-6)
-    np.testing.assert_allclose(inputs, [[[[0.2, -1.6]]]], rtol=1e-6)
-    np.testing.assert_array_equal(encoded, [[0, 0, 1]])
-
-
-def test_scores_are_those_of_each_sample():
-    logits = jnp.array([[0.0, np.log(3)], [np.log(3), 0.0]], jnp.float32)
-    scores = Classification(classes=2).scores(logits, jnp.array([[0.0, 1.0], [0.5, 0.5]]))
-    np.testing.assert_allclose(
-        scores["loss"], [-np.log(0.75), -0.5 * np.log(0.75) - 0.5 * np.log(0.25)], rtol=1e-6
-    )
-    np.testing.assert_array_equal(scores["accuracy"], [1.0, 1.0])
+MODEL_OF = {
+    "classification": "baseline",
+    "multi_label": "baseline",
+    "super_resolution": "ninasr_b0",
+    "colorization": "unet",
+}
+IMAGE_TASKS = ("super_resolution", "colorization")
+NO_LABELS = ("augment.mixup", "augment.cutmix", "augment.label_smoothing", "loss.focal")
 
 
-def noise(*shape):
-    return jnp.asarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_accepts_its_models_and_the_defaults(name):
+    task = TASKS[name]
+    assert set(task.models) <= set(MODELS)
+    for model in task.models:
+        task.validate(make_config(name, model))
 
 
-def test_super_resolution_is_told_what_augmentation_left_at_half_its_size():
-    task = SuperResolution()
-    images, labels = task.unpack({"image": noise(2, 12, 16, 3), "label": jnp.zeros(2, jnp.int32)})
-    flipped = images[:, :, ::-1]
-    inputs, targets = task.encode(KEY, flipped, labels)
-    plain, _ = task.encode(KEY, images, labels)
-    np.testing.assert_array_equal(targets, flipped)
-    np.testing.assert_array_equal(inputs, plain[:, :, ::-1])
-    assert inputs.shape == (2, 6, 8, 3)
-    small = Image.fromarray(np.asarray(noise(2, 12, 16, 3))[0]).resize(
-        (8, 6), Image.Resampling.BICUBIC
-    )
-    np.testing.assert_allclose(
-        plain[0], np.asarray(small) / 255, atol=1.01 / 255
-    )  # PIL rounds between two passes
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        *[(name, "model.name", "alpha") for name in TASKS if name != "colorization"],
+        ("colorization", "model.name", "resnet18"),
+        *[(name, field, 0.1) for name in IMAGE_TASKS for field in NO_LABELS],
+        *[(name, "tta.flip", True) for name in IMAGE_TASKS],
+        *[(name, "tta.shift", 1) for name in IMAGE_TASKS],
+        *[(name, "degrade.gray_levels", 4) for name in TASKS if name != "colorization"],
+        *[(name, "probe.method", "ridge") for name in TASKS if name != "classification"],
+        *[(name, "train.sampling", "balanced") for name in TASKS if name != "classification"],
+        *[(name, "loss.class_weights", "inverse") for name in TASKS if name != "classification"],
+        *[(name, "loss.logit_adjustment", 1.0) for name in TASKS if name != "classification"],
+        ("multi_label", "augment.label_smoothing", 0.1),
+        ("colorization", "data.channels", 4),
+        ("colorization", "color_head.name", "nothing"),
+        ("colorization", "color_head.palette_size", 1),
+        ("colorization", "color_head.temperature", -1.0),
+        ("colorization", "color_head.rebalance_lambda", 0.0),
+        ("colorization", "degrade.gray_levels", 1),
+    ],
+)
+def test_fields_that_a_task_cannot_use_are_refused(name, field, value):
+    config = make_config(name, MODEL_OF[name], **{field: value})
+    with pytest.raises(UserError, match=rf"config\.{field}"):
+        TASKS[name].validate(config)
 
 
-def test_super_resolution_scores_by_hand():
-    targets = jnp.full((2, 12, 12, 1), 0.2)
-    outputs = targets + jnp.array([0.2, 0.4]).reshape(2, 1, 1, 1)
-    scores = SuperResolution().scores(outputs, targets)
-    np.testing.assert_allclose(scores["loss"], [0.2, 0.4], rtol=1e-5)
-    np.testing.assert_allclose(scores["psnr"], -20 * np.log10([0.2, 0.4]), rtol=1e-5)
+def test_classes_are_balanced_once():
+    fields = {"train.sampling": "balanced", "loss.class_weights": "inverse"}
+    config = make_config("classification", "baseline", **fields)
+    with pytest.raises(UserError, match=r"config\.loss\.class_weights and config\.train\.sampling"):
+        TASKS["classification"].validate(config)
 
 
-def test_bicubic_stands_beside_what_the_network_answers():
-    targets = noise(3, 16, 16, 3).astype(jnp.float32) / 255
-    record = SuperResolution().record(upsample_2x(downsample_2x(targets)), targets)
-    for name in ("mse", "psnr", "ssim", "loss"):
-        np.testing.assert_allclose(record[name], record[f"baseline_{name}"])
-    np.testing.assert_allclose(record["psnr"], -10 * np.log10(record["mse"]), rtol=1e-5)
+def test_bins_cannot_predict_lightness():
+    fields = {"color_head.name": "bins", "color_head.predict_lightness": True}
+    config = make_config("colorization", "unet", **fields)
+    with pytest.raises(UserError, match=r"config\.color_head\.predict_lightness=False"):
+        TASKS["colorization"].validate(config)
 
 
-def test_odd_pictures_cannot_be_halved():
-    with pytest.raises(UserError, match="pictures of 15x16 cannot be halved"):
-        SuperResolution().encode(KEY, jnp.zeros((1, 15, 16, 3)), jnp.zeros((1, 0)))
+@pytest.mark.parametrize(("head", "most"), [("mse", 3), ("bins", 261), ("palette", 64)])
+def test_outputs_of_color_heads(head, most):
+    lightness = head != "bins"
+    fields = {
+        "color_head.name": head,
+        "color_head.predict_lightness": lightness,
+        "color_head.palette_size": 64,
+    }
+    config = make_config("colorization", "unet", **fields)
+    assert TASKS["colorization"].num_outputs(config, num_classes=2) == most
+    assert TASKS["colorization"].num_inputs(config) == 1

@@ -10,7 +10,7 @@ from flax import nnx
 from gv_jax.errors import UserError
 from gv_jax.models import build
 from gv_jax.models.dropout import Dropout
-from gv_jax.models.normalization import batch_norm
+from gv_jax.models.normalization import BatchNorm
 from gv_jax.tasks.classification import Classification
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.finetune import FinetuneSpec, StageSpec, make_stage_specs
@@ -168,11 +168,11 @@ class Trunk(nnx.Module):
     """Three stages with batch normalisation and dropout, on pictures of 4x4."""
 
     def __init__(self, *, rngs: nnx.Rngs):
-        self.stem, self.norm = nnx.Linear(3, 4, rngs=rngs), batch_norm(4)
-        self.body = nnx.List([nnx.Linear(4, 4, rngs=rngs), batch_norm(4), Dropout(0.5, rngs=rngs)])
+        self.stem, self.norm = nnx.Linear(3, 4, rngs=rngs), BatchNorm(4)
+        self.body = nnx.List([nnx.Linear(4, 4, rngs=rngs), BatchNorm(4), Dropout(0.5, rngs=rngs)])
         self.head = nnx.Linear(4, 3, rngs=rngs)
 
-    def parts(self):
+    def stages(self):
         return {"stem": ("stem", "norm"), "body": ("body",), "head": ("head",)}
 
     def __call__(self, x):
@@ -190,7 +190,7 @@ def batch_at(step):
 
 def machine(stage_tiers, freeze_bn=False, ema_decay=0.9):
     model = Trunk(rngs=nnx.Rngs(0))
-    tuning = FinetuneSpec(model.parts(), stage_tiers)
+    tuning = FinetuneSpec(model.stages(), stage_tiers)
     network = SplitModule.of(model, tuning.held, freeze_bn)
     transform = build_optimizer(
         name="adamw", learning_rate=0.1, schedule="constant", total_steps=9, warmup_steps=0, step_milestones=(),
@@ -297,7 +297,7 @@ def test_no_backward_pass_goes_through_stages_that_are_frozen():
     batch = {"image": images, "label": jax.ShapeDtypeStruct((4,), jnp.int32)}
 
     def operations(stage_tiers):
-        tuning = FinetuneSpec(model.parts(), stage_tiers)
+        tuning = FinetuneSpec(model.stages(), stage_tiers)
         network = SplitModule.of(model, tuning.held)
         update = make_train_step(
             network, Classification(3), optax.sgd(0.1), lambda k, x, y: (x, y), seed=0
@@ -305,6 +305,6 @@ def test_no_backward_pass_goes_through_stages_that_are_frozen():
         state = jax.eval_shape(lambda: init_train_state(network, optax.sgd(0.1), average=False))
         return jax.jit(update).lower(state, batch).cost_analysis()["flops"]
 
-    stages = tuple(model.parts())
+    stages = tuple(model.stages())
     frozen = operations({stage: StageSpec(1.0, None) for stage in stages[:-1]})
     assert frozen < 0.5 * operations({stage: StageSpec(1.0, 0) for stage in stages})

@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from gv_jax.data.augment.tta import tta_transforms
-from gv_jax.models.layers import conv
+from gv_jax.models.layers import Conv
 from gv_jax.models.stages import classifier_path
 from gv_jax.tasks.classification import Classification
 from gv_jax.training.probe import replace_head
@@ -18,10 +18,10 @@ class Squeeze(nnx.Module):
     """Means over pixels of what a ReLU leaves of a 1x1 convolution, as in SqueezeNet."""
 
     def __init__(self, *, rngs: nnx.Rngs):
-        self.stem = conv(3, 6, 3, rngs=rngs)
-        self.head = conv(6, 4, 1, bias=True, rngs=rngs)
+        self.stem = Conv(3, 6, 3, rngs=rngs)
+        self.head = Conv(6, 4, 1, use_bias=True, rngs=rngs)
 
-    def parts(self):
+    def stages(self):
         return {"stem": ("stem",), "head": ("head",)}
 
     def __call__(self, x):

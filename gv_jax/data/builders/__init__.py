@@ -1,4 +1,4 @@
-"""Every data set by its name."""
+"""Registry of data sets."""
 
 from gv_jax.data.builders.atari_frames import AtariFrames
 from gv_jax.data.builders.base import ImageBuilder

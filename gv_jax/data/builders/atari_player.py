@@ -1,4 +1,4 @@
-"""A random player of Atari games, and the frames worth keeping of what it sees."""
+"""Plays Atari games at random and records frames without near-duplicates."""
 
 import io
 import random
@@ -11,113 +11,133 @@ from PIL import Image
 from gv_jax.data.duplicates.index import NearDuplicateIndex
 from gv_jax.errors import UserError
 
-ACTION_FRAMES = (4, 20)  # emulator frames for which an action is kept: long enough to get somewhere
-MAX_EPISODE_FRAMES = (
-    6000  # emulator frames (100 s) after which a game that is not over is reset all the same
-)
-WARM_UP_FRAMES = 180  # emulator frames after a reset that are not kept: blank screens and titles
-MAX_PLAY_FACTOR = (
-    20  # times the play that would do if no two frames were alike, before a game is given up
-)
+# In emulator frames of 1/60 s:
+ACTION_FRAMES = (4, 20)  # minimum and maximum duration of an action
+MAX_EPISODE_FRAMES = 6000  # an episode is cut after 100 s
+WARM_UP_FRAMES = 180  # frames after a reset that are not recorded: blank screens and titles
+MAX_PLAY_FACTOR = 20  # gives up after this multiple of the frames needed without duplicates
 
 
 @dataclass(frozen=True)
 class AtariFrame:
-    """A kept frame: where it comes from, where it goes, and the picture as PNG (2 kB; its pixels are 100)."""
+    """A recorded frame.
+
+    Attributes:
+        game: name of the game.
+        episode: index of the episode.
+        frame_index: emulator frames since the reset.
+        split: split of the episode.
+        png: image as PNG, about 2 kB instead of 100 kB of pixels.
+    """
 
     game: str
     episode: int
-    number: int  # emulator frames since the episode's reset
+    frame_index: int
     split: str
     png: bytes
 
 
 class Player:
-    """Plays one game at random, the same way for the same seed and name of the game.
+    """Plays one game at random; the same seed and game give the same frames.
 
-    It draws from the actions that the game knows and keeps each for a while; that presses every start button
-    sooner or later, and the emulator itself takes care of RESET and SELECT.
+    Actions are drawn from the game's minimal action set and held for ACTION_FRAMES. The set
+    contains every start button; the emulator presses RESET and SELECT itself.
 
     Raises:
-        UserError: no ale-py, or one without this game.
+        UserError: ale-py is not installed, or does not contain this game.
     """
 
     def __init__(self, game: str, seed: int):
         try:
             from ale_py import ALEInterface, LoggerMode, roms
         except ImportError:
-            raise UserError(
-                "atari_frames needs ale-py to play: pip install -e '.[atari]'"
-            ) from None
+            raise UserError("atari_frames requires ale-py: pip install -e '.[atari]'") from None
         rom = roms.get_rom_path(game)
         if rom is None:
             raise UserError(
-                f"this ale-py carries no game {game!r}: pip install --upgrade ale-py, or leave it out."
+                f"The installed ale-py has no game {game!r}: pip install --upgrade ale-py, or "
+                "remove it from --config.data.atari_frames.games."
             )
-        self.draw = random.Random(f"{seed}/{game}")
+        self.random = random.Random(f"{seed}/{game}")
         ALEInterface.setLoggerMode(LoggerMode.Error)  # no banner
         self.emulator = ALEInterface()
-        self.emulator.setInt("random_seed", self.draw.randrange(2**31))
-        self.emulator.setFloat("repeat_action_probability", 0.0)  # HOLD takes its place
+        self.emulator.setInt("random_seed", self.random.randrange(2**31))
+        self.emulator.setFloat("repeat_action_probability", 0.0)  # ACTION_FRAMES repeats instead
         self.emulator.loadROM(rom)
         self.actions = self.emulator.getMinimalActionSet()
-        self.played = 0  # emulator frames
+        self.frames_played = 0
 
-    def episode(self) -> Iterator[int]:
-        """Plays from a reset to the game's end, or for EPISODE frames; yields the number of each, from 1."""
+    def play_episode(self) -> Iterator[int]:
+        """Plays from a reset until the game is over, at most MAX_EPISODE_FRAMES.
+
+        Yields the index of every emulator frame, from 1.
+        """
         self.emulator.reset_game()
-        hold, action = 0, self.actions[0]
-        for number in range(1, MAX_EPISODE_FRAMES + 1):
-            if hold == 0:
-                hold, action = self.draw.randint(*ACTION_FRAMES), self.draw.choice(self.actions)
+        frames_left, action = 0, self.actions[0]
+        for frame_index in range(1, MAX_EPISODE_FRAMES + 1):
+            if frames_left == 0:
+                frames_left = self.random.randint(*ACTION_FRAMES)
+                action = self.random.choice(self.actions)
             self.emulator.act(action)
-            hold -= 1
-            self.played += 1
-            yield number
+            frames_left -= 1
+            self.frames_played += 1
+            yield frame_index
             if self.emulator.game_over():
                 return
 
-    def screen(self) -> np.ndarray:
-        """The picture as it is now, uint8 [210 160 3]."""
+    def read_screen(self) -> np.ndarray:
+        """The current screen, uint8 [210 160 3]."""
         return self.emulator.getScreenRGB()
 
 
 def record_frames(
-    game: str, wanted: Mapping[str, int], *, frame_stride: int, seed: int, clip_length: int
+    game: str, targets: Mapping[str, int], *, frame_stride: int, seed: int, clip_length: int
 ) -> list[AtariFrame]:
-    """Frames of whole episodes, in order, no two nearly the same but those that follow a new one in a `clip` of so
-    many: as many of each split as `wanted`, or fewer when PATIENCE is at its end. An episode goes to the split that
-    lacks the largest share by then, and ends when that is full.
+    """Frames of whole episodes, in order, without black frames and near-duplicates.
+
+    An episode belongs to the split that lacks the largest fraction of its target, and ends when
+    that split is full.
+
+    Args:
+        game: name of the game.
+        targets: split -> number of frames. Fewer are returned if `MAX_PLAY_FACTOR` is reached.
+        frame_stride: emulator frames from one candidate to the next.
+        seed: seed of the player.
+        clip_length: candidates recorded from each new frame on, near-duplicates included.
+
+    Raises:
+        UserError: see Player.
     """
     player = Player(game, seed)
     seen = NearDuplicateIndex()
-    seen.add(np.zeros_like(player.screen()))  # a black screen between two scenes is worth as little
+    seen.add(np.zeros_like(player.read_screen()))  # so that black frames are near-duplicates
     frames: list[AtariFrame] = []
-    lacking = dict(wanted)
-    patience = (
-        MAX_PLAY_FACTOR * frame_stride * sum(wanted.values()) + len(wanted) * MAX_EPISODE_FRAMES
+    remaining = dict(targets)
+    max_frames = (
+        MAX_PLAY_FACTOR * frame_stride * sum(targets.values()) + len(targets) * MAX_EPISODE_FRAMES
     )
     episode = 0
-    while any(lacking.values()) and player.played < patience:
-        split = max(lacking, key=lambda name: lacking[name] / wanted[name])
-        following = 0  # frames that are still kept, new or not
-        for number in player.episode():
-            if number < WARM_UP_FRAMES or number % frame_stride:
+    while any(remaining.values()) and player.frames_played < max_frames:
+        split = max(remaining, key=lambda name: remaining[name] / targets[name])
+        clip_left = 0  # frames of the current clip that are still to be recorded
+        for frame_index in player.play_episode():
+            if frame_index < WARM_UP_FRAMES or frame_index % frame_stride:
                 continue
-            image = player.screen()
-            new = seen.is_new(image)
-            if not new and not following:
+            image = player.read_screen()
+            is_new = seen.add_if_new(image)
+            if not is_new and not clip_left:
                 continue
-            following = following - 1 if following else clip_length - 1
-            frames.append(AtariFrame(game, episode, number, split, encode_png(image)))
-            lacking[split] -= 1
-            if lacking[split] == 0:
+            clip_left = clip_left - 1 if clip_left else clip_length - 1
+            frames.append(AtariFrame(game, episode, frame_index, split, encode_png(image)))
+            remaining[split] -= 1
+            if remaining[split] == 0:
                 break
         episode += 1
     return frames
 
 
 def encode_png(image: np.ndarray) -> bytes:
+    """`image`, uint8 [h w c], as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()

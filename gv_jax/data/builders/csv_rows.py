@@ -1,4 +1,4 @@
-"""CSV files that tell what is in a person's pictures: columns found by name, every fault with its line."""
+"""Rows of a CSV file by column name; errors state the file and the line."""
 
 import csv
 import io
@@ -11,46 +11,44 @@ from gv_jax.errors import UserError
 
 @dataclass(frozen=True)
 class CsvRow:
-    """line: its last in the file, counted from 1. values: column -> text without spaces around it, "" for none."""
+    """line: its last line in the file, from 1. values: column -> stripped text, "" if missing."""
 
     line: int
     values: dict[str, str]
 
 
-def read_csv(file: Path, needed: Iterable[str]) -> list[CsvRow]:
-    """The rows of `file`, whose columns are those of its first line; empty lines are passed over.
+def read_csv(file: Path, required: Iterable[str]) -> list[CsvRow]:
+    """The rows of `file`, whose first line names the columns; empty lines are ignored.
 
     Raises:
-        UserError: no such file, no text in UTF-8, a column of `needed` is missing.
+        UserError: no such file, not UTF-8, no valid CSV, or a column of `required` is missing.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise UserError(f"{file}: no such file.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read as text in UTF-8 ({error}).") from error
+        raise UserError(f"{file}: cannot be read as UTF-8 text ({error}).") from error
     try:
         lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-        head = [name.strip() for name in next(lines, [])]
-        missing = [name for name in needed if name not in head]
+        header = [name.strip() for name in next(lines, [])]
+        missing = [name for name in required if name not in header]
         if missing:
             raise UserError(
-                f"{file}: has no column {missing[0]!r}; its columns are {quote_names(head)}."
+                f"{file}: has no column {missing[0]!r}; its columns are {quote_names(header)}."
             )
         return [
             CsvRow(
                 lines.line_num,
-                dict.fromkeys(head, "") | dict(zip(head, map(str.strip, fields), strict=False)),
+                dict.fromkeys(header, "") | dict(zip(header, map(str.strip, fields), strict=False)),
             )
             for fields in lines
             if any(map(str.strip, fields))
         ]
     except csv.Error as error:
-        raise UserError(
-            f"{file}, line {lines.line_num}: is no row of a CSV file ({error})."
-        ) from error
+        raise UserError(f"{file}, line {lines.line_num}: is no valid CSV row ({error}).") from error
 
 
 def quote_names(names: Sequence[str]) -> str:
-    """Names for a sentence; those without letters are left out."""
+    """Non-empty names in quotes, separated by commas; "none" if there are none."""
     return ", ".join(repr(name) for name in names if name) or "none"

@@ -1,4 +1,4 @@
-"""Tiles of Dungeon Crawl Stone Soup (CC0), from https://github.com/crawl/tiles, release of November 2015."""
+"""Tiles of Dungeon Crawl Stone Soup (CC0): https://github.com/crawl/tiles, November 2015."""
 
 import hashlib
 import http.client
@@ -26,7 +26,7 @@ from gv_jax.errors import UserError
 SOURCE_COMMIT = "a6ea1655db5c044829d9eea19a232fa6fcac87b0"
 SOURCE_URL = f"https://github.com/crawl/tiles/archive/{SOURCE_COMMIT}.tar.gz"
 SOURCE_RELEASE = "releases/Nov-2015/"
-CLASS_FOLDERS = {  # the longest one that a tile lies in decides
+CLASS_FOLDERS = {  # folder of the release -> class; the deepest folder of a tile decides
     "dngn": "feature",
     "dngn/floor": "floor",
     "dngn/wall": "wall",
@@ -77,56 +77,58 @@ CLASS_COUNTS = {
     "water": 81,
     "weapon": 152,
 }
-TILES_DIGEST = "9925690725c4acd6a5f9686a06ce6c7651587135841dbc30f43e8d52fbb6d7ac"  # of `digest`
+TILES_DIGEST = "9925690725c4acd6a5f9686a06ce6c7651587135841dbc30f43e8d52fbb6d7ac"  # of tiles_digest
+DungeonTile = tuple[str, str, Image.Image]  # class, name, RGBA image
 
 
 class DungeonTiles(TileFolder, skip_registration=True):
-    """3,906 tiles of 32x32 RGBA in 15 classes; variants of a tile (wall1, wall2) are never split up.
+    """3,906 RGBA tiles of 32x32 pixels in 15 classes; variants (wall1, wall2) are one group.
 
-    Taken from the folder `path` (or root/dungeon_tiles) with the 15 class folders, whose files are called
-    after the folder they come from, as in wall/dngn-wall-lab-lab_stone1.png. Or from the archive on GitHub: a
-    file `path`, or downloaded when there is neither. Of an archive the tiles of UNUSED, those not 32x32,
-    repeats within a class and all that stand in two classes are left out (colours under alpha 0 do not
-    count), and the rest is checked.
+    Read from the folder `path` (or root/dungeon_tiles) with the 15 class folders, whose files are
+    named after their folder in the release: wall/dngn-wall-lab-lab_stone1.png. Or read from the
+    release archive: the file `path`, downloaded from GitHub if there is neither. Of an archive the
+    folder UNUSED, tiles of other sizes, duplicates within a class and all tiles that occur in two
+    classes are dropped, and the result is checked against its known digest.
     """
 
     name = "dungeon_tiles"
     VERSION = tfds.core.Version("1.0.0")
-    fixed = tuple(CLASS_COUNTS)
+    fixed_classes = tuple(CLASS_COUNTS)
 
-    def group(self, name: str) -> str:
-        return re.sub(r"\d+[a-z]?$", "", PurePosixPath(name).stem).rstrip("_-")
+    def group_of(self, image_id: str) -> str:
+        """The name of a tile without its number."""
+        return re.sub(r"\d+[a-z]?$", "", PurePosixPath(image_id).stem).rstrip("_-")
 
-    def pictures(self) -> Mapping[str, Iterable[Example]]:
+    def generate(self) -> Mapping[str, Iterable[Example]]:
         if self.folder.is_dir():
-            return super().pictures()
+            return super().generate()
         archive = self.folder
         if not archive.is_file():
             if self.path != str(self.root / self.name):
-                raise UserError(f"{self.path}: no such folder or archive (--config.data.path).")
+                raise UserError(f"--config.data.path={self.path}: no such folder or archive.")
             archive = self.root / "downloads" / f"crawl-tiles-{SOURCE_COMMIT}.tar.gz"
             download_tiles(archive)
         tiles = read_tiles(archive)
-        if (
-            Counter(kind for kind, _, _ in tiles) != CLASS_COUNTS
-            or tiles_digest(tiles) != TILES_DIGEST
-        ):
+        counts = Counter(class_name for class_name, _, _ in tiles)
+        if counts != CLASS_COUNTS or tiles_digest(tiles) != TILES_DIGEST:
             raise UserError(
-                f"{archive}: holds other tiles than those of {SOURCE_URL}. Remove it and start again."
+                f"{archive}: its tiles differ from those of {SOURCE_URL}. Remove it and run the "
+                "command again."
             )
-        pictures = [
-            Example(f"{kind}/{name}", self.fixed.index(kind), image) for kind, name, image in tiles
+        examples = [
+            Example(f"{class_name}/{name}", self.fixed_classes.index(class_name), image)
+            for class_name, name, image in tiles
         ]
-        return self._divide(
-            pictures, stratified.split_fractions(self.valid_fraction, self.test_fraction)
+        return self._assign_splits(
+            examples, stratified.split_fractions(self.valid_fraction, self.test_fraction)
         )
 
 
 def download_tiles(archive: Path) -> None:
-    """Fetches the archive, whole or not at all, unless it is there.
+    """Downloads the release archive, completely or not at all, unless it exists.
 
     Raises:
-        UserError: there is no network, or no such file any more.
+        UserError: the download fails.
     """
     if archive.is_file():
         return
@@ -135,66 +137,66 @@ def download_tiles(archive: Path) -> None:
     try:
         with urllib.request.urlopen(SOURCE_URL, timeout=30) as response, partial.open("wb") as file:
             total = int(response.headers.get("Content-Length") or 0) or None
-            with tqdm.wrapattr(
-                response, "read", total, desc="dungeon_tiles: download", delay=1
-            ) as source:
+            progress = {"total": total, "desc": "dungeon_tiles: download", "delay": 1}
+            with tqdm.wrapattr(response, "read", **progress) as source:
                 shutil.copyfileobj(source, file)
         partial.replace(archive)
     except (OSError, http.client.HTTPException) as error:
         raise UserError(
-            f"dungeon_tiles: cannot download {SOURCE_URL} ({getattr(error, 'reason', error)}). Without a network, "
-            "give a folder with its 15 class folders, or that archive: --config.data.path=DIR."
+            f"dungeon_tiles: cannot download {SOURCE_URL} ({getattr(error, 'reason', error)}). "
+            "Without a network, give a folder with the 15 class folders, or the archive: "
+            "--config.data.path=DIR."
         ) from error
     finally:
         partial.unlink(missing_ok=True)
 
 
-def read_tiles(archive: Path) -> list[tuple[str, str, Image.Image]]:
-    """(class, name, RGBA picture) of the tiles that are in the set, by class and name."""
+def read_tiles(archive: Path) -> list[DungeonTile]:
+    """The tiles of the data set in a release archive, by class and name.
+
+    Raises:
+        UserError: the archive cannot be read.
+    """
     try:
-        tiles = sorted(_tiles(archive), key=lambda tile: tile[:2])
+        tiles = sorted(_iter_tiles(archive), key=lambda tile: tile[:2])
     except (tarfile.TarError, OSError, EOFError, SyntaxError, zlib.error) as error:
         raise UserError(
-            f"{archive}: cannot be read whole ({error}). Remove it and start again."
+            f"{archive}: cannot be read completely ({error}). Remove it and run the command again."
         ) from error
-    first: dict[str, tuple[str, str, Image.Image]] = {}
-    kinds: defaultdict[str, set[str]] = defaultdict(set)
+    first: dict[str, DungeonTile] = {}
+    classes: defaultdict[str, set[str]] = defaultdict(set)
     for tile in tiles:
-        looks = visible_pixels(tile[2])
-        first.setdefault(looks, tile)
-        kinds[looks].add(tile[0])
-    return [tile for looks, tile in first.items() if len(kinds[looks]) == 1]
+        digest = visible_digest(tile[2])
+        first.setdefault(digest, tile)
+        classes[digest].add(tile[0])
+    return [tile for digest, tile in first.items() if len(classes[digest]) == 1]
 
 
-def _tiles(archive: Path) -> Iterator[tuple[str, str, Image.Image]]:
+def _iter_tiles(archive: Path) -> Iterator[DungeonTile]:
     with tarfile.open(archive, "r|gz") as members:
         for member in members:
-            place = PurePosixPath(member.name.partition(f"/{SOURCE_RELEASE}")[2])
-            kind = next(
-                (
-                    CLASS_FOLDERS[str(above)]
-                    for above in place.parents
-                    if str(above) in CLASS_FOLDERS
-                ),
-                None,
-            )
-            if (
-                kind is None
-                or place.suffix.lower() != ".png"
-                or not (file := members.extractfile(member))
-            ):
+            path = PurePosixPath(member.name.partition(f"/{SOURCE_RELEASE}")[2])
+            folders = (str(folder) for folder in path.parents)
+            folder = next((folder for folder in folders if folder in CLASS_FOLDERS), None)
+            if folder is None or path.suffix.lower() != ".png":
+                continue
+            file = members.extractfile(member)
+            if file is None:
                 continue
             with Image.open(io.BytesIO(file.read()), formats=["PNG"]) as image:
                 if image.size == (32, 32):
-                    yield kind, "-".join(place.parts), image.convert("RGBA")
+                    yield CLASS_FOLDERS[folder], "-".join(path.parts), image.convert("RGBA")
 
 
-def visible_pixels(image: Image.Image) -> str:
-    """SHA-256 of the pixels of an RGBA picture, those of alpha 0 taken as one colour."""
+def visible_digest(image: Image.Image) -> str:
+    """SHA-256 of the pixels of an RGBA image; colors under alpha 0 do not count."""
     return hashlib.sha256(decode.to_channels(image, 4, (0, 0, 0)).tobytes()).hexdigest()
 
 
-def tiles_digest(tiles: Iterable[tuple[str, str, Image.Image]]) -> str:
-    """SHA-256 of the sorted lines "class visible": names are left out, as a repeat may go by either."""
-    lines = sorted(f"{kind} {visible_pixels(image)}" for kind, _, image in tiles)
+def tiles_digest(tiles: Iterable[DungeonTile]) -> str:
+    """SHA-256 of the sorted lines "class digest".
+
+    Names do not count, as either name of a duplicate may be kept.
+    """
+    lines = sorted(f"{class_name} {visible_digest(image)}" for class_name, _, image in tiles)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,26 +1,36 @@
-"""What lies in a person's folder, found by listing alone: no file is opened, none is changed."""
+"""Lists the files of a user's folder without opening or changing any of them."""
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from gv_jax.errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A regular file with a suffix looked for. `name` is relative to the folder, with / between its parts."""
+    """A regular file.
+
+    Attributes:
+        name: path relative to the listed folder, with / between its parts.
+        path: full path.
+        size: bytes.
+        mtime_ns: modification time in nanoseconds.
+    """
 
     name: str
     path: Path
     size: int
-    changed_ns: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True)
 class FolderListing:
-    """Files sorted by name; sub-folders by name; and (path, why) of what could not be listed."""
+    """Files and subfolders, both sorted by name, and (path, reason) of what cannot be listed."""
 
     files: tuple[FileEntry, ...] = ()
     folders: tuple[str, ...] = ()
@@ -28,55 +38,78 @@ class FolderListing:
 
 
 def scan(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> FolderListing:
-    """All files with one of `suffixes` at any depth. Names that begin with a dot and other files are passed over.
+    """All files with one of `suffixes` at any depth.
 
-    Links are followed; one that leads back to a folder it lies in is a problem, as is a folder that may not
-    be opened, a dangling link, and anything else with such a suffix that is not a file.
+    Names that begin with a dot are ignored. Links are followed. Problems are: a link to a folder
+    that contains it, a dangling link, a folder that cannot be opened, and anything with one of
+    `suffixes` that is no regular file.
     """
-    found: list[FileEntry] = []
+    files: list[FileEntry] = []
     folders: list[str] = []
     problems: list[tuple[Path, str]] = []
     for entry in _walk(folder, "", frozenset(), problems, suffixes):
         match entry:
             case FileEntry():
-                found.append(entry)
+                files.append(entry)
             case str():
                 folders.append(entry)
     return FolderListing(
-        tuple(sorted(found, key=lambda file: file.name)), tuple(sorted(folders)), tuple(problems)
+        tuple(sorted(files, key=lambda file: file.name)), tuple(sorted(folders)), tuple(problems)
     )
+
+
+def files_digest(files: Iterable[FileEntry]) -> str:
+    """SHA-256 of names, sizes and modification times: changes when a file does."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0{file.size}\0{file.mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def check_root_outside(root: Path, folder: Path) -> None:
+    """Checks that prepared data is not written into the user's folder.
+
+    Raises:
+        UserError: `root` is `folder` or lies in it.
+    """
+    # os.path.realpath, because Path.resolve fails on a circle of links
+    if Path(os.path.realpath(root)).is_relative_to(os.path.realpath(folder)):
+        raise UserError(
+            f"{folder}: the prepared data ({root}) would be written inside the folder of images. "
+            "Choose another folder with --config.data.root=DIR."
+        )
 
 
 def _walk(
     folder: Path,
     prefix: str,
-    above: frozenset,
+    ancestors: frozenset[tuple[int, int]],
     problems: list[tuple[Path, str]],
     suffixes: tuple[str, ...],
 ) -> Iterator[FileEntry | str]:
     try:
         status = folder.stat()
-        above |= {(status.st_dev, status.st_ino)}
+        ancestors |= {(status.st_dev, status.st_ino)}
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         problems.append((folder, f"cannot be opened ({error.strerror})"))
         return
     for entry in ordered:
-        path, name = folder / entry.name, prefix + _text(entry.name)
+        path, name = folder / entry.name, prefix + _escape(entry.name)
         if entry.name.startswith("."):
             continue
         try:
             if entry.is_dir():
                 status = os.stat(path)
-                if (status.st_dev, status.st_ino) in above:
-                    problems.append((path, "is a link to a folder that it lies in"))
+                if (status.st_dev, status.st_ino) in ancestors:
+                    problems.append((path, "is a link to a folder that contains it"))
                     continue
                 yield name
-                yield from _walk(path, name + "/", above, problems, suffixes)
+                yield from _walk(path, name + "/", ancestors, problems, suffixes)
             elif entry.name.lower().endswith(suffixes):
                 if not entry.is_file():
-                    problems.append((path, "is a link to nothing, or no regular file"))
+                    problems.append((path, "is a dangling link or no regular file"))
                     continue
                 status = entry.stat()
                 yield FileEntry(name, path, status.st_size, status.st_mtime_ns)
@@ -84,6 +117,6 @@ def _walk(
             problems.append((path, f"cannot be opened ({error.strerror})"))
 
 
-def _text(name: str) -> str:
-    """Bytes of a file name that are no UTF-8 become escapes, so that the name can be stored and shown."""
+def _escape(name: str) -> str:
+    """A file name with escapes for bytes that are not UTF-8, so that it can be stored."""
     return name.encode("utf-8", "backslashreplace").decode()

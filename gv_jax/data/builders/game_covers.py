@@ -1,167 +1,165 @@
-"""Covers of video games by genre, without copies and divided by title; everybody brings their own."""
+"""Covers of video games by genre, without duplicates and split by title; supplied by the user."""
 
 import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from gv_jax.data import decode, titles
-from gv_jax.data.builders import cover_sources
+from gv_jax.data.builders import cover_sources, folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
+from gv_jax.data.builders.cover_report import CopyGroup, covers_report, group_copies
 from gv_jax.data.builders.cover_sources import Cover
 from gv_jax.data.duplicates import groups, hashing
 from gv_jax.data.duplicates.hashing import Signature
 from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError
 
-SPLIT_RULE = (
-    "Of copies the largest picture is kept, of equals the first by name. It has the genres of all its copies; where "
-    "one genre counts, it is the one that comes first in the order of the classes."
-)
-MIN_PER_GENRE = 3  # titles of a first genre for each split, or the split is not stratified by it
-COVERS_PER_BATCH, SIGNATURE_THREADS = 256, 4  # pictures decoded at a time, outside of Python's lock
-
-
-@dataclass(frozen=True)
-class Copies:
-    """Covers that are the same picture ("exact") or nearly ("near"): places in a list, the one that is kept first."""
-
-    kind: str
-    places: tuple[int, ...]
+MIN_PER_SPLIT = 3  # titles per split of a first genre that the split is stratified by
+COVERS_PER_BATCH = 256
+SIGNATURE_THREADS = 4  # PIL decodes without holding the GIL
 
 
 class GameCovers(ImageBuilder, skip_registration=True):
-    """path/<genre>/*, or a CSV file with the columns file, genres (| ; or , between them) and perhaps title.
+    """path/<genre>/*, or a CSV file with the columns file, genres and optionally title.
 
-    A cover may have several genres: from the CSV file, or because copies of it stand in several folders. The one that
-    comes first in the order of `classes` is its label, the rest are `others`. Copies, exact and near, are left out by
-    RULE. The split is stratified by genre, and covers of one title (`titles.families`) stay on one side. `report` says
-    how many came, stayed and went where.
+    A cover has several genres if the CSV file says so, or if copies of it are in several folders.
+    Its label is the first one in the order of `classes`; the others are `extra_labels`. Exact and
+    near copies are removed by `cover_report.COPY_RULE`. The split is stratified by genre, and all
+    covers of a title (`titles.group_by_shared_title`) are in one split. `report` counts the covers
+    before and after, per class and split.
 
     Args:
-        genres: that are taken, in the order of their priority; () for all, in alphabetical order.
+        root, path: as in ImageBuilder.
+        genres: selected genres in order of priority; () for all in alphabetical order.
+        options: the other arguments of ImageBuilder.
+
+    Raises:
+        UserError: see `cover_sources.read_covers`.
     """
 
     name = "game_covers"
     VERSION = tfds.core.Version("1.0.0")
-    several = True
+    multi_label = True
 
     def __init__(self, *, root: Path, path: str, genres: Sequence[str], **options):
         if not path:
             raise UserError(
-                "game_covers needs --config.data.path=DIR, with a folder of covers for each genre, or a CSV."
+                "game_covers requires --config.data.path=DIR, with one folder of covers per genre, "
+                "or with a CSV file."
             )
         self.folder = Path(path).expanduser()
-        if Path(os.path.realpath(root)).is_relative_to(os.path.realpath(self.folder)):
-            raise UserError(
-                f"{path}: the prepared data ({root}) would be written inside the folder of covers. "
-                "Give another place with --config.data.root=DIR."
-            )
-        self.shelf = cover_sources.read_covers(self.folder, genres)
-        self.classes, self.groups = self.shelf.classes, {}
-        listed = hashlib.sha256()
-        for cover in self.shelf.covers:
+        folder_listing.check_root_outside(root, self.folder)
+        self.index = cover_sources.read_covers(self.folder, genres)
+        self.classes, self.groups = self.index.classes, {}
+        digest = hashlib.sha256()
+        for cover in self.index.covers:
             status = cover.path.stat()
-            what = f"{cover.name}\0{cover.genres}\0{cover.title}\0{status.st_size}\0{status.st_mtime_ns}\n"
-            listed.update(what.encode("utf-8", "backslashreplace"))
+            fields = cover.name, cover.genres, cover.title, status.st_size, status.st_mtime_ns
+            line = "\0".join(map(str, fields)) + "\n"
+            digest.update(line.encode("utf-8", "backslashreplace"))
         super().__init__(
             root=root,
             path=path,
-            shaped_by={
+            fingerprint_fields={
                 "folder": os.path.realpath(self.folder),
-                "covers": listed.hexdigest(),
+                "covers": digest.hexdigest(),
                 "classes": self.classes,
-                "faults": self.shelf.faults,
-                "alike": [hashing.HASH_VERSION, groups.GROUPS_VERSION],
+                "errors": self.index.errors,
+                "duplicates": [hashing.HASH_VERSION, groups.GROUPS_VERSION],
             },
             **options,
         )
 
     @cached_property
-    def families(self) -> dict[str, str]:
-        """Of the name of every cover what it belongs to."""
-        listed = self.shelf.covers
-        found = titles.group_by_shared_title([cover.title for cover in listed])
-        return {cover.name: family for cover, family in zip(listed, found, strict=True)}
+    def title_groups(self) -> dict[str, str]:
+        """Id of every cover -> the group of its title."""
+        covers = self.index.covers
+        title_groups = titles.group_by_shared_title([cover.title for cover in covers])
+        return {cover.name: group for cover, group in zip(covers, title_groups, strict=True)}
 
-    def group(self, name: str) -> str:
+    def group_of(self, image_id: str) -> str:
         """The title of a cover."""
-        return self.families[name]
+        return self.title_groups[image_id]
 
-    def pictures(self) -> Mapping[str, Sequence[Example]]:
-        for place, why in self.shelf.faults:
-            self.broken(place, why)
-        if self.shelf.without:
-            self.remarks.append(
-                f"{self.folder}: {self.shelf.without:,} covers are of none of the genres taken"
+    def generate(self) -> Mapping[str, Sequence[Example]]:
+        for origin, reason in self.index.errors:
+            self.skip_or_raise(origin, reason)
+        if self.index.num_unmatched:
+            self.warnings.append(
+                f"{self.folder}: {self.index.num_unmatched:,} covers have none of the genres "
+                f"{', '.join(self.classes)}"
             )
-        signed = list(self._signed(self.shelf.covers))
-        raw, signatures = [cover for cover, _ in signed], [signature for _, signature in signed]
-        copies = group_copies(signatures, [cover.name for cover in raw])
-        labels: list[set[str]] = [set(cover.genres) for cover in raw]
-        gone = set()
-        for group in copies:
-            labels[group.places[0]] = set.union(*(labels[place] for place in group.places))
-            gone.update(group.places[1:])
-        kept = [place for place in range(len(raw)) if place not in gone]
-        numbers = [
-            [label for label, genre in enumerate(self.classes) if genre in labels[place]]
-            for place in kept
+        signed = list(self._sign(self.index.covers))
+        covers = [cover for cover, _ in signed]
+        copies = group_copies([signature for _, signature in signed], [c.name for c in covers])
+        genres, removed = merge_copies(covers, copies)
+        kept = [index for index in range(len(covers)) if index not in removed]
+        labels = [
+            [label for label, genre in enumerate(self.classes) if genre in genres[index]]
+            for index in kept
         ]
-        families = titles.group_by_shared_title([raw[place].title for place in kept])
-        parts = self._divide(numbers, families)
-        self.others = {
-            raw[place].name: mine[1:] for place, mine in zip(kept, numbers, strict=True) if mine[1:]
+        title_groups = titles.group_by_shared_title([covers[index].title for index in kept])
+        parts = self._assign_splits(labels, title_groups)
+        self.extra_labels = {
+            covers[index].name: cover_labels[1:]
+            for index, cover_labels in zip(kept, labels, strict=True)
+            if cover_labels[1:]
         }
-        divided = {split: [numbers[index] for index in indices] for split, indices in parts.items()}
-        self.report = self._report(raw, copies, labels, families, divided)
+        split_labels = {split: [labels[i] for i in indices] for split, indices in parts.items()}
+        self.report = covers_report(covers, copies, self.classes, title_groups, split_labels)
         if copies:
-            found = self.report["duplicates"]
-            self.remarks.append(
-                f"{found['removed']:,} copies were left out, of {found['groups']:,} covers, of which "
-                f"{found['groups_across_genres']:,} stood in more than one genre: report.json names them"
+            counts = self.report["duplicates"]
+            self.warnings.append(
+                f"{counts['removed']:,} copies of {counts['groups']:,} covers are removed; copies "
+                f"of {counts['groups_across_genres']:,} covers have different genres: see "
+                "report.json"
             )
         return {
             split: [
-                Example(raw[kept[index]].name, numbers[index][0], raw[kept[index]].path)
-                for index in indices
+                Example(covers[kept[i]].name, labels[i][0], covers[kept[i]].path) for i in indices
             ]
             for split, indices in parts.items()
         }
 
-    def _divide(
-        self, numbers: Sequence[Sequence[int]], families: Sequence[str]
+    def _assign_splits(
+        self, labels: Sequence[Sequence[int]], title_groups: Sequence[str]
     ) -> dict[str, list[int]]:
-        """Split -> places of its covers, stratified by genre and, where there are enough, by first genre too."""
-        shares = stratified.split_fractions(self.valid_fraction, self.test_fraction)
-        apart = Counter(
-            label
-            for _, label in {
-                (family, mine[0]) for family, mine in zip(families, numbers, strict=True)
-            }
-        )
-        firsts = [
-            label
-            for label in range(len(self.classes))
-            if apart[label] >= MIN_PER_GENRE * len(shares)
-        ]
-        strata = [*self.classes, *(f"{self.classes[label]} (first genre)" for label in firsts)]
-        number = {label: len(self.classes) + place for place, label in enumerate(firsts)}
-        labels = [
-            (*mine, *(number[label] for label in mine[:1] if label in number)) for mine in numbers
-        ]
-        return stratified.assign_multilabel(labels, families, shares, self.split_seed, strata)
+        """Split -> indices of its covers.
 
-    def _signed(self, listed: Sequence[Cover]) -> Iterator[tuple[Cover, Signature]]:
-        """Every cover that can be decoded, and what it looks like."""
+        Stratified by all genres of a cover, and also by first genre where that has enough titles.
+        """
+        fractions = stratified.split_fractions(self.valid_fraction, self.test_fraction)
+        titles_of_first_genres = {
+            (group, cover_labels[0])
+            for group, cover_labels in zip(title_groups, labels, strict=True)
+        }
+        num_titles = Counter(label for _, label in titles_of_first_genres)
+        min_titles = MIN_PER_SPLIT * len(fractions)
+        first_labels = [
+            label for label in range(len(self.classes)) if num_titles[label] >= min_titles
+        ]
+        strata = [
+            *self.classes,
+            *(f"{self.classes[label]} (first genre)" for label in first_labels),
+        ]
+        stratum = {label: len(self.classes) + i for i, label in enumerate(first_labels)}
+        cover_strata = [
+            (*cover_labels, *(stratum[label] for label in cover_labels[:1] if label in stratum))
+            for cover_labels in labels
+        ]
+        return stratified.assign_multilabel(
+            cover_strata, title_groups, fractions, self.split_seed, strata
+        )
+
+    def _sign(self, covers: Sequence[Cover]) -> Iterator[tuple[Cover, Signature]]:
+        """Every cover that can be decoded, with its signature."""
 
         def sign(cover: Cover) -> Signature | decode.CorruptImageError:
             try:
@@ -169,89 +167,25 @@ class GameCovers(ImageBuilder, skip_registration=True):
             except decode.CorruptImageError as error:
                 return error
 
-        bar = tqdm(total=len(listed), desc=f"{self.name}: compare", unit=" pictures", delay=1)
+        bar = tqdm(total=len(covers), desc=f"{self.name}: compare", unit=" images", delay=1)
         with ThreadPoolExecutor(SIGNATURE_THREADS) as pool, bar:
-            for batch in (
-                listed[start : start + COVERS_PER_BATCH]
-                for start in range(0, len(listed), COVERS_PER_BATCH)
-            ):
-                for cover, found in zip(batch, pool.map(sign, batch), strict=True):
-                    if isinstance(found, Signature):
-                        yield cover, found
+            for start in range(0, len(covers), COVERS_PER_BATCH):
+                batch = covers[start : start + COVERS_PER_BATCH]
+                for cover, signature in zip(batch, pool.map(sign, batch), strict=True):
+                    if isinstance(signature, Signature):
+                        yield cover, signature
                     else:
-                        self.broken(cover.place, str(found))
+                        self.skip_or_raise(cover.origin, str(signature))
                 bar.update(len(batch))
 
-    def _report(
-        self,
-        raw: Sequence[Cover],
-        copies: Sequence[Copies],
-        labels: Sequence[set[str]],
-        families: Sequence[str],
-        parts: Mapping[str, Sequence[Sequence[int]]],
-    ) -> dict[str, Any]:
-        """What report.json holds; counts of classes are of first genres, "all_genres" of every genre kept."""
-        groups = [self._copies(group, raw, labels[group.places[0]]) for group in copies]
-        came = Counter(cover.genres[0] for cover in raw)
-        first = {
-            split: Counter(self.classes[mine[0]] for mine in members)
-            for split, members in parts.items()
-        }
-        every = Counter(
-            self.classes[label] for members in parts.values() for mine in members for label in mine
-        )
-        sizes = Counter(families)
-        return {
-            "raw": len(raw),
-            "kept": len(families),
-            "rule": SPLIT_RULE,
-            "classes": [
-                {
-                    "class": genre,
-                    "raw": came[genre],
-                    "kept": sum(counts[genre] for counts in first.values()),
-                    **{split: counts[genre] for split, counts in first.items()},
-                    "all_genres": every[genre],
-                }
-                for genre in self.classes
-            ],
-            "splits": {split: len(members) for split, members in parts.items()},
-            "titles": {
-                "count": len(sizes),
-                "with_several_covers": sum(size > 1 for size in sizes.values()),
-            },
-            "duplicates": {
-                "removed": len(raw) - len(families),
-                "groups": len(groups),
-                "exact_groups": sum(group["kind"] == "exact" for group in groups),
-                "near_groups": sum(group["kind"] == "near" for group in groups),
-                "groups_across_genres": sum(group["across_genres"] for group in groups),
-            },
-            "duplicate_groups": groups,
-        }
 
-    def _copies(self, group: Copies, raw: Sequence[Cover], labels: set[str]) -> dict[str, Any]:
-        members = [raw[place] for place in group.places]
-        return {
-            "kind": group.kind,
-            "kept": members[0].name,
-            "removed": [cover.name for cover in members[1:]],
-            "genres": [genre for genre in self.classes if genre in labels],
-            "label": next(genre for genre in self.classes if genre in labels),
-            "across_genres": len({cover.genres for cover in members}) > 1,
-        }
-
-
-def group_copies(signatures: Sequence[Signature], names: Sequence[str]) -> list[Copies]:
-    """Copies among pictures, each picture in one group at most; the largest picture of a group first, then by name."""
-    near = groups.near_duplicate_groups(signatures)
-    inside = {place for group in near for place in group}
-    exact = [group for group in groups.exact_duplicate_groups(signatures) if group[0] not in inside]
-
-    def order(place: int) -> tuple[int, str]:
-        width, height = signatures[place].size
-        return -width * height, names[place]
-
-    kinds = [("exact", group) for group in exact] + [("near", group) for group in near]
-    made = [Copies(kind, tuple(sorted(group, key=order))) for kind, group in kinds]
-    return sorted(made, key=lambda group: names[group.places[0]])
+def merge_copies(
+    covers: Sequence[Cover], copies: Sequence[CopyGroup]
+) -> tuple[list[set[str]], set[int]]:
+    """(genres of every cover, those of its copies included; indices of the removed copies)."""
+    genres: list[set[str]] = [set(cover.genres) for cover in covers]
+    removed: set[int] = set()
+    for group in copies:
+        genres[group.indices[0]] = set.union(*(genres[index] for index in group.indices))
+        removed.update(group.indices[1:])
+    return genres, removed

@@ -1,6 +1,5 @@
-"""Any folder of pictures: root/<class>/* or root/{train,valid,test}/<class>/*."""
+"""A folder of labeled images: root/<class>/* or root/{train,valid,test}/<class>/*."""
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,9 +9,9 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from gv_jax.data import decode
+from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.folder_listing import FileEntry, FolderListing
-from gv_jax.data.builders.folder_listing import scan as read_listing
 from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError
 
@@ -23,21 +22,26 @@ SPLIT_FOLDERS = {
     "validation": "valid",
     "test": "test",
 }
+ClassMembers = list[tuple[str, FileEntry]]  # (class, file)
 
 
 class ImageFolder(ImageBuilder, skip_registration=True):
-    """PNG, JPEG, BMP, GIF (first frame), WebP of any size, with a folder for each class, at any depth in it.
+    """PNG, JPEG, BMP, GIF (first frame) or WebP images of any size, in one folder per class.
 
-    If all top folders are called train, valid (val, validation) or test, and one is train, they are the
-    splits: valid is taken from train if it is not among them, and test may be missing. Otherwise the top
-    folders are the classes, and the split is made here, stratified and by seed. Nothing is ever written to
-    the folder.
+    If all top folders are named train, valid (val, validation) or test, and one of them train, they
+    are the splits. A missing valid is then taken from train, and a missing test stays missing.
+    Otherwise the top folders are the classes, and the split is stratified and random. Files in
+    deeper folders belong to their class folder. Nothing is ever written to the folder.
 
     Args:
-        group_pattern: regular expression searched in a file's name without suffix. Its first group `(...)`
-            says what the picture belongs to, and pictures of one group stay on one side of the split, also
-            across classes. A file without a match stands alone, as all do for "". With `^(.+?)\\d*$` wall1,
-            wall2 and wall3 stay together.
+        root, path: as in ImageBuilder.
+        group_pattern: regular expression that is searched in the file name without suffix. Its
+            first group `(...)` names the group of the image. A group is in one split, even across
+            classes. A file without a match is a group of its own, as are all files for "". With
+            `^(.+?)\\d*$` wall1, wall2 and wall3 are one group.
+
+    Raises:
+        UserError: no such folder, fewer than two classes, or an invalid pattern.
     """
 
     name = "image_folder"
@@ -45,174 +49,171 @@ class ImageFolder(ImageBuilder, skip_registration=True):
 
     def __init__(self, *, root: Path, path: str, group_pattern: str, **options):
         self.folder = Path(path).expanduser()
-        real = Path(
-            os.path.realpath(self.folder)
-        )  # where Path.resolve would fail on a circle of links
-        if path and Path(os.path.realpath(root)).is_relative_to(real):
-            raise UserError(
-                f"{path}: the prepared data ({root}) would be written inside the folder of pictures. "
-                "Give another place with --config.data.root=DIR."
-            )
-        self.pattern = _compile_pattern(group_pattern)
-        self.listing = (
-            read_listing(self.folder) if path and self.folder.is_dir() else FolderListing()
-        )
-        self.members, self.strays = _layout(self.folder, self.listing)
+        if path:
+            folder_listing.check_root_outside(root, self.folder)
+        option = "--config.data.image_folder.group_pattern"
+        self.pattern = compile_pattern(option, group_pattern, r"^(.+?)\d*$")
+        is_folder = path and self.folder.is_dir()
+        self.listing = folder_listing.scan(self.folder) if is_folder else FolderListing()
+        self.members, self.files_outside = _assign_classes(self.folder, self.listing)
         self.classes = self.find_classes(path)
         self.groups = {}
-        listed = hashlib.sha256()
-        for file in self.listing.files:
-            listed.update(f"{file.name}\0{file.size}\0{file.changed_ns}\n".encode())
         super().__init__(
             root=root,
             path=path,
-            shaped_by={
-                "folder": str(real),
-                "files": listed.hexdigest(),
+            fingerprint_fields={
+                "folder": os.path.realpath(self.folder),
+                "files": folder_listing.files_digest(self.listing.files),
                 "folders": self.listing.folders,
-                "problems": [f"{place}: {why}" for place, why in self.listing.problems],
+                "problems": [f"{file}: {reason}" for file, reason in self.listing.problems],
                 "group_pattern": group_pattern,
             },
             **options,
         )
 
     def find_classes(self, path: str) -> tuple[str, ...]:
-        """The names of the class folders, sorted; in the layout with splits, of those in train.
+        """Sorted names of the class folders, those of train if the folder has splits.
 
         Raises:
-            UserError: no such folder, or not two classes in it.
+            UserError: no such folder, or fewer than two classes.
         """
         if not path:
             raise UserError(
-                "image_folder needs --config.data.path=DIR, with a folder of pictures for each class."
+                "image_folder requires --config.data.path=DIR, with one folder of images per class."
             )
         if not self.folder.is_dir():
-            why = "is no folder" if self.folder.exists() else "no such folder"
+            problem = "is not a folder" if self.folder.exists() else "no such folder"
             raise UserError(
-                f"{path}: {why}. Give the folder of the class folders as --config.data.path=DIR."
+                f"{path}: {problem}. Give the folder of the class folders as "
+                "--config.data.path=DIR."
             )
-        found = sorted({name for name, _ in self.members.get("train") or self.members.get("", [])})
-        if len(found) < 2:
-            what = (
-                f"only the class {found[0]!r}" if found else "no class folder with pictures in it"
-            )
+        members = self.members.get("train") or self.members.get("", [])
+        names = sorted({name for name, _ in members})
+        if len(names) < 2:
+            content = f"only the class {names[0]!r}" if names else "no class folder with images"
             raise UserError(
-                f"{path}: holds {what}. Make two or more, one for each class, and put its pictures there, "
-                "PNG, JPEG, BMP, GIF or WebP."
+                f"{path}: contains {content}. Make one folder for each of at least two classes and "
+                "put its images there (PNG, JPEG, BMP, GIF or WebP)."
             )
-        return tuple(found)
+        return tuple(names)
 
-    def group(self, name: str) -> str:
-        """What the picture called `name` (relative path) belongs to."""
-        match = self.pattern and self.pattern.search(PurePosixPath(name).stem)
-        return f"group {match[1]}" if match and match[1] is not None else f"file {name}"
+    def group_of(self, image_id: str) -> str:
+        match = self.pattern and self.pattern.search(PurePosixPath(image_id).stem)
+        return f"group {match[1]}" if match and match[1] is not None else f"file {image_id}"
 
-    def pictures(self) -> Mapping[str, Iterable[Example]]:
-        self._leave_out()
-        kept = {split: list(self._usable(members)) for split, members in self.members.items()}
-        if "" in kept:
-            return self._divide(
-                kept[""], stratified.split_fractions(self.valid_fraction, self.test_fraction)
+    def generate(self) -> Mapping[str, Iterable[Example]]:
+        self._skip_unusable()
+        splits = {split: list(self._check_images(part)) for split, part in self.members.items()}
+        if "" in splits:
+            return self._assign_splits(
+                splits[""], stratified.split_fractions(self.valid_fraction, self.test_fraction)
             )
-        if "valid" not in kept and self.valid_fraction:
-            kept |= self._divide(kept["train"], stratified.split_fractions(self.valid_fraction, 0))
-        for split in kept:
-            for label in sorted(
-                set(range(len(self.classes))) - {picture.label for picture in kept[split]}
-            ):
-                what = f"{self.path}: class {self.classes[label]!r}"
-                if split == "train":
-                    raise UserError(f"{what}: no picture is left to train on.")
-                self.broken(what, f"has no picture in the split {split!r}")
-        return {split: kept[split] for split in ("train", "valid", "test") if split in kept}
+        if "valid" not in splits and self.valid_fraction:
+            splits |= self._assign_splits(
+                splits["train"], stratified.split_fractions(self.valid_fraction, 0)
+            )
+        for split, examples in splits.items():
+            self.check_classes(split, examples, self.path)
+        return {split: splits[split] for split in ("train", "valid", "test") if split in splits}
 
-    def _leave_out(self) -> None:
-        """Notes all that the listing showed to be of no use."""
-        for place, why in self.listing.problems:
-            self.broken(place, why)
-        for file in self.strays:
-            self.broken(file.path, "is a picture outside of the class folders")
-        full = {
+    def _skip_unusable(self) -> None:
+        """Skips, or raises for, everything that the listing shows to be unusable."""
+        for path, reason in self.listing.problems:
+            self.skip_or_raise(path, reason)
+        for file in self.files_outside:
+            self.skip_or_raise(file.path, "is an image outside of the class folders")
+        with_images = {
             str(parent)
             for file in self.listing.files
             for parent in PurePosixPath(file.name).parents
         }
         depth = 1 if "" in self.members else 2
         for name in self.listing.folders:
-            if name not in full and len(PurePosixPath(name).parts) <= depth:
-                self.broken(self.folder / name, "is a folder without pictures")
-        every = [member for members in self.members.values() for member in members]
-        unknown = {
+            if name not in with_images and len(PurePosixPath(name).parts) <= depth:
+                self.skip_or_raise(self.folder / name, "is a folder without images")
+        unknown_folders = {
             PurePosixPath(file.name).parts[:depth]
-            for name, file in every
+            for members in self.members.values()
+            for name, file in members
             if name not in self.classes
         }
-        for parts in sorted(unknown):
-            why = "is none of the classes" if depth == 1 else "is not among the classes of train"
-            self.broken(self.folder.joinpath(*parts), f"{why} ({', '.join(self.classes)})")
+        for parts in sorted(unknown_folders):
+            reason = "is not one of the classes" if depth == 1 else "is not a class of train"
+            folder = self.folder.joinpath(*parts)
+            self.skip_or_raise(folder, f"{reason} ({', '.join(self.classes)})")
 
-    def _usable(self, members: list[tuple[str, FileEntry]]) -> Iterator[Example]:
-        for name, file in tqdm(members, f"{self.name}: check", unit=" pictures", delay=1):
+    def _check_images(self, members: ClassMembers) -> Iterator[Example]:
+        height, width = self.native_size
+        for name, file in tqdm(members, f"{self.name}: check", unit=" images", delay=1):
             if name not in self.classes:
                 continue
             try:
                 image = decode.open_image(file.path)
             except decode.CorruptImageError as error:
-                self.broken(file.path, str(error))
+                self.skip_or_raise(file.path, str(error))
                 continue
             if any(self.native_size) and (image.height, image.width) != self.native_size:
-                height, width = self.native_size
-                self.broken(
+                self.skip_or_raise(
                     file.path, f"has {image.width}x{image.height} pixels, not {width}x{height}"
                 )
                 continue
             yield Example(file.name, self.classes.index(name), file.path)
 
-    def _divide(
-        self, pictures: list[Example], share: Mapping[str, float]
+    def _assign_splits(
+        self, examples: list[Example], fractions: Mapping[str, float]
     ) -> dict[str, list[Example]]:
-        labels = [picture.label for picture in pictures]
-        groups = [self.group(picture.id) for picture in pictures]
-        parts = stratified.assign_single_label(labels, groups, share, self.split_seed, self.classes)
-        return {split: [pictures[index] for index in indices] for split, indices in parts.items()}
+        labels = [example.label for example in examples]
+        groups = [self.group_of(example.id) for example in examples]
+        parts = stratified.assign_single_label(
+            labels, groups, fractions, self.split_seed, self.classes
+        )
+        return {split: [examples[index] for index in indices] for split, indices in parts.items()}
 
 
-def _compile_pattern(group_pattern: str) -> re.Pattern[str] | None:
-    if not group_pattern:
+def compile_pattern(option: str, pattern: str, example: str) -> re.Pattern[str] | None:
+    """A regular expression with a group; None for "".
+
+    Args:
+        option: name of the config field, for messages.
+        pattern: its value.
+        example: a valid value, for messages.
+
+    Raises:
+        UserError: no regular expression, or no group.
+    """
+    if not pattern:
         return None
-    option = f"--config.data.image_folder.group_pattern={group_pattern!r}"
     try:
-        pattern = re.compile(group_pattern)
+        compiled = re.compile(pattern)
     except re.error as error:
-        raise UserError(f"{option} is no regular expression: {error}.") from error
-    if not pattern.groups:
-        raise UserError(
-            rf"{option} needs a group (...) that says what a picture belongs to, as in '^(.+?)\d*$'."
-        )
-    return pattern
+        raise UserError(f"{option}={pattern!r} is no regular expression: {error}.") from error
+    if not compiled.groups:
+        raise UserError(f"{option}={pattern!r} has no group (...), as in {example!r}.")
+    return compiled
 
 
-def _layout(
+def _assign_classes(
     folder: Path, listing: FolderListing
-) -> tuple[dict[str, list[tuple[str, FileEntry]]], list[FileEntry]]:
-    """(split -> (class, picture) of each, all under "" if the folder gives no splits; those in no class)."""
-    parts = [(PurePosixPath(file.name).parts, file) for file in listing.files]
-    tops = sorted({names[0] for names, _ in parts if len(names) > 1})
-    given = {top: SPLIT_FOLDERS[top.lower()] for top in tops if top.lower() in SPLIT_FOLDERS}
-    if "train" not in given.values() or len(given) == 1 < len(
-        tops
-    ):  # a class may be called train or test
-        given = {}
-    elif len(given) < len(tops) or len(set(given.values())) < len(given):
+) -> tuple[dict[str, ClassMembers], list[FileEntry]]:
+    """(split -> files with their class, files in no class folder).
+
+    All files are in the split "" if the folder has no split folders. A class may be named train or
+    test: one split folder beside other folders is a class.
+    """
+    paths = [(PurePosixPath(file.name).parts, file) for file in listing.files]
+    tops = sorted({parts[0] for parts, _ in paths if len(parts) > 1})
+    splits = {top: SPLIT_FOLDERS[top.lower()] for top in tops if top.lower() in SPLIT_FOLDERS}
+    if "train" not in splits.values() or len(splits) == 1 < len(tops):
+        splits = {}
+    elif len(splits) < len(tops) or len(set(splits.values())) < len(splits):
         raise UserError(
-            f"{folder}: cannot tell splits from classes, the folders are {', '.join(map(repr, tops))}. "
-            "Keep only train, valid and test there, or only classes."
+            f"{folder}: contains both splits and classes ({', '.join(map(repr, tops))}). Keep only "
+            "train, valid and test there, or only classes."
         )
-    depth = 2 if given else 1
-    members = {split: [] for split in ("train", "valid", "test") if split in given.values()} or {
-        "": []
-    }
-    for names, file in parts:
-        if len(names) > depth:
-            members[given.get(names[0], "")].append((names[depth - 1], file))
-    return members, [file for names, file in parts if len(names) <= depth]
+    depth = 2 if splits else 1
+    names = [name for name in ("train", "valid", "test") if name in splits.values()]
+    members: dict[str, ClassMembers] = {name: [] for name in names or [""]}
+    for parts, file in paths:
+        if len(parts) > depth:
+            members[splits.get(parts[0], "")].append((parts[depth - 1], file))
+    return members, [file for parts, file in paths if len(parts) <= depth]

@@ -1,4 +1,7 @@
-"""Photos of LEGO minifigures, Kaggle's ihelon/lego-minifigures-classification; everybody brings a copy."""
+"""Photos of LEGO minifigures, Kaggle's ihelon/lego-minifigures-classification.
+
+Supplied by the user.
+"""
 
 import hashlib
 import os
@@ -16,27 +19,42 @@ from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.csv_rows import CsvRow
 from gv_jax.errors import UserError
 
-INDEX, METADATA, TEST = "index.csv", "metadata.csv", "test.csv"
-SPLIT_COLUMN = "train-valid"  # the column of INDEX that says which
+INDEX_FILE, METADATA_FILE, TEST_FILE = "index.csv", "metadata.csv", "test.csv"
+SPLIT_COLUMN = "train-valid"  # column of INDEX_FILE
 
 
 @dataclass(frozen=True)
 class PhotoRow:
-    """A picture as a CSV file lists it: `place` says in which file and line, `figure` is its class_id."""
+    """An image listed in a CSV file.
 
-    place: str
+    Attributes:
+        origin: CSV file and line, for messages.
+        path: relative path of the image.
+        figure: its class_id.
+        split: "train", "valid" or "test".
+    """
+
+    origin: str
     path: str
     figure: int
     split: str
 
 
 class LegoMinifigures(ImageBuilder, skip_registration=True):
-    """index.csv (path, class_id, train-valid), metadata.csv (class_id, minifigure_name), test.csv (path, class_id).
+    """index.csv (path, class_id, train-valid), metadata.csv (class_id, minifigure_name), test.csv.
 
-    Taken from the folder `path` (or root/lego_minifigures), to which the paths in the files are relative. A class is
-    a class_id of index.csv, in ascending order; two figures may bear one name, and then their class_id stands behind
-    it: "SPIDER-MAN (17)". The group of a figure is its universe, the first folder of its pictures. The splits are those
-    listed; there is a test split if there is a test.csv. The shares and the seed of a split change nothing.
+    Read from the folder `path` (or root/lego_minifigures); paths in the files are relative to it. A
+    class is a class_id of the training images, in ascending order. Its name is the minifigure_name,
+    followed by the class_id if two figures have the same name: "SPIDER-MAN (17)". Its super-class
+    is the universe, the first folder of its images. The splits are those listed, with a test split
+    if there is a test.csv (path, class_id). Split fractions and seed have no effect.
+
+    Args:
+        root, path: as in ImageBuilder.
+        options: the other arguments of ImageBuilder.
+
+    Raises:
+        UserError: no such folder or file, a missing column, or fewer than two classes.
     """
 
     name = "lego_minifigures"
@@ -46,166 +64,154 @@ class LegoMinifigures(ImageBuilder, skip_registration=True):
         self.folder = Path(path or Path(root) / self.name).expanduser()
         if not self.folder.is_dir():
             raise UserError(
-                f"{self.folder}: no such folder. Put {INDEX}, {METADATA} and the pictures of Kaggle's "
-                "ihelon/lego-minifigures-classification there, or say where they are: --config.data.path=DIR."
+                f"{self.folder}: no such folder. Put {INDEX_FILE}, {METADATA_FILE} and the images "
+                "of Kaggle's ihelon/lego-minifigures-classification there, or give their folder as "
+                "--config.data.path=DIR."
             )
-        self.faults: list[tuple[str, str]] = []  # (where, what) of lines that cannot be used
-        names = self._names()
-        self.listed = list(self._listed(INDEX, names))
-        if (self.folder / TEST).exists():
-            self.listed += self._listed(TEST, names)
-        self.figures = sorted({one.figure for one in self.listed if one.split == "train"})
+        self.row_errors: list[tuple[str, str]] = []  # (origin, reason) of unusable lines
+        names = self._read_names()
+        self.rows = list(self._read_rows(INDEX_FILE, names))
+        if (self.folder / TEST_FILE).exists():
+            self.rows += self._read_rows(TEST_FILE, names)
+        self.figures = sorted({row.figure for row in self.rows if row.split == "train"})
         if len(self.figures) < 2:
-            why = "; ".join(": ".join(fault) for fault in self.faults[:1])
+            first_error = "".join(f" First error: {': '.join(e)}." for e in self.row_errors[:1])
             raise UserError(
-                f"{self.folder / INDEX}: lists {len(self.figures)} figures to train on; two or more are needed."
-                + (f" First fault: {why}" if why else "")
+                f"{self.folder / INDEX_FILE}: lists training images of {len(self.figures)} "
+                f"figures, but at least two are required.{first_error}"
             )
         self.classes = unique_names({figure: names[figure] for figure in self.figures})
-        self.groups = self._universes()
+        self.groups = self._find_universes()
+        state = "\n".join(self._iter_state()).encode("utf-8", "backslashreplace")
         super().__init__(
             root=root,
             path=path,
-            shaped_by={
+            fingerprint_fields={
                 "folder": os.path.realpath(self.folder),
-                "files": hashlib.sha256(
-                    "\n".join(self._state()).encode("utf-8", "backslashreplace")
-                ).hexdigest(),
+                "files": hashlib.sha256(state).hexdigest(),
             },
             **options,
         )
 
-    def _names(self) -> dict[int, str]:
-        """class_id -> minifigure_name, as metadata.csv has them."""
+    def _read_names(self) -> dict[int, str]:
+        """class_id -> minifigure_name from metadata.csv."""
+        file = self.folder / METADATA_FILE
         names: dict[int, str] = {}
-        for row in csv_rows.read_csv(self.folder / METADATA, ("class_id", "minifigure_name")):
-            place, figure = (
-                f"{self.folder / METADATA}, line {row.line}",
-                parse_number(row.values["class_id"]),
-            )
+        for row in csv_rows.read_csv(file, ("class_id", "minifigure_name")):
+            origin, figure = f"{file}, line {row.line}", parse_integer(row.values["class_id"])
             name = " ".join(row.values["minifigure_name"].split())
             if figure is None or not name:
-                raise UserError(f"{place}: needs a whole number as class_id and a minifigure_name.")
+                raise UserError(f"{origin}: requires an integer class_id and a minifigure_name.")
             if names.setdefault(figure, name) != name:
                 raise UserError(
-                    f"{place}: class_id {figure} is called {names[figure]!r} before and {name!r} here."
+                    f"{origin}: class_id {figure} has two names, {names[figure]!r} and {name!r}."
                 )
         return names
 
-    def _listed(self, file: str, names: Mapping[int, str]) -> Iterator[PhotoRow]:
-        """The pictures that a CSV file lists, without those lines that cannot be used: they become faults."""
-        of_index = file == INDEX
-        for row in csv_rows.read_csv(
-            self.folder / file, ("path", "class_id", *([SPLIT_COLUMN] if of_index else []))
-        ):
-            place = f"{self.folder / file}, line {row.line}"
-            why = row_error(row, names, of_index)
-            if why:
-                self.faults.append((place, why))
-            else:
-                values = row.values
-                path = PurePosixPath(values["path"].replace("\\", "/")).as_posix()
-                yield PhotoRow(
-                    place,
-                    path,
-                    int(values["class_id"]),
-                    values[SPLIT_COLUMN] if of_index else "test",
-                )
+    def _read_rows(self, file_name: str, names: Mapping[int, str]) -> Iterator[PhotoRow]:
+        """The images in a CSV file; unusable lines are added to `row_errors`."""
+        has_split = file_name == INDEX_FILE
+        file = self.folder / file_name
+        columns = ("path", "class_id", *([SPLIT_COLUMN] if has_split else []))
+        for row in csv_rows.read_csv(file, columns):
+            origin = f"{file}, line {row.line}"
+            reason = row_error(row, names, has_split)
+            if reason:
+                self.row_errors.append((origin, reason))
+                continue
+            path = PurePosixPath(row.values["path"].replace("\\", "/")).as_posix()
+            split = row.values[SPLIT_COLUMN] if has_split else "test"
+            yield PhotoRow(origin, path, int(row.values["class_id"]), split)
 
-    def _universes(self) -> dict[str, str]:
-        """Class -> the first folder of most of its pictures; {} where pictures lie in no folder."""
-        groups = {}
+    def _find_universes(self) -> dict[str, str]:
+        """Class -> the first folder of most of its images; {} if images are in no folder."""
+        universes = {}
         for figure, name in zip(self.figures, self.classes, strict=True):
-            tops = [
-                PurePosixPath(one.path).parts
-                for one in self.listed
-                if (one.figure, one.split) == (figure, "train")
+            paths = [
+                PurePosixPath(row.path).parts
+                for row in self.rows
+                if (row.figure, row.split) == (figure, "train")
             ]
-            if min(map(len, tops)) < 2:
+            if min(map(len, paths)) < 2:
                 return {}
-            groups[name] = Counter(parts[0] for parts in tops).most_common(1)[0][0]
-        return groups
+            universes[name] = Counter(parts[0] for parts in paths).most_common(1)[0][0]
+        return universes
 
-    def _state(self) -> Iterator[str]:
-        """All that the prepared set depends on: the tables, and size and time of every picture."""
-        for file in (INDEX, METADATA, TEST):
-            yield (
-                (self.folder / file).read_text("utf-8-sig")
-                if (self.folder / file).exists()
-                else "-"
-            )
-        for one in self.listed:
+    def _iter_state(self) -> Iterator[str]:
+        """Everything that determines the data set: the CSV files, size and time of every image."""
+        for file_name in (INDEX_FILE, METADATA_FILE, TEST_FILE):
+            file = self.folder / file_name
+            yield file.read_text("utf-8-sig") if file.exists() else "-"
+        for row in self.rows:
             try:
-                status = (self.folder / one.path).stat()
-                yield f"{one.path}\0{status.st_size}\0{status.st_mtime_ns}"
+                status = (self.folder / row.path).stat()
+                yield f"{row.path}\0{status.st_size}\0{status.st_mtime_ns}"
             except OSError:
-                yield f"{one.path}\0-"
+                yield f"{row.path}\0-"
 
-    def pictures(self) -> Mapping[str, Sequence[Example]]:
-        for place, why in self.faults:
-            self.broken(place, why)
-        found: dict[str, list[Example]] = {}
-        met: dict[str, str] = {}
-        for one in tqdm(self.listed, f"{self.name}: check", unit=" pictures", delay=1):
-            if one.figure not in self.figures:
-                self.broken(one.place, f"class_id {one.figure} has no picture to train on")
-            elif one.path in met:
-                self.broken(one.place, f"{one.path} is listed twice, before in {met[one.path]}")
-            elif self._usable(one):
-                label = self.figures.index(one.figure)
-                found.setdefault(one.split, []).append(
-                    Example(one.path, label, self.folder / one.path)
-                )
-            met.setdefault(one.path, one.place)
-        for split, pictures in found.items():
-            for label in sorted(
-                set(range(len(self.classes))) - {picture.label for picture in pictures}
-            ):
-                what = f"{self.folder}: figure {self.classes[label]!r}"
-                if split == "train":
-                    raise UserError(f"{what}: no picture is left to train on.")
-                self.broken(what, f"has no picture in the split {split!r}")
-        return {split: found[split] for split in ("train", "valid", "test") if split in found}
+    def generate(self) -> Mapping[str, Sequence[Example]]:
+        for origin, reason in self.row_errors:
+            self.skip_or_raise(origin, reason)
+        splits: dict[str, list[Example]] = {}
+        first_origins: dict[str, str] = {}
+        for row in tqdm(self.rows, f"{self.name}: check", unit=" images", delay=1):
+            if row.figure not in self.figures:
+                self.skip_or_raise(row.origin, f"class_id {row.figure} has no training image")
+            elif row.path in first_origins:
+                first = first_origins[row.path]
+                self.skip_or_raise(row.origin, f"{row.path} is listed twice, first in {first}")
+            elif self._is_usable(row):
+                label = self.figures.index(row.figure)
+                example = Example(row.path, label, self.folder / row.path)
+                splits.setdefault(row.split, []).append(example)
+            first_origins.setdefault(row.path, row.origin)
+        for split, examples in splits.items():
+            self.check_classes(split, examples, str(self.folder))
+        return {split: splits[split] for split in ("train", "valid", "test") if split in splits}
 
-    def _usable(self, one: PhotoRow) -> bool:
-        """Whether the picture is there and can be decoded; what is wrong otherwise is noted."""
-        path = self.folder / one.path
+    def _is_usable(self, row: PhotoRow) -> bool:
+        """Whether the image exists and can be decoded; otherwise skips it or raises."""
+        path = self.folder / row.path
         if not path.is_file():
-            self.broken(one.place, f"{one.path} is not there")
+            self.skip_or_raise(row.origin, f"{row.path} does not exist")
             return False
         try:
             decode.open_image(path)
         except decode.CorruptImageError as error:
-            self.broken(path, str(error))
+            self.skip_or_raise(path, str(error))
             return False
         return True
 
 
-def row_error(row: CsvRow, names: Mapping[int, str], of_index: bool) -> str:
-    """What keeps a line from being used; "" for nothing."""
-    figure, path = (
-        parse_number(row.values["class_id"]),
-        PurePosixPath(row.values["path"].replace("\\", "/")),
-    )
+def row_error(row: CsvRow, names: Mapping[int, str], has_split: bool) -> str:
+    """Why a line is unusable; "" for a usable one.
+
+    Args:
+        row: line of INDEX_FILE or TEST_FILE.
+        names: class_id -> minifigure_name.
+        has_split: whether the file has SPLIT_COLUMN.
+    """
+    figure = parse_integer(row.values["class_id"])
+    path = PurePosixPath(row.values["path"].replace("\\", "/"))
     if figure is None:
-        return f"class_id {row.values['class_id']!r} is no whole number"
+        return f"class_id {row.values['class_id']!r} is no integer"
     if figure not in names:
-        return f"class_id {figure} is not in {METADATA}"
+        return f"class_id {figure} is not in {METADATA_FILE}"
     if not row.values["path"] or path.is_absolute() or ".." in path.parts:
-        return f"path {row.values['path']!r} is not one inside the folder"
-    if of_index and row.values[SPLIT_COLUMN] not in ("train", "valid"):
-        return f"{SPLIT_COLUMN} is {row.values[SPLIT_COLUMN]!r}: it must be train or valid"
+        return f"path {row.values['path']!r} is not inside the folder"
+    if has_split and row.values[SPLIT_COLUMN] not in ("train", "valid"):
+        return f"{SPLIT_COLUMN} is {row.values[SPLIT_COLUMN]!r}, but must be train or valid"
     return ""
 
 
-def parse_number(text: str) -> int | None:
-    """The whole number that `text` is; None if it is none."""
+def parse_integer(text: str) -> int | None:
+    """The decimal integer in `text`; None if there is none."""
     return int(text) if text.lstrip("-").isascii() and text.lstrip("-").isdigit() else None
 
 
 def unique_names(names: Mapping[int, str]) -> tuple[str, ...]:
-    """The names in their order; behind one that several bear, the number of each."""
-    often = Counter(names.values())
+    """The names in their order; names that occur twice are followed by their class_id."""
+    counts = Counter(names.values())
     return tuple(
-        f"{name} ({figure})" if often[name] > 1 else name for figure, name in names.items()
+        f"{name} ({figure})" if counts[name] > 1 else name for figure, name in names.items()
     )

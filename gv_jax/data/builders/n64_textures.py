@@ -1,4 +1,4 @@
-"""Nintendo 64 textures from smwcentral.net, labelled by hand in 15 classes; everybody brings a copy."""
+"""Nintendo 64 textures from smwcentral.net, labeled by hand in 15 classes; supplied by the user."""
 
 import tensorflow_datasets as tfds
 
@@ -6,11 +6,11 @@ from gv_jax.data.builders.tile_folder import TileFolder
 
 
 class N64Textures(TileFolder, skip_registration=True):
-    """32x32 PNG or BMP in 15 class folders, unbalanced, about 5,000 (Max Anderson, Galvanize, 2021)."""
+    """About 5,000 PNG or BMP images of 32x32 pixels in 15 class folders (Anderson 2021)."""
 
     name = "n64_textures"
     VERSION = tfds.core.Version("1.0.0")
-    fixed = (
+    fixed_classes = (
         "background",
         "bricks_masonry",
         "characters",

@@ -1,6 +1,8 @@
-"""Stills of The Simpsons with boxes, Kaggle's alexattia/the-simpsons-characters-dataset; everybody brings a copy."""
+"""Stills of The Simpsons with boxes, Kaggle's alexattia/the-simpsons-characters-dataset.
 
-import hashlib
+Supplied by the user.
+"""
+
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,20 +27,26 @@ CHARACTERS = (  # of the published project
     "lisa_simpson",
     "marge_simpson",
 )
-PICTURES, TEST, BOXES = "simpsons_dataset", "kaggle_simpson_testset", "annotation.txt"
-MAX_NAMED = 20  # pictures that a remark names before it only counts
+TRAIN_FOLDER, TEST_FOLDER = "simpsons_dataset", "kaggle_simpson_testset"
+BOXES_FILE = "annotation.txt"
+MAX_NAMES_LISTED = 20  # names in a warning; the rest is counted
 
 
 class Simpsons(ImageBuilder, skip_registration=True):
-    """simpsons_dataset/<character>/*.jpg, kaggle_simpson_testset/<character>_<n>.jpg, annotation.txt.
+    """simpsons_dataset/<name>/*.jpg, kaggle_simpson_testset/<name>_<n>.jpg, annotation.txt.
 
-    Taken from the folder `path` (or root/simpsons). The test split is kaggle_simpson_testset, which has no
-    boxes; valid is taken from simpsons_dataset, stratified and by seed. A box that is not usable is left
-    out, its picture stays, and `remarks` says so. Each of the two folders may lie in another of its name, as
-    in some copies.
+    Read from the folder `path` (or root/simpsons). The test split is kaggle_simpson_testset, which
+    has no boxes; valid is a stratified random part of simpsons_dataset. Images with an invalid box
+    are used without it, and `warnings` lists them. Each of the two folders may contain another one
+    of the same name with the files, as in some copies.
 
     Args:
-        characters: names of folders, each a class; () for those of CHARACTERS that are there.
+        root, path: as in ImageBuilder.
+        characters: names of folders, each a class; () for those of CHARACTERS that exist.
+        options: the other arguments of ImageBuilder.
+
+    Raises:
+        UserError: a character has no folder.
     """
 
     name = "simpsons"
@@ -46,154 +54,160 @@ class Simpsons(ImageBuilder, skip_registration=True):
 
     def __init__(self, *, root: Path, path: str, characters: Sequence[str], **options):
         self.folder = Path(path or Path(root) / self.name).expanduser()
-        self.train, self.test = unnest(self.folder / PICTURES), unnest(self.folder / TEST)
-        self.classes = find_characters(self.train, characters)
+        self.train_folder = unnest(self.folder / TRAIN_FOLDER)
+        self.test_folder = unnest(self.folder / TEST_FOLDER)
+        self.boxes_file = self.folder / BOXES_FILE
+        self.classes = find_characters(self.train_folder, characters)
         self.groups = {}
-        self.members = {name: folder_listing.scan(self.train / name) for name in self.classes}
-        self.tests = folder_listing.scan(self.test)
-        files = [(name, file) for name, listed in self.members.items() for file in listed.files]
-        files += [("", file) for file in self.tests.files]
-        listed = hashlib.sha256()
-        for name, file in files:
-            listed.update(f"{name}\0{file.name}\0{file.size}\0{file.changed_ns}\n".encode())
-        boxes = self.folder / BOXES
+        self.members = {
+            name: folder_listing.scan(self.train_folder / name) for name in self.classes
+        }
+        self.test_listing = folder_listing.scan(self.test_folder)
+        listings = [*self.members.values(), self.test_listing]
+        boxes = self.boxes_file.stat() if self.boxes_file.is_file() else None
         super().__init__(
             root=root,
             path=path,
-            shaped_by={
+            fingerprint_fields={
                 "folder": os.path.realpath(self.folder),
-                "files": listed.hexdigest(),
-                "boxes": [boxes.stat().st_size, boxes.stat().st_mtime_ns]
-                if boxes.is_file()
-                else [],
+                "files": [folder_listing.files_digest(listing.files) for listing in listings],
+                "boxes": [boxes.st_size, boxes.st_mtime_ns] if boxes else [],
                 "characters": self.classes,
             },
             **options,
         )
 
-    def pictures(self) -> Mapping[str, Iterable[Example]]:
-        for folder in (self.train, self.test):
+    def generate(self) -> Mapping[str, Iterable[Example]]:
+        for folder in (self.train_folder, self.test_folder):
             if not folder.is_dir():
                 raise UserError(
-                    f"{folder}: no such folder. Put {PICTURES}, {TEST} and {BOXES} of Kaggle's "
-                    f"alexattia/the-simpsons-characters-dataset into {self.folder}, or say where they are: "
-                    "--config.data.path=DIR."
+                    f"{folder}: no such folder. Put {TRAIN_FOLDER}, {TEST_FOLDER} and {BOXES_FILE} "
+                    "of Kaggle's alexattia/the-simpsons-characters-dataset into "
+                    f"{self.folder}, or give their folder as --config.data.path=DIR."
                 )
         if len(self.classes) < 2:
             raise UserError(
-                f"{self.train}: holds {len(self.classes)} of the characters {', '.join(CHARACTERS)}. Put two or "
-                "more there, or name others: --config.data.simpsons.characters=\"('name', 'name')\"."
+                f"{self.train_folder}: contains {len(self.classes)} of the characters "
+                f"{', '.join(CHARACTERS)}, but at least two are required. Add their folders, or "
+                "select others: --config.data.simpsons.characters=\"('name', 'name')\"."
             )
-        for place in (*self.members.values(), self.tests):
-            for path, why in place.problems:
-                self.broken(path, why)
-        marks = self._marks()
-        every = [picture for name in self.classes for picture in self._of(name, marks)]
-        shares = stratified.split_fractions(self.valid_fraction, 0)
+        for listing in (*self.members.values(), self.test_listing):
+            for path, reason in listing.problems:
+                self.skip_or_raise(path, reason)
+        boxes = self._read_boxes()
+        examples = [
+            example for name in self.classes for example in self._train_examples(name, boxes)
+        ]
         parts = stratified.assign_single_label(
-            [picture.label for picture in every],
-            [picture.id for picture in every],
-            shares,
+            [example.label for example in examples],
+            [example.id for example in examples],
+            stratified.split_fractions(self.valid_fraction, 0),
             self.split_seed,
             self.classes,
         )
-        divided = {split: [every[index] for index in indices] for split, indices in parts.items()}
-        return divided | {"test": self._tests()}
+        splits = {split: [examples[index] for index in indices] for split, indices in parts.items()}
+        return splits | {"test": self._test_examples()}
 
-    def _marks(self) -> dict[str, list[BoxAnnotation]]:
-        """Boxes by picture, as annotation.txt has them; remarks on those that belong to none."""
-        file = self.folder / BOXES
-        if not file.is_file():
-            self.remarks.append(f"{file}: is not there, so no picture has a box")
+    def _read_boxes(self) -> dict[str, list[BoxAnnotation]]:
+        """Image id -> its boxes; adds warnings on invalid lines and on boxes without an image."""
+        if not self.boxes_file.is_file():
+            self.warnings.append(f"{self.boxes_file}: does not exist, so no image has a box")
             return {}
-        marks, unread = simpsons_boxes.read_boxes(file)
-        self.remarks += [f"{file}, {line}" for line in unread]
-        there = {
-            f"{name}/{found.name}"
-            for name, listed in self.members.items()
-            for found in listed.files
+        boxes, errors = simpsons_boxes.read_boxes(self.boxes_file)
+        self.warnings += [f"{self.boxes_file}, {line}" for line in errors]
+        ids = {
+            f"{name}/{file.name}"
+            for name, listing in self.members.items()
+            for file in listing.files
         }
-        absent = [
-            key for key in marks if key not in there and key.partition("/")[0] in self.classes
+        missing = [
+            image_id
+            for image_id in boxes
+            if image_id not in ids and image_id.partition("/")[0] in self.classes
         ]
-        if absent:
-            self.remarks.append(
-                f"{file}: {len(absent):,} boxed pictures are not there: {shorten(absent)}"
+        if missing:
+            self.warnings.append(
+                f"{self.boxes_file}: {len(missing):,} images with a box do not exist: "
+                f"{shorten(missing)}"
             )
-        return marks
+        return boxes
 
-    def _of(self, character: str, marks: Mapping[str, list[BoxAnnotation]]) -> Iterator[Example]:
-        """The pictures of a character for training, with their boxes; remarks on those without."""
-        label, bare = self.classes.index(character), []
-        for file, height, width in self._usable(character, self.members[character].files):
-            name = f"{character}/{file.name}"
-            box, why = simpsons_boxes.select_box(marks.get(name, ()), character, height, width)
-            self.remarks += [f"{name}: {line}" for line in why]
-            if name not in marks:
-                bare.append(file.name)
-            yield Example(name, label, file.path, box)
-        if bare and marks:
-            total = len(self.members[character].files)
-            self.remarks.append(
-                f"{character}: {len(bare):,} of {total:,} pictures have no box: {shorten(bare)}"
+    def _train_examples(
+        self, character: str, boxes: Mapping[str, list[BoxAnnotation]]
+    ) -> Iterator[Example]:
+        """The images of a character with their boxes; adds warnings on those without a box."""
+        label, files = self.classes.index(character), self.members[character].files
+        without_box = []
+        for file, height, width in self._check_images(character, files):
+            image_id = f"{character}/{file.name}"
+            annotations = boxes.get(image_id, ())
+            box, warnings = simpsons_boxes.select_box(annotations, character, height, width)
+            self.warnings += [f"{image_id}: {line}" for line in warnings]
+            if image_id not in boxes:
+                without_box.append(file.name)
+            yield Example(image_id, label, file.path, box)
+        if without_box and boxes:
+            self.warnings.append(
+                f"{character}: {len(without_box):,} of {len(files):,} images have no box: "
+                f"{shorten(without_box)}"
             )
 
-    def _tests(self) -> list[Example]:
-        """The pictures of the test set that show one of the classes."""
+    def _test_examples(self) -> list[Example]:
+        """The test images of the classes."""
         labels = {}
-        for file in self.tests.files:
+        for file in self.test_listing.files:
             match = re.fullmatch(r"(.+)_\d+", PurePosixPath(file.name).stem)
             if not match:
-                self.broken(file.path, "is not called <character>_<number>")
+                self.skip_or_raise(file.path, "is not named <character>_<number>")
             elif match[1] in self.classes:
                 labels[file] = self.classes.index(match[1])
-        usable = self._usable(TEST, list(labels))
-        made = [Example(f"{TEST}/{file.name}", labels[file], file.path) for file, _, _ in usable]
-        for label in sorted(set(range(len(self.classes))) - {picture.label for picture in made}):
-            self.broken(
-                f"{self.test}: character {self.classes[label]!r}",
-                "has no picture in the split 'test'",
-            )
-        self.remarks.append(
-            f"{TEST}: the set has no boxes for these {len(made):,} pictures; a crop leaves them whole"
+        examples = [
+            Example(f"{TEST_FOLDER}/{file.name}", labels[file], file.path)
+            for file, _, _ in self._check_images(TEST_FOLDER, list(labels))
+        ]
+        self.check_classes("test", examples, str(self.test_folder))
+        self.warnings.append(
+            f"{TEST_FOLDER}: the {len(examples):,} images have no boxes and are not cropped"
         )
-        return made
+        return examples
 
-    def _usable(
-        self, what: str, files: Sequence[FileEntry]
+    def _check_images(
+        self, description: str, files: Sequence[FileEntry]
     ) -> Iterator[tuple[FileEntry, int, int]]:
-        """(file, height, width) of those that can be decoded."""
-        for file in tqdm(files, f"{self.name}: check {what}", unit=" pictures", delay=1):
+        """(file, height, width) of the images that can be decoded."""
+        for file in tqdm(files, f"{self.name}: check {description}", unit=" images", delay=1):
             try:
                 image = decode.open_image(file.path)
             except decode.CorruptImageError as error:
-                self.broken(file.path, str(error))
+                self.skip_or_raise(file.path, str(error))
             else:
                 yield file, image.height, image.width
 
 
 def unnest(folder: Path) -> Path:
-    """`folder`, or the one of the same name in it."""
+    """The folder of the same name in `folder`, or `folder` if there is none."""
     nested = folder / folder.name
     return nested if nested.is_dir() else folder
 
 
-def find_characters(folder: Path, wanted: Sequence[str]) -> tuple[str, ...]:
-    """Those `wanted`, in their order, or if none is, those of CHARACTERS that have a folder; all where nothing is.
+def find_characters(folder: Path, selected: Sequence[str]) -> tuple[str, ...]:
+    """The `selected` characters in their order, or those of CHARACTERS that have a folder.
+
+    All of them if `folder` does not exist.
 
     Raises:
-        UserError: one that is wanted has no folder.
+        UserError: a selected character has no folder.
     """
     if not folder.is_dir():
-        return tuple(dict.fromkeys(wanted)) or CHARACTERS
-    there = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    for name in wanted:
-        if name not in there:
-            raise unknown("character (--config.data.simpsons.characters)", name, there)
-    return tuple(dict.fromkeys(wanted)) or tuple(name for name in CHARACTERS if name in there)
+        return tuple(dict.fromkeys(selected)) or CHARACTERS
+    present = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    for name in selected:
+        if name not in present:
+            raise unknown("character (--config.data.simpsons.characters)", name, present)
+    return tuple(dict.fromkeys(selected)) or tuple(name for name in CHARACTERS if name in present)
 
 
 def shorten(names: Sequence[str]) -> str:
-    """The first NAMED of them, and how many more there are."""
-    more = f" … and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more
+    """The first MAX_NAMES_LISTED names and the number of the others."""
+    more = f" … and {len(names) - MAX_NAMES_LISTED:,} more" if len(names) > MAX_NAMES_LISTED else ""
+    return ", ".join(names[:MAX_NAMES_LISTED]) + more

@@ -1,4 +1,4 @@
-"""Boxes of the Simpsons set, from its annotation.txt: path,x1,y1,x2,y2,character."""
+"""Bounding boxes of the Simpsons data set, from annotation.txt: path,x1,y1,x2,y2,character."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,20 +10,20 @@ from gv_jax.data.box import NO_BOX, Box, box_area, box_error
 
 @dataclass(frozen=True)
 class BoxAnnotation:
-    """A box, and the character that is said to be in it."""
+    """A bounding box and the character in it."""
 
     box: Box
     character: str
 
 
 def read_boxes(file: Path) -> tuple[dict[str, list[BoxAnnotation]], list[str]]:
-    """("character/file" -> its boxes, unchecked; "line n: why" of lines that hold none).
+    """("character/file" -> its boxes, unchecked; "line n: reason" of invalid lines).
 
-    Of a path only the last two parts count, with / or \\ between them: in the original they all begin with
-    ./characters/, where no picture is.
+    Only the last two parts of a path count, as the original paths begin with ./characters/, a
+    folder that does not exist. Parts are separated by / or \\.
     """
-    marks: defaultdict[str, list[BoxAnnotation]] = defaultdict(list)
-    unread = []
+    annotations: defaultdict[str, list[BoxAnnotation]] = defaultdict(list)
+    errors = []
     text = file.read_text(encoding="utf-8-sig", errors="replace")
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -32,31 +32,37 @@ def read_boxes(file: Path) -> tuple[dict[str, list[BoxAnnotation]], list[str]]:
             path, x1, y1, x2, y2, character = (field.strip() for field in line.rsplit(",", 5))
             box = int(y1), int(x1), int(y2), int(x2)
         except ValueError:
-            unread.append(f"line {number}: is no path,x1,y1,x2,y2,character: {line[:80]!r}")
+            errors.append(f"line {number}: is not path,x1,y1,x2,y2,character: {line[:80]!r}")
             continue
         parts = PurePosixPath(path.replace("\\", "/")).parts
-        marks["/".join(parts[-2:])].append(BoxAnnotation(box, character))
-    return dict(marks), unread
+        annotations["/".join(parts[-2:])].append(BoxAnnotation(box, character))
+    return dict(annotations), errors
 
 
 def select_box(
-    marks: Sequence[BoxAnnotation], character: str, height: int, width: int
+    annotations: Sequence[BoxAnnotation], character: str, height: int, width: int
 ) -> tuple[Box, list[str]]:
-    """(the largest box of the character in a picture of that size, or NO_BOX; why others are not used)."""
-    good, remarks = [], []
-    for mark in marks:
-        top, left, bottom, right = mark.box
-        why = (
-            f"is of {mark.character}"
-            if mark.character != character
-            else box_error(mark.box, height, width)
-        )
-        if why:
-            remarks.append(
-                f"box x {left} to {right}, y {top} to {bottom} {why} ({width}x{height}), and is not used"
+    """(the largest valid box of the character, or NO_BOX; warnings on the other boxes).
+
+    Args:
+        annotations: the boxes of one image.
+        character: class of the image.
+        height, width: size of the image in pixels.
+    """
+    valid, warnings = [], []
+    for annotation in annotations:
+        top, left, bottom, right = annotation.box
+        if annotation.character != character:
+            reason = f"belongs to {annotation.character}"
+        else:
+            reason = box_error(annotation.box, height, width)
+        if reason:
+            warnings.append(
+                f"box x {left} to {right}, y {top} to {bottom} {reason} ({width}x{height} pixels) "
+                "and is ignored"
             )
         else:
-            good.append(mark.box)
-    if len(good) > 1:
-        remarks.append(f"{len(good)} boxes, of which the largest is used")
-    return max(good, key=box_area, default=NO_BOX), remarks
+            valid.append(annotation.box)
+    if len(valid) > 1:
+        warnings.append(f"has {len(valid)} boxes, of which the largest is used")
+    return max(valid, key=box_area, default=NO_BOX), warnings

@@ -1,4 +1,4 @@
-"""Sets of 32x32 RGBA tiles that come as a folder with the same class folders for everybody."""
+"""Data sets of 32x32 RGBA tiles in a fixed set of class folders."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,12 +9,12 @@ from gv_jax.errors import UserError
 
 
 class TileFolder(ImageFolder, skip_registration=True):
-    """An image folder whose classes are `fixed` and whose pictures all have 32x32 pixels.
+    """An image folder with the classes `fixed_classes` and images of 32x32 pixels.
 
-    Without `path` it is root/<name>. Its classes are known where there is no folder at all.
+    The folder is `path`, or root/<name> if `path` is empty. Its classes are known without it.
     """
 
-    fixed: tuple[str, ...]
+    fixed_classes: tuple[str, ...]
     native_size = (32, 32)
 
     def __init__(self, *, root: Path, path: str, **options):
@@ -23,20 +23,21 @@ class TileFolder(ImageFolder, skip_registration=True):
         )
 
     def find_classes(self, path: str) -> tuple[str, ...]:
-        return self.fixed
+        return self.fixed_classes
 
-    def pictures(self) -> Mapping[str, Iterable[Example]]:
-        kinds = ", ".join(self.fixed)
+    def generate(self) -> Mapping[str, Iterable[Example]]:
+        names = ", ".join(self.fixed_classes)
         if not self.folder.is_dir():
             raise UserError(
-                f"{self.folder}: no such folder. Put the {len(self.fixed)} class folders of {self.name} "
-                f"there ({kinds}), with 32x32 pictures, or say where they are: --config.data.path=DIR."
+                f"{self.folder}: no such folder. Put the {len(self.fixed_classes)} class folders "
+                f"of {self.name} there ({names}), with images of 32x32 pixels, or give their "
+                "folder as --config.data.path=DIR."
             )
-        there = {name for members in self.members.values() for name, _ in members}
-        missing = [name for name in self.fixed if name not in there]
+        present = {name for members in self.members.values() for name, _ in members}
+        missing = [name for name in self.fixed_classes if name not in present]
         if missing:
             raise UserError(
-                f"{self.folder}: no pictures of {', '.join(missing)}. {self.name} has the class folders "
-                f"{kinds}; for other classes take --config.data.name=image_folder."
+                f"{self.folder}: has no images of {', '.join(missing)}. {self.name} has the class "
+                f"folders {names}; for other classes use --config.data.name=image_folder."
             )
-        return super().pictures()
+        return super().generate()

@@ -1,4 +1,4 @@
-"""Frames of videos, a game each: play-throughs that a person has recorded or downloaded."""
+"""Frames of the user's videos; every video is a game."""
 
 import os
 import tempfile
@@ -14,37 +14,42 @@ from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.folder_listing import FileEntry
 from gv_jax.data.frame_filter import FrameFilter
-from gv_jax.data.splits import frames, stratified
+from gv_jax.data.splits import frames as frame_splits
+from gv_jax.data.splits import stratified
 from gv_jax.data.video import VIDEO_SUFFIXES, CorruptVideoError, Video
 from gv_jax.errors import UserError, unknown
 
 
 @dataclass(frozen=True)
 class KeptFrame:
-    """A frame worth keeping, stored as PNG. tick: its place among the frames of its video that were looked at."""
+    """A frame stored as PNG at `path`; frame_index: position among the samples of its video."""
 
     id: str
     label: int
-    tick: int
+    frame_index: int
     path: Path
 
 
 class VideoFrames(ImageBuilder, skip_registration=True):
-    """RGB frames of the video `path`, or of every video in the folder `path`, each of them a game and a class.
+    """RGB frames of the video `path`, or of all videos in the folder `path`; classes are videos.
 
-    Of the frames looked at, those of a single colour and those nearly the same as an earlier one are left out
-    (`sieve`). The id says game, frame and time: "zelda/f0000058_t0002.417" is 58 frames and 2.417 s after the
-    beginning; neighbours differ by `every`. A damaged video gives the frames before the damage, and `remarks` says so.
-    Whatever a video's length, one frame of it is in memory at a time; those kept wait on the disk, below `root`, to be
-    divided.
+    Every `frame_stride`-th frame is a sample. Samples of a single color and near-duplicates of an
+    earlier sample are dropped (`FrameFilter`). The id "zelda/f0000058_t0002.417" is frame 58 at
+    2.417 s; ids that differ by `frame_stride` are consecutive. A damaged video gives the frames
+    before the damage and a warning. One frame is in memory at a time; kept frames wait below `root`
+    until the split is known.
 
     Args:
-        videos: names of files in the folder, with / between their parts; all there where ().
-        every: frames from one that is looked at to the next.
-        hold_out, scene, gap, unseen: see `scenes.divide`; titles are the games.
+        path: a video or a folder of videos.
+        videos: names of files in the folder, with / between their parts; () for all.
+        frame_stride: frames from one sample to the next.
+        hold_out, scene_length, gap, test_only: as in `splits.frames.split_frames`, in samples; the
+            titles are the classes.
+        common: the other arguments of ImageBuilder.
 
     Raises:
-        UserError: no such file or folder, no video in it, or too few frames for the splits.
+        UserError: no such file or folder, no video in it, or an invalid option. `prepare()` raises
+            it if there are too few frames for the splits.
     """
 
     name = "video_frames"
@@ -64,33 +69,30 @@ class VideoFrames(ImageBuilder, skip_registration=True):
     ):
         if frame_stride < 1:
             raise UserError(
-                f"--config.data.video_frames.frame_stride={frame_stride}: take 1 or more."
+                f"--config.data.video_frames.frame_stride={frame_stride} must be at least 1."
             )
-        self.found, self.problems = find_videos(path, videos)
-        self.classes = video_titles([file.name for file in self.found])
+        self.files, self.problems = find_videos(path, videos)
+        self.classes = video_titles([file.name for file in self.files])
         self.groups = {}
-        frames.check_hold_out(self.name, hold_out, scene_length, gap, test_only, self.classes)
+        frame_splits.check_hold_out(self.name, hold_out, scene_length, gap, test_only, self.classes)
         self.frame_stride = frame_stride
-        self.holding = {
+        self.split_options = {
             "hold_out": hold_out,
             "scene_length": scene_length,
             "gap": gap,
             "test_only": tuple(test_only),
         }
         self.scratch = Path()
-        problems = [f"{place}: {why}" for place, why in self.problems]
-        files = [[os.path.realpath(file.path), file.size, file.changed_ns] for file in self.found]
-        super().__init__(
-            path=path,
-            **common,
-            shaped_by={
-                "files": files,
-                "problems": problems,
-                "frame_stride": frame_stride,
-                **self.holding,
-            },
-        )
-        self.share = stratified.split_fractions(self.valid_fraction, self.test_fraction)
+        fingerprint_fields = {
+            "files": [
+                [os.path.realpath(file.path), file.size, file.mtime_ns] for file in self.files
+            ],
+            "problems": [f"{file}: {reason}" for file, reason in self.problems],
+            "frame_stride": frame_stride,
+            **self.split_options,
+        }
+        super().__init__(path=path, **common, fingerprint_fields=fingerprint_fields)
+        self.fractions = stratified.split_fractions(self.valid_fraction, self.test_fraction)
 
     def prepare(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -98,104 +100,103 @@ class VideoFrames(ImageBuilder, skip_registration=True):
             self.scratch = Path(scratch)
             super().prepare()
 
-    def pictures(self) -> Mapping[str, Iterable[Example]]:
-        for place, why in self.problems:
-            self.broken(place, why)
-        kept = [frame for label in range(len(self.classes)) for frame in self._kept(label)]
-        if not kept:
+    def generate(self) -> Mapping[str, Iterable[Example]]:
+        for path, reason in self.problems:
+            self.skip_or_raise(path, reason)
+        frames = [
+            frame for label in range(len(self.classes)) for frame in self._extract_frames(label)
+        ]
+        if not frames:
             raise UserError(
-                f"{self.path}: no frame is worth keeping: all of a single colour, or nothing decoded."
+                f"{self.path}: no usable frame; all have a single color, or none can be decoded."
             )
-        divided = frames.split_frames(
-            [frame.label for frame in kept],
-            [frame.tick for frame in kept],
+        splits = frame_splits.split_frames(
+            [frame.label for frame in frames],
+            [frame.frame_index for frame in frames],
             self.classes,
-            self.share,
+            self.fractions,
             self.split_seed,
-            **self.holding,
+            **self.split_options,
         )
-        lost = len(kept) - sum(len(members) for members in divided.values())
-        if lost:
-            self.remarks.append(
-                f"{self.path}: {lost:,} frames so near to held-out scenes that they are left out"
+        num_dropped = len(frames) - sum(len(members) for members in splits.values())
+        if num_dropped:
+            self.warnings.append(
+                f"{self.path}: dropped {num_dropped:,} frames near held-out scenes"
             )
         return {
-            split: self._pictures([kept[index] for index in members])
-            for split, members in divided.items()
+            split: (Example(frames[i].id, frames[i].label, frames[i].path) for i in members)
+            for split, members in splits.items()
         }
 
-    def group(self, name: str) -> str:
-        """The video that a frame is of."""
-        return name.rpartition("/")[0]
+    def group_of(self, image_id: str) -> str:
+        """The video of a frame."""
+        video, _, _ = image_id.rpartition("/")
+        return video
 
-    def _kept(self, label: int) -> Iterator[KeptFrame]:
-        """The frames of a video that are worth keeping, stored in `scratch`; remarks on the others."""
-        title, file = self.classes[label], self.found[label]
-        video, sieve = Video(file.path, self.frame_stride), FrameFilter()
-        count = 0
+    def _extract_frames(self, label: int) -> Iterator[KeptFrame]:
+        """Stores the accepted frames of a video in `scratch`; adds warnings on the others."""
+        title, file = self.classes[label], self.files[label]
+        video, frame_filter = Video(file.path, self.frame_stride), FrameFilter()
+        num_samples = 0
+        progress = tqdm(video, f"{self.name}: {title}", unit=" frames", delay=1)
         try:
-            for tick, frame in enumerate(
-                tqdm(video, f"{self.name}: {title}", unit=" frames", delay=1)
-            ):
-                count += 1
-                if not sieve.passes(frame.pixels):
+            for frame_index, frame in enumerate(progress):
+                num_samples += 1
+                if not frame_filter.accept(frame.pixels):
                     continue
-                stored = self.scratch / f"{label}-{frame.number}.png"
+                stored = self.scratch / f"{label}-{frame.index}.png"
                 Image.fromarray(frame.pixels).save(stored, compress_level=1)
-                yield KeptFrame(
-                    f"{title}/f{frame.number:07d}_t{frame.seconds:08.3f}", label, tick, stored
-                )
+                image_id = f"{title}/f{frame.index:07d}_t{frame.seconds:08.3f}"
+                yield KeptFrame(image_id, label, frame_index, stored)
         except CorruptVideoError as error:
-            self.broken(file.path, str(error))
+            self.skip_or_raise(file.path, str(error))
         if video.damage:
-            self.remarks.append(f"{file.path}: {video.damage}")
-        if sieve.remark:
-            self.remarks.append(
-                f"{title}: of {count:,} frames looked at, {sieve.remark} are left out"
+            self.warnings.append(f"{file.path}: {video.damage}")
+        if frame_filter.summary:
+            self.warnings.append(
+                f"{title}: of {num_samples:,} sampled frames, dropped {frame_filter.summary}"
             )
-
-    def _pictures(self, frames: Iterable[KeptFrame]) -> Iterator[Example]:
-        for frame in frames:
-            yield Example(frame.id, frame.label, frame.path)
 
 
 def find_videos(
-    path: str, videos: Sequence[str]
+    path: str, selected: Sequence[str]
 ) -> tuple[list[FileEntry], tuple[tuple[Path, str], ...]]:
-    """(files, problems of the listing): the file `path`, or those with a video's suffix in that folder, of them the
-    ones called `videos`.
+    """(video files, problems of the listing).
+
+    Args:
+        path: a file, or a folder, of which all files with a video suffix are listed.
+        selected: names of files in the folder; () for all.
 
     Raises:
-        UserError: nothing there, or not what was asked for.
+        UserError: no such path, no video in it, or no video of a selected name.
     """
     if not path:
         raise UserError(
-            "video_frames needs --config.data.path=FILE, a video, or a folder of videos."
+            "video_frames requires --config.data.path=FILE, a video, or a folder of videos."
         )
-    place = Path(path).expanduser()
-    if place.is_file():
-        status = place.stat()
-        return [FileEntry(place.name, place, status.st_size, status.st_mtime_ns)], ()
-    if not place.is_dir():
+    source = Path(path).expanduser()
+    if source.is_file():
+        status = source.stat()
+        return [FileEntry(source.name, source, status.st_size, status.st_mtime_ns)], ()
+    if not source.is_dir():
         raise UserError(
-            f"{path}: no such video, or folder of videos. Give one as --config.data.path=FILE."
+            f"{path}: no such video or folder of videos. Give one as --config.data.path=FILE."
         )
-    listed = folder_listing.scan(place, VIDEO_SUFFIXES)
-    there = {file.name: file for file in listed.files}
-    for name in videos:
-        if name not in there:
-            raise unknown(f"video (--config.data.video_frames.videos) in {path}", name, there)
-    found = [there[name] for name in dict.fromkeys(videos)] or list(there.values())
-    if not found:
-        raise UserError(
-            f"{path}: holds no video ({', '.join(suffix[1:] for suffix in VIDEO_SUFFIXES)})."
-        )
-    return found, listed.problems
+    listing = folder_listing.scan(source, VIDEO_SUFFIXES)
+    by_name = {file.name: file for file in listing.files}
+    for name in selected:
+        if name not in by_name:
+            raise unknown(f"video (--config.data.video_frames.videos) in {path}", name, by_name)
+    files = [by_name[name] for name in dict.fromkeys(selected)] or list(by_name.values())
+    if not files:
+        suffixes = ", ".join(suffix[1:] for suffix in VIDEO_SUFFIXES)
+        raise UserError(f"{path}: contains no video ({suffixes}).")
+    return files, listing.problems
 
 
 def video_titles(names: Sequence[str]) -> tuple[str, ...]:
-    """What the games are called: the files' names without folder and suffix where that tells them apart."""
-    short = [Path(name).stem for name in names]
+    """File names without folder and suffix; the whole name where several would be equal."""
+    stems = [Path(name).stem for name in names]
     return tuple(
-        name if short.count(stem) > 1 else stem for name, stem in zip(names, short, strict=True)
+        name if stems.count(stem) > 1 else stem for name, stem in zip(names, stems, strict=True)
     )

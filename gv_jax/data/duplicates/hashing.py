@@ -1,4 +1,4 @@
-"""What a picture looks like in 3 kB: enough to tell copies of it from other pictures."""
+"""The signature of an image: 3 kB from which duplicates of the image can be recognized."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,56 +10,65 @@ from PIL import Image
 from gv_jax.data import decode
 from gv_jax.data.duplicates.index import THUMBNAIL_CELLS
 
-HASH_VERSION = 1  # of what this file makes of a picture
-SMALL_SIDE = (
-    2 * THUMBNAIL_CELLS
-)  # pixels a side at which a picture is looked at; resized smoothly, so that its own size matters little
+HASH_VERSION = 1  # version of the resulting signatures
+# Side of the small copy that is compared, in pixels. The resize is smooth, so that the size of the
+# image has little influence.
+SMALL_SIDE = 2 * THUMBNAIL_CELLS
 
 
 @dataclass(frozen=True)
 class Signature:
-    """digest: equal for pictures with the same pixels, whatever file they were in; colours under alpha 0 do
-    not count. hash: bool [64], the signs of low frequencies (imagehash's phash, after N. Krawetz). light:
-    uint8 [2 CELLS*CELLS], brightness and opacity. colour: uint8 [4 CELLS/2*CELLS/2], RGBA times alpha, at
-    half the resolution as in a JPEG, which smears colours. constant: all pixels are equal. size: (width,
-    height). mode: L, LA, RGB or RGBA.
+    """What is compared of an image.
+
+    Attributes:
+        digest: Equal for images with equal pixels, in any file format; colors under alpha 0 are
+            ignored.
+        hash: bool [64], the signs of low frequencies: imagehash's phash, after N. Krawetz.
+        gray_alpha: uint8 [2 n], n = THUMBNAIL_CELLS**2: brightness and opacity.
+        rgba: uint8 [4 n/4]: RGB times alpha, and alpha, at half the resolution, as JPEG blurs
+            colors.
+        constant: Whether all pixels are equal.
+        size: (width, height) in pixels.
+        mode: L, LA, RGB or RGBA.
     """
 
     digest: str
     hash: np.ndarray
-    light: np.ndarray
-    colour: np.ndarray
+    gray_alpha: np.ndarray
+    rgba: np.ndarray
     constant: bool
     size: tuple[int, int]
     mode: str
 
 
 def image_signature(image: Image.Image) -> Signature:
-    """The signature of a picture as `preprocess.open_picture` gives it."""
-    plain = composite(image)
-    pixels = plain.tobytes()
-    small = plain.convert("RGBa" if plain.mode == "RGBA" else "RGB").resize(
+    """The signature of an image that `decode.open_image` returned."""
+    normalized = normalize_mode(image)
+    pixels = normalized.tobytes()
+    transparent = normalized.mode == "RGBA"
+    small = normalized.convert("RGBa" if transparent else "RGB").resize(
         (SMALL_SIDE, SMALL_SIDE), Image.Resampling.BILINEAR
     )
     cells = np.asarray(small)
-    alpha = cells[..., 3] if plain.mode == "RGBA" else np.full(cells.shape[:2], 255, np.uint8)
-    shade = Image.fromarray(np.ascontiguousarray(cells[..., :3])).convert("L")
-    grey = (
-        np.asarray(shade) + (255 - alpha) // 2
-    )  # over mid-grey: neither the black nor the white of outlines
+    alpha = cells[..., 3] if transparent else np.full(cells.shape[:2], 255, np.uint8)
+    premultiplied = np.asarray(Image.fromarray(np.ascontiguousarray(cells[..., :3])).convert("L"))
+    # Composited over mid-gray, which is the color of no outline, unlike black and white.
+    gray = premultiplied + (255 - alpha) // 2
+    header = f"{normalized.size} {normalized.mode} ".encode()
+    first_pixel = pixels[: len(normalized.mode)]
     return Signature(
-        digest=hashlib.sha256(f"{plain.size} {plain.mode} ".encode() + pixels).hexdigest()[:32],
-        hash=imagehash.phash(Image.fromarray(grey)).hash.ravel(),
-        light=block_means(np.dstack([grey, alpha]), THUMBNAIL_CELLS),
-        colour=block_means(np.dstack([cells[..., :3], alpha]), THUMBNAIL_CELLS // 2),
-        constant=pixels == pixels[: len(plain.mode)] * (plain.width * plain.height),
+        digest=hashlib.sha256(header + pixels).hexdigest()[:32],
+        hash=imagehash.phash(Image.fromarray(gray)).hash.ravel(),
+        gray_alpha=block_means(np.dstack([gray, alpha]), THUMBNAIL_CELLS),
+        rgba=block_means(np.dstack([cells[..., :3], alpha]), THUMBNAIL_CELLS // 2),
+        constant=pixels == first_pixel * (normalized.width * normalized.height),
         size=image.size,
         mode=image.mode,
     )
 
 
-def composite(image: Image.Image) -> Image.Image:
-    """The picture as RGB if nothing of it is transparent, else RGBA without colours under alpha 0."""
+def normalize_mode(image: Image.Image) -> Image.Image:
+    """The image as RGB if it is opaque, otherwise as RGBA with black under alpha 0."""
     if image.mode in ("LA", "RGBA"):
         pixels = decode.to_channels(image, 4, (0, 0, 0))
         if pixels[..., 3].min() < 255:
@@ -68,13 +77,7 @@ def composite(image: Image.Image) -> Image.Image:
 
 
 def block_means(cells: np.ndarray, side: int) -> np.ndarray:
-    """uint8 [SMALL SMALL c] -> uint8 [c side*side]."""
-    times = SMALL_SIDE // side
-    return (
-        cells.reshape(side, times, side, times, -1)
-        .mean(axis=(1, 3))
-        .round()
-        .astype(np.uint8)
-        .reshape(side * side, -1)
-        .T
-    )
+    """Means of side x side equal blocks: uint8 [SMALL_SIDE SMALL_SIDE c] -> uint8 [c side*side]."""
+    block = SMALL_SIDE // side
+    means = cells.reshape(side, block, side, block, -1).mean(axis=(1, 3))
+    return means.round().astype(np.uint8).reshape(side * side, -1).T

@@ -1,43 +1,47 @@
-"""Pictures that are nearly the same: copies within one split, answers given away across two."""
+"""An index of images that finds near-duplicates by their thumbnails."""
 
 import numpy as np
 from PIL import Image
 
-THUMBNAIL_CELLS = 32  # a picture is compared as CELLS x CELLS mean colours
-CELL_TOLERANCE = 32  # a cell differs when one of its channels does by more than this, of 255
-MIN_CELLS = 4  # pictures are nearly the same when fewer cells than this differ
+THUMBNAIL_CELLS = 32  # a thumbnail has THUMBNAIL_CELLS x THUMBNAIL_CELLS mean colors, its cells
+CELL_TOLERANCE = 32  # cells differ if a channel differs by more than this, of 255
+MIN_CELLS = 4  # images are different if at least this many cells differ
 
 
 class NearDuplicateIndex:
-    """The pictures met so far, to be asked of a new one whether it is nearly the same as one of them.
+    """Thumbnails of images, searched for near-duplicates of a new image.
 
-    Nearly the same: of CELLS x CELLS mean colours, fewer than `fewest` differ by more than `tolerance` in
-    some channel. That is blind to compression, to resizing and to a sprite that moves by a pixel or two. It
-    sees one move by its own size, which changes 4 cells or more, however much background there is (the mean
-    difference of two pictures does not: new positions in Pong change it by 0.2). Found by looking at pairs of
-    Atari frames: below these thresholds one has to search for the difference, but for a lone small ball.
-    The relation is symmetric, not transitive.
+    Images are near-duplicates if fewer than `min_cells` cells of their thumbnails differ by more
+    than `tolerance` in any channel. Compression, resizing and a sprite that moves by one or two
+    pixels stay below that. A sprite that moves by its own size changes four cells or more, on any
+    background; the mean difference of the images does not show it (0.2 for new positions in Pong).
+    The thresholds were chosen on pairs of Atari frames: pairs below them are hard to tell apart,
+    except for a single small ball. The relation is symmetric, not transitive.
 
-    Pictures are uint8 [h w c], of any size, all with as many channels.
+    Images are uint8 [h w c] of any size, all with the same number of channels.
+
+    Args:
+        tolerance: Tolerance of a channel, of 255.
+        min_cells: Number of differing cells that makes images different.
     """
 
-    def __init__(self, *, tolerance: int = CELL_TOLERANCE, fewest: int = MIN_CELLS):
+    def __init__(self, *, tolerance: int = CELL_TOLERANCE, min_cells: int = MIN_CELLS):
         self.tolerance = tolerance
-        self.fewest = fewest
+        self.min_cells = min_cells
         self.count = 0
-        self.cells = np.zeros(
-            (0, 0, 0), np.uint8
-        )  # [room c cells], room >= count: it grows by doubling
+        # [capacity c cells], capacity >= count: it grows by doubling
+        self.cells = np.zeros((0, 0, 0), np.uint8)
 
     def find(self, image: np.ndarray) -> int | None:
-        """The number, from 0 as added, of the nearest picture, or None if none is nearly the same."""
+        """The index, in order of addition, of the nearest near-duplicate; None without one."""
         return self._find(thumbnail(image))
 
     def add(self, image: np.ndarray) -> None:
+        """Adds the image."""
         self._add(thumbnail(image))
 
-    def is_new(self, image: np.ndarray) -> bool:
-        """Adds the picture and says True, unless one that is nearly the same is there."""
+    def add_if_new(self, image: np.ndarray) -> bool:
+        """Adds the image unless it has a near-duplicate; returns whether it was added."""
         cells = thumbnail(image)
         if self._find(cells) is not None:
             return False
@@ -47,9 +51,9 @@ class NearDuplicateIndex:
     def _find(self, cells: np.ndarray) -> int | None:
         if self.count == 0:
             return None
-        differing = count_differing(self.cells[: self.count], cells, self.tolerance)
-        nearest = int(differing.argmin())
-        return nearest if differing[nearest] < self.fewest else None
+        num_differing = count_differing(self.cells[: self.count], cells, self.tolerance)
+        nearest = int(num_differing.argmin())
+        return nearest if num_differing[nearest] < self.min_cells else None
 
     def _add(self, cells: np.ndarray) -> None:
         if self.count == 0:
@@ -61,19 +65,27 @@ class NearDuplicateIndex:
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """The mean colours of CELLS x CELLS equal parts of a picture: uint8 [h w c] -> uint8 [c CELLS*CELLS]."""
-    channels = (
-        Image.fromarray(np.ascontiguousarray(image[..., c])) for c in range(image.shape[-1])
-    )
-    return np.stack(
-        [
-            np.asarray(c.resize((THUMBNAIL_CELLS, THUMBNAIL_CELLS), Image.Resampling.BOX)).ravel()
-            for c in channels
-        ]
-    )
+    """Mean colors of THUMBNAIL_CELLS**2 equal parts of an image: uint8 [h w c] -> uint8 [c n]."""
+    size = THUMBNAIL_CELLS, THUMBNAIL_CELLS
+    channels = [
+        Image.fromarray(np.ascontiguousarray(image[..., channel])).resize(
+            size, Image.Resampling.BOX
+        )
+        for channel in range(image.shape[-1])
+    ]
+    return np.stack([np.asarray(channel).ravel() for channel in channels])
 
 
 def count_differing(a: np.ndarray, b: np.ndarray, tolerance: int = CELL_TOLERANCE) -> np.ndarray:
-    """Cells of two thumbnails that differ in some channel by more than `tolerance`: [... c n] -> [...]."""
-    apart = np.maximum(a, b) - np.minimum(a, b)  # |a - b| that stays within uint8
-    return (apart > tolerance).any(axis=-2).sum(axis=-1)
+    """Cells of two thumbnails with a channel that differs by more than `tolerance`.
+
+    Args:
+        a: uint8 [... c n].
+        b: uint8 [... c n].
+        tolerance: Tolerance of a channel, of 255.
+
+    Returns:
+        int [...].
+    """
+    difference = np.maximum(a, b) - np.minimum(a, b)  # |a - b| within uint8
+    return (difference > tolerance).any(axis=-2).sum(axis=-1)

@@ -1,4 +1,4 @@
-"""Cross-validation inside the training split: to choose by pictures that are neither validated nor tested on."""
+"""Cross-validation inside the training split, so that choices use neither valid nor test."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -6,83 +6,106 @@ from dataclasses import replace
 
 import numpy as np
 
-from gv_jax.data.dataset import Dataset, Split
+from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.splits.stratified import group_hash
 from gv_jax.errors import UserError
 
 
 def take_fold(
-    dataset: Dataset, group: Callable[[str], str], folds: int, fold: int, seed: int
+    dataset: Dataset, group_of: Callable[[str], str], folds: int, fold: int, seed: int
 ) -> Dataset:
-    """`dataset` with a part of its training split as "valid", the rest as "train", and nothing else.
+    """`dataset` with one fold of its training split as "valid" and the other folds as "train".
 
-    What was held out before is left out: it is not looked at. The parts 0 to `folds` - 1 share no picture and make up
-    the whole; they are stratified by class, and fixed by `seed`. group: id -> what the picture belongs to; pictures
-    that belong together are in one part. Arrays are copied into memory.
+    The previous valid and test splits are removed. Arrays are copied into memory.
+
+    Args:
+        dataset: data set with the split "train".
+        group_of: image id -> group; a group is in one fold.
+        folds: number of disjoint folds that make up the training split.
+        fold: index of the fold for "valid", from 0.
+        seed: seed of the assignment, which is stratified by class.
 
     Raises:
-        UserError: fewer than two parts, a part that there is not, or more parts than groups of pictures.
+        UserError: fewer than two folds, no fold of this index, or more folds than groups.
     """
     check_folds(folds, fold)
-    whole = dataset.splits["train"]
-    numbers = assign_folds(
-        labels_to_classes(whole.labels), [group(name) for name in whole.ids], folds, seed
-    )
+    train = dataset.splits["train"]
+    groups = [group_of(image_id) for image_id in train.ids]
+    fold_indices = assign_folds(labels_to_classes(train.labels), groups, folds, seed)
     return replace(
         dataset,
-        splits={"train": select(whole, numbers != fold), "valid": select(whole, numbers == fold)},
+        splits={
+            "train": select(train, fold_indices != fold),
+            "valid": select(train, fold_indices == fold),
+        },
     )
 
 
 def check_folds(folds: int, fold: int) -> None:
-    """UserError for fewer than two parts, or a part that there is not."""
+    """Raises UserError for fewer than two folds, or for an index that is not one of them."""
     if folds < 2 or not 0 <= fold < folds:
         raise UserError(
-            f"--config.data.folds={folds} and --config.data.fold={fold}: take 2 folds or more, and one of them"
+            f"--config.data.folds={folds} must be at least 2, and --config.data.fold={fold} must "
+            f"be one of them, from 0 to {max(folds, 2) - 1}."
         )
 
 
 def assign_folds(
     classes: Sequence[Sequence[int]], groups: Sequence[str], folds: int, seed: int
 ) -> np.ndarray:
-    """The fold of every picture: int [n]. classes: those of each picture; groups: of each, which stay together.
+    """The fold of every image: int [n].
 
-    The largest groups come first, equal ones in an order drawn from the seed; each goes to the fold that has least of
-    its classes, of those to the smallest. A class with fewer groups than folds is missing in some of them.
+    Groups are assigned greedily, the largest first, groups of equal size in the order of
+    `group_hash`. A group goes to the fold with the fewest images of its classes; ties go to the
+    smallest fold. A class with fewer groups than folds is missing in some folds.
+
+    Written by hand because scikit-learn's StratifiedGroupKFold supports one label per image only,
+    and its shuffle depends on NumPy's generators.
+
+    Args:
+        classes: the classes of each image.
+        groups: the group of each image; a group is never divided.
+        folds: number of folds.
+        seed: seed of the order of groups of equal size.
+
+    Raises:
+        UserError: more folds than groups.
     """
     members: defaultdict[str, list[int]] = defaultdict(list)
-    for place, group in enumerate(groups):
-        members[group].append(place)
+    for index, group in enumerate(groups):
+        members[group].append(index)
     if len(members) < folds:
         raise UserError(
-            f"--config.data.folds={folds}: the training pictures make only {len(members)} groups that can be kept apart"
+            f"--config.data.folds={folds}: the training split has only {len(members)} groups of "
+            "images. Use fewer folds."
         )
-    have: list[Counter[int]] = [Counter() for _ in range(folds)]
+    class_counts: list[Counter[int]] = [Counter() for _ in range(folds)]
     sizes = [0] * folds
-    numbers = np.zeros(len(groups), int)
+    fold_indices = np.zeros(len(groups), int)
     for group in sorted(members, key=lambda group: (-len(members[group]), group_hash(seed, group))):
-        content = Counter(label for place in members[group] for label in classes[place])
+        content = Counter(label for index in members[group] for label in classes[index])
 
         def crowding(fold: int, content: Counter[int] = content) -> tuple[int, int]:
-            return sum(n * have[fold][label] for label, n in content.items()), sizes[fold]
+            overlap = sum(n * class_counts[fold][label] for label, n in content.items())
+            return overlap, sizes[fold]
 
-        least = min(range(folds), key=crowding)
-        have[least].update(content)
-        sizes[least] += len(members[group])
-        numbers[members[group]] = least
-    return numbers
+        fold = min(range(folds), key=crowding)
+        class_counts[fold].update(content)
+        sizes[fold] += len(members[group])
+        fold_indices[members[group]] = fold
+    return fold_indices
 
 
 def labels_to_classes(labels: np.ndarray) -> list[list[int]]:
-    """The classes of every picture: of labels [n], or of shares of yes [n k]."""
+    """The classes of every image, from labels [n] or multi-hot labels [n k]."""
     if labels.ndim == 1:
         return [[int(label)] for label in labels]
     return [np.flatnonzero(row).tolist() for row in labels]
 
 
-def select(split: Split, kept: np.ndarray) -> Split:
-    """The pictures of `split` where `kept`, bool [n]."""
-    places = np.flatnonzero(kept).tolist()
+def select(split: Split, mask: np.ndarray) -> Split:
+    """The images of `split` where `mask`, bool [n], is true."""
+    indices = np.flatnonzero(mask).tolist()
     return Split(
-        split.images[places], split.labels[places], tuple(split.ids[place] for place in places)
+        split.images[indices], split.labels[indices], tuple(split.ids[index] for index in indices)
     )

@@ -1,56 +1,60 @@
-"""Which pictures are held out: a split stratified by class that divides no group and is fixed by its seed."""
+"""Stratified splits that keep groups of images together and depend on their seed alone."""
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from gv_jax.errors import UserError
 
 
 def split_fractions(valid_fraction: float, test_fraction: float) -> dict[str, float]:
-    """Split -> its share of the pictures, in the order train, valid, test; a share of 0 makes no split."""
-    every = {
+    """Split -> its fraction of the images, in the order train, valid, test; none that is empty."""
+    fractions = {
         "train": 1 - valid_fraction - test_fraction,
         "valid": valid_fraction,
         "test": test_fraction,
     }
-    return {split: share for split, share in every.items() if share}
+    return {split: fraction for split, fraction in fractions.items() if fraction}
 
 
 def assign_single_label(
     labels: Sequence[int],
     groups: Sequence[str],
-    share: Mapping[str, float],
+    fractions: Mapping[str, float],
     seed: int,
     classes: Sequence[str],
 ) -> dict[str, list[int]]:
-    """Split -> indices of its pictures, ascending; every class is in every split. As `assign_several`, with one label
-    for each picture.
-    """
-    return assign_multilabel([(label,) for label in labels], groups, share, seed, classes)
+    """`assign_multilabel` with one label per image."""
+    return assign_multilabel([(label,) for label in labels], groups, fractions, seed, classes)
 
 
 def assign_multilabel(
     labels: Sequence[Sequence[int]],
     groups: Sequence[str],
-    share: Mapping[str, float],
+    fractions: Mapping[str, float],
     seed: int,
     classes: Sequence[str],
 ) -> dict[str, list[int]]:
-    """Split -> indices of its pictures, ascending; every class is in every split.
+    """Split -> indices of its images, ascending; every class is in every split.
 
-    The largest groups come first, equal ones in an order drawn from the seed. Each goes where it lowers the
-    sum of (have - want)^2 / want over its classes most; for single pictures that is Sainte-Lague's rule of
-    apportionment. Once a class has no more groups left than splits without it, those splits take them. The
-    draw is a hash of seed and group: the same on every machine and with every version of NumPy.
+    Groups are assigned greedily, the largest first, groups of equal size in the order of
+    `group_hash`. A group goes to the split where it lowers the sum of (count - target)^2 / target
+    over its classes most; for groups of one image this is the Sainte-Laguë method of apportionment.
+    Once a class has no more groups left than splits without it, those splits get them.
+
+    Written by hand because scikit-learn's group splitters support neither several labels per image
+    nor a guarantee of every class in every split, and their shuffles depend on NumPy's generators.
+    This order is a hash, so a split is the same on every machine and with every version.
 
     Args:
-        labels: of each picture one or several, indices into `classes`.
-        groups: of each picture; the pictures of one group stay together, also across classes.
-        share: split -> share of the pictures of every class, each above 0.
+        labels: the labels of each image, indices into `classes`.
+        groups: the group of each image; a group is never divided, not even across classes.
+        fractions: split -> fraction of the images of every class, above 0.
+        seed: seed of the order of groups of equal size.
+        classes: class names.
 
     Raises:
-        UserError: a class has too few pictures or groups to be in every split.
+        UserError: a class has too few images or groups to be in every split.
     """
     members: defaultdict[str, list[int]] = defaultdict(list)
     for index, group in enumerate(groups):
@@ -59,60 +63,65 @@ def assign_multilabel(
         group: Counter(label for index in indices for label in labels[index])
         for group, indices in members.items()
     }
-    left = Counter(label for content in contents.values() for label in content)
-    total = Counter(label for mine in labels for label in mine)
-    _check_enough(classes, left, total, share)
-    want = {
-        split: {label: max(part * n, 1.0) for label, n in total.items()}
-        for split, part in share.items()
+    groups_left = Counter(label for content in contents.values() for label in content)
+    totals = Counter(label for image_labels in labels for label in image_labels)
+    _check_enough(classes, groups_left, totals, fractions)
+    targets = {
+        split: {label: max(fraction * n, 1.0) for label, n in totals.items()}
+        for split, fraction in fractions.items()
     }
-    have: dict[str, Counter[int]] = {split: Counter() for split in share}
-    chosen: dict[str, list[int]] = {split: [] for split in share}
+    counts: dict[str, Counter[int]] = {split: Counter() for split in fractions}
+    assigned: dict[str, list[int]] = {split: [] for split in fractions}
     for group in sorted(members, key=lambda group: (-len(members[group]), group_hash(seed, group))):
         content = contents[group]
         split = min(
-            _candidates(content, have, left),
-            key=lambda name: _cost(content, have[name], want[name]),
+            _candidates(content, counts, groups_left),
+            key=lambda split: _cost(content, counts[split], targets[split]),
         )
-        have[split].update(content)
-        left.subtract(content.keys())
-        chosen[split] += members[group]
-    for split, counts in have.items():
-        _check_enough(classes, counts, total, [split])
-    return {split: sorted(indices) for split, indices in chosen.items()}
+        counts[split].update(content)
+        groups_left.subtract(content.keys())
+        assigned[split] += members[group]
+    for split, split_counts in counts.items():
+        _check_enough(classes, split_counts, totals, [split])
+    return {split: sorted(indices) for split, indices in assigned.items()}
 
 
 def group_hash(seed: int, group: str) -> bytes:
-    """What orders groups: drawn from the seed, the same everywhere."""
+    """Sort key that shuffles groups by seed, the same on every machine."""
     return hashlib.sha256(f"{seed}:{group}".encode("utf-8", "backslashreplace")).digest()
 
 
 def _candidates(
-    content: Counter[int], have: Mapping[str, Counter[int]], left: Counter[int]
+    content: Counter[int], counts: Mapping[str, Counter[int]], groups_left: Counter[int]
 ) -> list[str]:
-    """The splits that may take a group: those that lack a class of which every group left is needed."""
-    takers = list(have)
+    """Splits that may get a group: those without a class whose remaining groups are all needed."""
+    candidates = list(counts)
     for label in content:
-        lacking = [split for split in have if not have[split][label]]
-        if left[label] <= len(lacking):
-            takers = [split for split in takers if split in lacking] or lacking
-    return takers
+        without = [split for split in counts if not counts[split][label]]
+        if groups_left[label] <= len(without):
+            candidates = [split for split in candidates if split in without] or without
+    return candidates
 
 
-def _cost(content: Counter[int], have: Counter[int], want: Mapping[int, float]) -> float:
-    """Of the sum over classes of (have - want)^2 / want, when the split takes the group."""
+def _cost(content: Counter[int], counts: Counter[int], targets: Mapping[int, float]) -> float:
+    """Change of the sum over classes of (count - target)^2 / target when a split gets a group."""
     return sum(
-        n * (2 * (have[label] - want[label]) + n) / want[label] for label, n in content.items()
+        n * (2 * (counts[label] - targets[label]) + n) / targets[label]
+        for label, n in content.items()
     )
 
 
 def _check_enough(
-    classes: Sequence[str], groups: Counter[int], pictures: Counter[int], splits
+    classes: Sequence[str],
+    groups_per_class: Counter[int],
+    images_per_class: Counter[int],
+    splits: Collection[str],
 ) -> None:
     for label, name in enumerate(classes):
-        if groups[label] < len(splits):
+        if groups_per_class[label] < len(splits):
             raise UserError(
-                f"class {name!r}: {pictures[label]} pictures are too few, or too many of them belong "
-                f"together, to be in {', '.join(splits)} alike. Add some, take the class out, or do without "
-                "a split: --config.data.valid_fraction=0 or --config.data.test_fraction=0."
+                f"class {name!r}: {images_per_class[label]} images in {groups_per_class[label]} "
+                f"groups are too few for the splits {', '.join(splits)}. Add images, remove the "
+                "class, or drop a split: --config.data.valid_fraction=0 or "
+                "--config.data.test_fraction=0."
             )

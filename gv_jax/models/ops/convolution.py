@@ -1,7 +1,8 @@
-"""Convolutions, [n h w c], by whichever of several equal formulations suits the shape and the backend.
+"""Convolutions, [n h w c]: one of several equal formulations, chosen by shape and backend.
 
-XLA's CPU backend hands some convolutions, most sums over pixels and all depthwise convolutions to naive loops, up to
-40 times slower than the formulations here. What only pays there is chosen by `on_cpu`.
+XLA's CPU backend runs some convolutions, most sums over pixels and all depthwise convolutions as
+naive loops, up to 40 times slower than the formulations here. `on_cpu` guards those that are only
+faster on a CPU.
 """
 
 from functools import partial
@@ -24,13 +25,24 @@ from gv_jax.models.ops.xla_cpu import (
 def convolve(
     x: Array, kernel: Array, bias: Array | None = None, strides: int = 1, padding: int | Pair = 0
 ) -> Array:
-    """Cross-correlation, [n h w ci], [a b ci co], [co] -> [n oh ow co], in the formulation that suits the shape."""
+    """Cross-correlates `x` with `kernel`, in the fastest formulation for the shape.
+
+    Args:
+        x: [n h w ci].
+        kernel: [a b ci co].
+        bias: [co], or None.
+        strides: along both axes, in pixels.
+        padding: zeros above and below, left and right, in pixels; one number stands for both.
+
+    Returns:
+        [n oh ow co].
+    """
     _, h, w, _ = x.shape
     a, b, ci, co = kernel.shape
     padding = (padding, padding) if isinstance(padding, int) else padding
     if a == b == 1 and padding == NO_PAD:
         x = x[:, ::strides, ::strides]
-        # One axis of pixels: where its gradient sums over three, it is left to naive loops (4 times as slow).
+        # One axis of pixels: a gradient that sums over three axes runs as a naive loop (4x slower).
         y = materialize_grad((x.reshape(-1, ci) @ kernel[0, 0]).reshape(*x.shape[:3], co))
     elif (a, b) == (h, w) and padding == NO_PAD:
         y = (x.reshape(-1, h * w * ci) @ kernel.reshape(-1, co)).reshape(-1, 1, 1, co)
@@ -44,19 +56,20 @@ def convolve(
 
 
 def zero_pad(x: Array, padding: Pair) -> Array:
-    """Zeros all around: `padding` pixels above and below, left and right."""
+    """Pads `x` with `padding` rows of zeros above and below and columns left and right."""
     down, across = padding
     return pad_edges(x, (down, down), (across, across)) if padding != NO_PAD else x
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def conv_direct(x: Array, kernel: Array, bias: Array | None, strides: int, padding: Pair) -> Array:
-    """XLA's convolution, with gradients of ours where its own would be slow."""
+    """Convolves by `conv_lax`, with faster gradients on a CPU."""
     y = conv_lax(x, kernel, strides, padding)
     return y if bias is None else y + bias.reshape(1, 1, 1, -1)
 
 
 def conv_lax(x: Array, kernel: Array, strides: int, padding: Pair) -> Array:
+    """Convolves by XLA's own operation; depthwise where the kernel has one input channel."""
     edges = [(side, side) for side in padding]
     groups = x.shape[-1] // kernel.shape[2]
     return lax.conv_general_dilated(
@@ -76,11 +89,9 @@ def _conv_forward(x: Array, kernel: Array, bias: Array | None, strides: int, pad
 def _conv_backward(strides: int, padding: Pair, saved: tuple[Array, Array, Array | None], g: Array):
     x, kernel, bias = saved
     g = materialize(g)
-    inputs = input_gradient(x, kernel, g, strides, padding)
-    moved = g.transpose(1, 2, 0, 3)
     return (
-        inputs,
-        kernel_gradient(x, kernel, moved, strides, padding),
+        input_gradient(x, kernel, g, strides, padding),
+        kernel_gradient(x, kernel, g.transpose(1, 2, 0, 3), strides, padding),
         None if bias is None else sum_pixels(g),
     )
 
@@ -89,6 +100,7 @@ conv_direct.defvjp(_conv_forward, _conv_backward)
 
 
 def input_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pair) -> Array:
+    """Gradient of `conv_lax` in `x`, for the gradient `g` [n oh ow co]."""
     a, b, ci, co = kernel.shape
     n, oh, ow, _ = g.shape
     if not on_cpu() or oh * ow >= a * b:
@@ -100,7 +112,10 @@ def input_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pai
 
 
 def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pair) -> Array:
-    """For the gradient as [oh ow n co], the order in which it is the kernel of a convolution over the batch."""
+    """Gradient of `conv_lax` in the kernel, for the gradient `g` as [oh ow n co].
+
+    In this order of axes it is the kernel of a convolution over the batch.
+    """
     edges = [
         (zeros, (out - 1) * strides + size - side - zeros)
         for zeros, out, size, side in zip(
@@ -118,8 +133,11 @@ def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pa
 
 
 def conv_small_map(x: Array, kernel: Array, strides: int, padding: Pair) -> Array:
-    """For every output pixel one product of the pixels that it sees with their taps: no multiplications by padding,
-    which is most of them where a map has fewer pixels than the kernel."""
+    """Convolves a map that has fewer pixels than the kernel.
+
+    Each output pixel is one product of the pixels in its window with their taps. Padding, most of
+    such a window, is not multiplied.
+    """
     n, h, w, _ = x.shape
     a, b, ci, co = kernel.shape
     down, across = padding
@@ -129,21 +147,19 @@ def conv_small_map(x: Array, kernel: Array, strides: int, padding: Pair) -> Arra
     for top, left in (
         (i * strides - down, j * strides - across) for i in range(oh) for j in range(ow)
     ):
-        seen = [
+        window = [
             (i, j)
             for i in range(max(top, 0), min(top + a, h))
             for j in range(max(left, 0), min(left + b, w))
         ]
-        pixels = jnp.concatenate([x[:, i, j] for i, j in seen], 1)
-        outputs.append(pixels @ jnp.concatenate([taps[(i - top) * b + j - left] for i, j in seen]))
+        pixels = jnp.concatenate([x[:, i, j] for i, j in window], 1)
+        seen = jnp.concatenate([taps[(i - top) * b + j - left] for i, j in window])
+        outputs.append(pixels @ seen)
     return jnp.stack(outputs, 1).reshape(n, oh, ow, co)
 
 
-# ---- every channel by itself ----
-
-
 def depthwise_conv(x: Array, kernel: Array, strides: int = 1, padding: int = 0) -> Array:
-    """Cross-correlation of every channel with its own kernel, [n h w c], [k k 1 c] -> [n oh ow c]."""
+    """Cross-correlates each channel with its own kernel, [n h w c], [k k 1 c] -> [n oh ow c]."""
     if on_cpu():
         return depthwise_conv_taps(x, kernel, strides, padding)
     return conv_lax(x, kernel, strides, (padding, padding))
@@ -151,33 +167,33 @@ def depthwise_conv(x: Array, kernel: Array, strides: int = 1, padding: int = 0) 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def depthwise_conv_taps(x: Array, kernel: Array, strides: int, padding: int) -> Array:
-    """The sum over the places in the window of what is seen there times its tap."""
+    """Depthwise convolution as the sum over taps of the shifted input times the tap."""
     a, b, _, _ = kernel.shape
-    places = window_slices(materialize(zero_pad(x, (padding, padding))), (a, b), (strides, strides))
+    slices = window_slices(materialize(zero_pad(x, (padding, padding))), (a, b), (strides, strides))
     total = jnp.zeros((), x.dtype)
-    for place, tap in zip(places, slice_taps(kernel), strict=True):
-        total = total + place * tap
+    for shifted, tap in zip(slices, slice_taps(kernel), strict=True):
+        total = total + shifted * tap
     return materialize(total)
 
 
 def slice_taps(kernel: Array) -> list[Array]:
-    """[a b 1 c] as a*b arrays [1 1 1 c]."""
+    """Splits [a b 1 c] into a*b arrays [1 1 1 c]."""
     a, b, _, c = kernel.shape
     return [tap.reshape(1, 1, 1, c) for tap in kernel.reshape(a * b, c)]
 
 
-def depthwise_forward(x: Array, kernel: Array, strides: int, padding: int):
+def _depthwise_forward(x: Array, kernel: Array, strides: int, padding: int):
     return depthwise_conv_taps(x, kernel, strides, padding), (x, kernel)
 
 
-def depthwise_backward(
+def _depthwise_backward(
     strides: int, padding: int, saved: tuple[Array, Array], g: Array
 ) -> tuple[Array, Array]:
     x, kernel = saved
     a, b, _, _ = kernel.shape
     g = materialize(g)
-    places = window_slices(materialize(zero_pad(x, (padding, padding))), (a, b), (strides, strides))
-    kernels = jnp.stack([sum_pixels(place * g) for place in places]).reshape(kernel.shape)
+    slices = window_slices(materialize(zero_pad(x, (padding, padding))), (a, b), (strides, strides))
+    kernels = jnp.stack([sum_pixels(shifted * g) for shifted in slices]).reshape(kernel.shape)
     if strides == 1 and padding < a:
         return depthwise_conv_taps(g, kernel[::-1, ::-1], 1, a - 1 - padding), kernels
     return scatter_windows(
@@ -185,4 +201,4 @@ def depthwise_backward(
     ), kernels
 
 
-depthwise_conv_taps.defvjp(depthwise_forward, depthwise_backward)
+depthwise_conv_taps.defvjp(_depthwise_forward, _depthwise_backward)

@@ -1,4 +1,4 @@
-"""Windows and pooling, [n h w c]."""
+"""Pooling and sliding windows, [n h w c]."""
 
 from functools import lru_cache, partial
 
@@ -10,18 +10,18 @@ from jax import Array, lax
 from gv_jax.image.resample import apply_separable
 from gv_jax.models.ops.xla_cpu import materialize
 
-Pair = tuple[int, int]  # down, across; or before, after
-Edges = tuple[Pair, Pair]  # above and below; left and right
+Pair = tuple[int, int]  # (down, across), or (before, after)
+Edges = tuple[Pair, Pair]  # (above, below), (left, right)
 NO_PAD = (0, 0)
 
 
 def pad_edges(x: Array, down: Pair, across: Pair, value: float = 0.0) -> Array:
-    """Pixels of `value` above and below, left and right."""
+    """Pads with `value`: rows `down` (above, below), columns `across` (left, right)."""
     return lax.pad(x, jnp.asarray(value, x.dtype), ((0, 0, 0), (*down, 0), (*across, 0), (0, 0, 0)))
 
 
 def window_slices(x: Array, size: Pair, strides: Pair) -> list[Array]:
-    """The strided slices of x, one for each place in an unpadded window, row by row."""
+    """The strided slice of `x` for each position in an unpadded window, row by row."""
     n, h, w, c = x.shape
     bottom, right = (
         (side - k) // s * s + 1 for side, k, s in zip((h, w), size, strides, strict=True)
@@ -36,7 +36,15 @@ def window_slices(x: Array, size: Pair, strides: Pair) -> list[Array]:
 def scatter_windows(
     parts: list[Array], shape: tuple[int, ...], size: Pair, strides: int, padding: Pair
 ) -> Array:
-    """The transpose of padding and `windows`: what `parts` sum to in a picture of `shape`."""
+    """Sums slices into an image: the transpose of zero padding and `window_slices`.
+
+    Args:
+        parts: one [n oh ow c] for each position in the window, row by row.
+        shape: of the result, (n, h, w, c).
+        size: of the window, (down, across).
+        strides: along both axes.
+        padding: (down, across).
+    """
     n, h, w, c = shape
     _, oh, ow, _ = parts[0].shape
     down, across = padding
@@ -52,65 +60,72 @@ def scatter_windows(
 
 def max_pool(
     x: Array,
-    size: int,
+    kernel_size: int,
     strides: int | None = None,
     padding: int = 0,
-    floor: float = -jnp.inf,
+    min_value: float = -jnp.inf,
     *,
     ceil: bool = False,
 ) -> Array:
-    """The maximum over windows; strides default to the size. Of equal values the first gets the gradient.
+    """Maximum over windows. Among equal values the first gets the gradient.
 
-    Nothing below `floor` comes out: 0 makes one pass of a ReLU and the pooling after it. With `ceil` a last window
-    that reaches over the edge counts too, as far as it is inside (PyTorch's `ceil_mode`).
+    Args:
+        x: [n h w c].
+        kernel_size: side of the window, in pixels.
+        strides: the kernel size by default.
+        padding: pixels on every side that are never the maximum.
+        min_value: lower bound of the result; 0 fuses a ReLU with the pooling after it.
+        ceil: whether the number of windows is rounded up (PyTorch's `ceil_mode`).
     """
-    strides = strides or size
-    sides = [
-        (padding, padding + (-(side + 2 * padding - size) % strides if ceil else 0))
+    k, strides = kernel_size, strides or kernel_size
+    down, across = (
+        (padding, padding + (-(side + 2 * padding - k) % strides if ceil else 0))
         for side in x.shape[1:3]
-    ]
-    down, across = sides
+    )
     if strides > 1:
-        return max_pool_first_tie(x, (size, size), (strides, strides), (down, across), floor)
+        return max_pool_first_tie(x, (k, k), (strides, strides), (down, across), min_value)
     # Overlapping windows share their rows: the first maximum of each row, then the first of these.
-    x = max_pool_first_tie(x, (1, size), (1, 1), (NO_PAD, across), -jnp.inf)
-    return max_pool_first_tie(x, (size, 1), (1, 1), (down, NO_PAD), floor)
+    x = max_pool_first_tie(x, (1, k), (1, 1), (NO_PAD, across), -jnp.inf)
+    return max_pool_first_tie(x, (k, 1), (1, 1), (down, NO_PAD), min_value)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
-def max_pool_first_tie(x: Array, size: Pair, strides: Pair, edges: Edges, floor: float) -> Array:
+def max_pool_first_tie(
+    x: Array, size: Pair, strides: Pair, edges: Edges, min_value: float
+) -> Array:
+    """XLA's max-pooling with a gradient to the first maximum of each window."""
     least = jnp.asarray(-jnp.inf, x.dtype)
     y = lax.reduce_window(
         x, least, lax.max, (1, *size, 1), (1, *strides, 1), (NO_PAD, *edges, NO_PAD)
     )
-    return y if floor == -jnp.inf else jnp.maximum(y, jnp.asarray(floor, y.dtype))
+    return y if min_value == -jnp.inf else jnp.maximum(y, jnp.asarray(min_value, y.dtype))
 
 
 def _first_tie_forward(
-    x: Array, size: Pair, strides: Pair, edges: Edges, floor: float
+    x: Array, size: Pair, strides: Pair, edges: Edges, min_value: float
 ) -> tuple[Array, tuple[Array, Array]]:
     padded = materialize(pad_edges(x, *edges, -jnp.inf)) if edges != (NO_PAD, NO_PAD) else x
-    places = window_slices(padded, size, strides)
-    y = jnp.full_like(places[0], floor)
-    squared_place = jnp.zeros_like(y)
-    for place, other in enumerate(places, 1):
-        squared_place = jnp.where(other > y, jnp.asarray(place * place, y.dtype), squared_place)
-        y = jnp.maximum(y, other)
-    # A square root is not repeated either: this keeps the windows from being compared again for every pixel.
-    return max_pool_first_tie(x, size, strides, edges, floor), (jnp.sqrt(squared_place), x)
+    slices = window_slices(padded, size, strides)
+    y = jnp.full_like(slices[0], min_value)
+    squared_index = jnp.zeros_like(y)  # of the first maximum in the window, from 1; 0: none
+    for index, shifted in enumerate(slices, 1):
+        squared_index = jnp.where(shifted > y, jnp.asarray(index * index, y.dtype), squared_index)
+        y = jnp.maximum(y, shifted)
+    # XLA:CPU never duplicates a square root either: windows are not compared again for each pixel.
+    return max_pool_first_tie(x, size, strides, edges, min_value), (jnp.sqrt(squared_index), x)
 
 
 def _first_tie_backward(
-    size: Pair, strides: Pair, edges: Edges, floor: float, saved: tuple[Array, Array], g: Array
+    size: Pair, strides: Pair, edges: Edges, min_value: float, saved: tuple[Array, Array], g: Array
 ) -> tuple[Array]:
-    place, x = saved
+    index, x = saved
     n, h, w, c = x.shape
     _, oh, ow, _ = g.shape
-    # The windows that cover a pixel, along each axis: those that begin in its own block of strides or before.
+    # Along each axis a pixel is covered by windows that begin in its block of strides or before.
     before, beside = (-(-k // s) - 1 for k, s in zip(size, strides, strict=True))
     if before or beside:
-        place, g = (
-            materialize(pad_edges(v, (before, before), (beside, beside))) for v in (place, g)
+        index, g = (
+            materialize(pad_edges(v, (before, before), (beside, beside))) for v in (index, g)
         )
     i, j = (
         np.arange(s).reshape(shape)
@@ -119,13 +134,14 @@ def _first_tie_backward(
     total = jnp.zeros((), g.dtype)
     for a in range(before + 1):
         for b in range(beside + 1):
-            moved, share = (
+            shifted_index, shifted_g = (
                 v[:, before - a : 2 * before - a + oh, None, beside - b : 2 * beside - b + ow, None]
-                for v in (place, g)
+                for v in (index, g)
             )
             row, column = a * strides[0] + i, b * strides[1] + j
             taps = np.where((row < size[0]) & (column < size[1]), row * size[1] + column + 1, -1)
-            total = total + jnp.where(moved == taps.astype(g.dtype), share, jnp.zeros((), g.dtype))
+            is_maximum = shifted_index == taps.astype(g.dtype)
+            total = total + jnp.where(is_maximum, shifted_g, jnp.zeros((), g.dtype))
     u, v = (oh + before) * strides[0], (ow + beside) * strides[1]
     (top, _), (left, _) = edges
     crop = ((0, 0, 0), (-top, h + top - u, 0), (-left, w + left - v, 0), (0, 0, 0))
@@ -135,35 +151,43 @@ def _first_tie_backward(
 max_pool_first_tie.defvjp(_first_tie_forward, _first_tie_backward)
 
 
-def avg_pool(x: Array, size: int, strides: int | None = None, padding: int = 0) -> Array:
-    """The mean over windows, padding counted as zeros (as in PyTorch); strides default to the size."""
-    y, *others = window_slices(
-        pad_edges(x, (padding, padding), (padding, padding)),
-        (size, size),
-        (strides or size, strides or size),
-    )
-    for other in others:
-        y = y + other
-    return y / (size * size)
+def avg_pool(x: Array, kernel_size: int, strides: int | None = None, padding: int = 0) -> Array:
+    """Mean over windows, padding counted as zeros (as in PyTorch).
+
+    Args:
+        x: [n h w c].
+        kernel_size: side of the window, in pixels.
+        strides: the kernel size by default.
+        padding: zeros on every side, in pixels.
+    """
+    k, strides = kernel_size, strides or kernel_size
+    padded = pad_edges(x, (padding, padding), (padding, padding))
+    y, *slices = window_slices(padded, (k, k), (strides, strides))
+    for shifted in slices:
+        y = y + shifted
+    return y / (k * k)
 
 
 def global_pool(x: Array) -> Array:
-    """The mean over all pixels, [n h w c] -> [n c]."""
+    """Mean over all pixels, [n h w c] -> [n c]."""
     return x.mean((1, 2))
 
 
 @lru_cache(maxsize=16)
 def adaptive_pool_matrix(size: int, bins: int) -> np.ndarray:
-    """float32 [bins size]: the mean over each of `bins` stretches; they overlap where `size` is no multiple of it."""
+    """float32 [bins size]: means over `bins` intervals of one axis (PyTorch's adaptive pooling).
+
+    Intervals overlap where `size` is not a multiple of `bins`.
+    """
     start = np.arange(bins) * size // bins
     end = -(-(np.arange(bins) + 1) * size // bins)
     pixels = np.arange(size)
-    seen = ((pixels >= start[:, None]) & (pixels < end[:, None])).astype(np.float32)
-    return seen / seen.sum(1, keepdims=True)
+    inside = ((pixels >= start[:, None]) & (pixels < end[:, None])).astype(np.float32)
+    return inside / inside.sum(1, keepdims=True)
 
 
 def adaptive_pool(x: Array, bins: int) -> Array:
-    """Means over a grid of `bins` x `bins` stretches, whatever the size (PyTorch's).  # [n bins bins c]"""
+    """Means over a grid of `bins` x `bins` cells of an image of any size.  # [n bins bins c]"""
     _, h, w, _ = x.shape
     return (
         x

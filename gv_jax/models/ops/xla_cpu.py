@@ -1,4 +1,4 @@
-"""Cures for what XLA's CPU backend is slow at; on other backends all of these are the plain operation."""
+"""Workarounds for operations that XLA's CPU backend runs slowly; elsewhere, the plain operation."""
 
 import jax
 import jax.numpy as jnp
@@ -10,15 +10,19 @@ def on_cpu() -> bool:
 
 
 def materialize(y: Array) -> Array:
-    """`y`, computed once: cheap operations are repeated in every place that uses their result, in whatever order it
-    reads, but never a division."""
+    """Returns `y`, computed once.
+
+    XLA:CPU fuses cheap operations into every consumer, which recomputes them for each, in whatever
+    order it reads. It never duplicates a division, so `y` is divided by an opaque one.
+    """
     return y / lax.optimization_barrier(jnp.ones((), y.dtype)) if on_cpu() else y
 
 
 def sum_pixels(x: Array) -> Array:
-    """The sum over all pixels, [n h w c] -> [c].
+    """Sums over batch and pixels, [n h w c] -> [c].
 
-    As a product with ones, 20 times as fast as the sum: 128x30x30x64 take 0.8 ms instead of 23.
+    On a CPU as a product with ones, 20 times as fast as the sum: 0.8 instead of 23 ms for
+    [128 30 30 64].
     """
     if not on_cpu():
         return x.sum((0, 1, 2))
@@ -29,7 +33,7 @@ def sum_pixels(x: Array) -> Array:
 
 @jax.custom_vjp
 def broadcast_channels(v: Array, x: Array) -> Array:
-    """`v` [c] for every pixel of `x` [n h w c]; its gradient is a `pixel_sum`."""
+    """Broadcasts `v` [c] to the shape of `x` [n h w c]; its gradient is `sum_pixels`."""
     return jnp.broadcast_to(v.reshape(1, 1, 1, -1), x.shape)
 
 
@@ -46,7 +50,7 @@ broadcast_channels.defvjp(_broadcast_forward, _broadcast_backward)
 
 @jax.custom_vjp
 def materialize_grad(y: Array) -> Array:
-    """`y`, whose gradient is computed once."""
+    """Returns `y`; its gradient is materialized."""
     return y
 
 

@@ -1,4 +1,4 @@
-"""Weights from the Hugging Face hub: `hub:timm/resnet18.a1_in1k`, kept in its cache and read from there ever after."""
+"""Weights of the Hugging Face hub, `hub:timm/resnet18.a1_in1k`, downloaded once into its cache."""
 
 import hashlib
 import importlib.util
@@ -7,15 +7,20 @@ from pathlib import Path
 from gv_jax.errors import UserError
 
 HUB_PREFIX = "hub:"
-WEIGHT_FILES, CFG_FILE = "model.safetensors", "config.json"
+WEIGHTS_NAME, CFG_NAME = "model.safetensors", "config.json"
 
 
 def fetch(source: str, cache: Path | None = None) -> Path:
-    """The file of weights of `source`, "hub:OWNER/NAME", with its card beside it.
+    """Returns the file of weights, with its config.json beside it.
 
-    Nothing is asked of the network where `cache` (the hub's own folder where None) has both files. UserError without
-    the package, without a network where one is needed, for a name that the hub doesn't know, and for a file whose
-    SHA-256 is not the one that it is kept under.
+    Args:
+        source: "hub:OWNER/NAME".
+        cache: folder of downloads; None: the hub's own. The network is not used if it has both
+            files.
+
+    Raises:
+        UserError: no huggingface_hub package, no network, an unknown name, or a file whose SHA-256
+            is not that in its cache entry.
     """
     if importlib.util.find_spec("huggingface_hub") is None:
         raise UserError(
@@ -24,18 +29,24 @@ def fetch(source: str, cache: Path | None = None) -> Path:
     name = source.removeprefix(HUB_PREFIX)
     if name.count("/") != 1 or not all(name.split("/")):
         raise UserError(
-            f"config.model.pretrained: {source} is not hub:OWNER/NAME, as in hub:timm/resnet18.a1_in1k"
+            f"config.model.pretrained: {source} is not hub:OWNER/NAME, "
+            "as in hub:timm/resnet18.a1_in1k"
         )
-    file, _ = (select_weight_file(name, part, cache) for part in (WEIGHT_FILES, CFG_FILE))
+    file, _ = (fetch_file(name, filename, cache) for filename in (WEIGHTS_NAME, CFG_NAME))
     verify_checksum(file)
     return file
 
 
-def select_weight_file(name: str, part: str, cache: Path | None) -> Path:
-    from huggingface_hub import (
-        hf_hub_download,
-        try_to_load_from_cache,
-    )  # an extra, and slow to import
+def fetch_file(name: str, filename: str, cache: Path | None) -> Path:
+    """Returns one file of a model on the hub, from the cache or downloaded.
+
+    Args:
+        name: of the model, OWNER/NAME.
+        filename: in its repository.
+        cache: folder of downloads; None: the hub's own.
+    """
+    # An optional dependency, and slow to import.
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import (
         EntryNotFoundError,
         HfHubHTTPError,
@@ -45,39 +56,40 @@ def select_weight_file(name: str, part: str, cache: Path | None) -> Path:
     )
     from huggingface_hub.utils import logging
 
-    logging.set_verbosity_error()  # without a network it tells of every one of many tries
-    # The download's own local_files_only connects all the same, to report what it runs under.
+    logging.set_verbosity_error()  # without a network it logs each of many retries
+    # The download's own local_files_only still opens a connection, for telemetry.
     try:
-        kept = try_to_load_from_cache(name, part, cache_dir=cache)
-        return Path(kept if isinstance(kept, str) else hf_hub_download(name, part, cache_dir=cache))
+        cached = try_to_load_from_cache(name, filename, cache_dir=cache)
+        if isinstance(cached, str):
+            return Path(cached)
+        return Path(hf_hub_download(name, filename, cache_dir=cache))
     except HFValidationError as error:
         raise UserError(
-            f"config.model.pretrained: {name} is no name of a model on the hub"
+            f"config.model.pretrained: {name} is not a valid name on the hub"
         ) from error
     except RepositoryNotFoundError as error:
         raise UserError(f"config.model.pretrained: the hub has no public model {name}") from error
     except LocalEntryNotFoundError as error:
         raise UserError(
-            f"config.model.pretrained: {name} is not here yet and the hub cannot be reached: connect this machine to "
-            f"the network once, or give a file of weights"
+            f"config.model.pretrained: {name} is not in the cache and the hub is unreachable: "
+            "connect to the network once, or give a file of weights"
         ) from error
     except EntryNotFoundError as error:
-        raise UserError(f"config.model.pretrained: {name} on the hub has no {part}") from error
+        raise UserError(f"config.model.pretrained: {name} on the hub has no {filename}") from error
     except (HfHubHTTPError, OSError) as error:
-        why = str(error).partition("\n")[0]
-        raise UserError(
-            f"config.model.pretrained: {name} could not be fetched from the hub ({why})"
-        ) from error
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"config.model.pretrained: download of {name} failed ({reason})") from error
 
 
 def verify_checksum(file: Path) -> None:
-    """UserError unless the content is what the cache keeps it as: large files are named by their SHA-256."""
-    kept = file.resolve()
-    named = kept.name
-    if len(named) == 64 and kept.parent.name == "blobs":
-        with kept.open("rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        if found != named:
-            raise UserError(
-                f"config.model.pretrained: {kept} is damaged (its SHA-256 is {found}): remove it, start again"
-            )
+    """UserError unless the content has its SHA-256: the cache names large files by it."""
+    blob = file.resolve()
+    if len(blob.name) != 64 or blob.parent.name != "blobs":
+        return
+    with blob.open("rb") as content:
+        checksum = hashlib.file_digest(content, "sha256").hexdigest()
+    if checksum != blob.name:
+        raise UserError(
+            f"config.model.pretrained: {blob} is damaged (its SHA-256 is {checksum}): "
+            "delete it and start again"
+        )

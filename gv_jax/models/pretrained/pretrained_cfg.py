@@ -1,7 +1,7 @@
-"""How pictures were prepared for a file of weights: its card.
+"""Preprocessing that pretrained weights expect: timm's `pretrained_cfg`.
 
-timm writes one, `pretrained_cfg`, in a config.json beside the weights; a JSON of the file's own name and the metadata
-of a .safetensors may hold one too. Files without any are taken to be torchvision's.
+timm stores it in a config.json beside the weights. A JSON file with the name of the weights and the
+metadata of a .safetensors may have it too. Weights without one are assumed to be torchvision's.
 """
 
 import json
@@ -18,8 +18,15 @@ CFG_KEY = "pretrained_cfg"
 
 
 class PretrainedCfg(NamedTuple):
-    """mean, std: by channel of pictures in [0, 1]; size: (height, width) in pixels; centre: the share of both sides
-    that is cut from the middle before the resize."""
+    """Preprocessing of images.
+
+    Attributes:
+        mean: per channel, of images in [0, 1].
+        std: standard deviation per channel.
+        size: (height, width) in pixels.
+        interpolation: of the resize, "bilinear" or "bicubic".
+        crop_pct: fraction of both sides that is center-cropped before the resize.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -31,45 +38,53 @@ class PretrainedCfg(NamedTuple):
 TORCHVISION_CFG = PretrainedCfg(
     (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), (224, 224), "bilinear", 224 / 256
 )
-# torchvision's reference transforms, where they are others; Inception-v3's were trained on pictures in [-1, 1].
+# torchvision's `weights.transforms()` where they differ; Inception-v3 takes images in [-1, 1].
 TORCHVISION_CFGS = {
     InceptionV3: PretrainedCfg((0.5,) * 3, (0.5,) * 3, (299, 299), "bilinear", 299 / 342),
     EfficientNetV2: TORCHVISION_CFG._replace(size=(384, 384), crop_pct=1.0),
 }
 
 
-def load_pretrained_cfg(family: type, file: Path) -> PretrainedCfg:
-    """The card of the weights in `file`, for a network of `family`; what it leaves out is torchvision's.
+def load_pretrained_cfg(model_class: type, file: Path) -> PretrainedCfg:
+    """Returns the preprocessing for the weights in `file`; absent fields are torchvision's.
 
-    UserError for a card that makes no sense, and for weights that were trained with TensorFlow's padding.
+    Args:
+        model_class: of the model that loads them.
+        file: the weights.
+
+    Raises:
+        UserError: a `pretrained_cfg` that is not valid, or weights trained with TensorFlow's
+            asymmetric padding.
     """
-    told = read_cfg(file)
-    plain = TORCHVISION_CFGS.get(family, TORCHVISION_CFG)
-    if str(told.get("architecture", "")).startswith("tf_"):
+    cfg = read_cfg(file)
+    default = TORCHVISION_CFGS.get(model_class, TORCHVISION_CFG)
+    architecture = str(cfg.get("architecture", ""))
+    if architecture.startswith("tf_"):
         raise UserError(
-            f"{file} is of {told['architecture']}, trained with TensorFlow's uneven padding, which no network here has"
+            f"{file}: architecture {architecture} has TensorFlow's asymmetric padding, which is "
+            "not supported: use weights trained with PyTorch"
         )
     try:
-        size = told.get("input_size", (3, *plain.size))
+        size = cfg.get("input_size", (3, *default.size))
         return PretrainedCfg(
-            mean=tuple(map(float, told.get("mean", plain.mean))),
-            std=tuple(map(float, told.get("std", plain.std))),
+            mean=tuple(map(float, cfg.get("mean", default.mean))),
+            std=tuple(map(float, cfg.get("std", default.std))),
             size=(int(size[-2]), int(size[-1])),
-            interpolation=str(told.get("interpolation", plain.interpolation)),
-            crop_pct=float(told.get("crop_pct", plain.crop_pct)),
+            interpolation=str(cfg.get("interpolation", default.interpolation)),
+            crop_pct=float(cfg.get("crop_pct", default.crop_pct)),
         )
     except (TypeError, ValueError, IndexError) as error:
-        raise UserError(f"the card of {file} cannot be understood ({error})") from error
+        raise UserError(f"{CFG_KEY} of {file} is not valid ({error})") from error
 
 
 def read_cfg(file: Path) -> dict[str, Any]:
-    """What is said of the weights, in timm's words; {} where nothing is."""
-    for place in (file.with_suffix(".json"), file.with_name("config.json")):
-        if place.is_file():
+    """The `pretrained_cfg` of the weights, with timm's keys; {} without one."""
+    for json_file in (file.with_suffix(".json"), file.with_name("config.json")):
+        if json_file.is_file():
             try:
-                content = json.loads(place.read_text("utf-8"))
+                content = json.loads(json_file.read_text("utf-8"))
             except ValueError as error:
-                raise UserError(f"{place}: the card of the weights is no JSON ({error})") from error
+                raise UserError(f"{json_file} is not valid JSON ({error})") from error
             if isinstance(content, dict) and isinstance(content.get(CFG_KEY), dict):
                 architecture = {"architecture": content.get("architecture", "")}
                 return architecture | content[CFG_KEY]
@@ -77,11 +92,11 @@ def read_cfg(file: Path) -> dict[str, Any]:
 
 
 def read_metadata_cfg(file: Path) -> dict[str, Any]:
+    """The `pretrained_cfg` in the metadata of a .safetensors file; {} without one."""
     try:
         with safe_open(file, framework="numpy") as tensors:
-            told = json.loads((tensors.metadata() or {}).get(CFG_KEY, "{}"))
+            cfg = json.loads((tensors.metadata() or {}).get(CFG_KEY, "{}"))
     except (OSError, SafetensorError, ValueError) as error:
-        raise UserError(
-            f"{file}: cannot be read as weights ({str(error).partition(chr(10))[0]})"
-        ) from error
-    return told if isinstance(told, dict) else {}
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{file}: cannot read weights ({reason})") from error
+    return cfg if isinstance(cfg, dict) else {}

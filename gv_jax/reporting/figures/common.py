@@ -1,73 +1,130 @@
-"""Exhibits that the reports of all classifiers have: class balance, feature maps, training pictures."""
+"""Figures that several tasks have: class balance, feature maps, training images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from gv_jax.data.dataset import Split
-from gv_jax.reporting.figures import charts, feature_maps
-from gv_jax.reporting.figures.charts import ReportFigure
+from gv_jax.data.arrays import Split
+from gv_jax.reporting.figures import charts
+from gv_jax.reporting.figures.feature_maps import plot_feature_maps
 from gv_jax.reporting.figures.grids import CaptionLine, image_grid
+from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.style import save_figure
 
-AUGMENTED_SHOWN = 16  # training pictures after augmentation
-MAPS_SHOWN = 4  # pictures whose feature maps are shown
+NUM_AUGMENTED = 16  # augmented training images
+NUM_MAPPED = 4  # images with feature maps
+EXAMPLES_PER_RANK = 2  # images of the best, of the median and of the worst ones
 BALANCE_CAPTION = (
-    "Pictures of each class in each split, in the order of the first; each split has its own scale."
+    "Number of images per class in each split, sorted by the first split. Each split has its own "
+    "scale."
 )
-MULTILABEL_CAPTION = " A picture counts for each of its labels, also in the sum above."
-TRAINING_CAPTION = (
-    "Training pictures as the network sees them, after augmentation, with their labels."
+MULTILABEL_CAPTION = (
+    " An image counts once for each of its labels, in the totals above the columns too."
+)
+AUGMENTED_CAPTION = "Training images after augmentation, with their targets."
+AUGMENTED_TARGETS_CAPTION = (
+    "Training images after augmentation. These are the targets: the inputs are computed from them."
 )
 MAPS_CAPTION = (
-    "What the first layers with convolutions answer to pictures that the network is sure and right about: of each "
-    "layer the eight feature maps that vary most, each scaled by itself, white where its value is highest."
+    "Feature maps of the first convolutional layers for correctly predicted images of high "
+    "confidence: of each layer the eight maps of the largest variance, each on its own scale, with "
+    "white for the highest value."
 )
 
+FeatureMaps = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]  # batch -> {name: [n h w c]}
+Augmented = tuple[np.ndarray, np.ndarray]  # images in [0, 1] or uint8 [n h w c], targets [n ...]
 
-def class_balance_figure(
-    folder: Path, counts: Mapping[str, np.ndarray], classes: Sequence[str], several: bool = False
+
+def save_report_figure(
+    figure: Figure, file: Path, section: str, title: str, caption: str, photos: bool = False
 ) -> ReportFigure:
-    """How many pictures every split has of each class: split -> [k]. One of several classes counts for each."""
+    """Writes a figure; the other arguments are the fields of `ReportFigure`."""
+    save_figure(figure, file)
+    return ReportFigure(file, section, title, caption, photos)
+
+
+def draw_class_balance(
+    folder: Path, counts: Mapping[str, np.ndarray], classes: Sequence[str], multi_label: bool
+) -> ReportFigure:
+    """Draws the number of images per class and split.
+
+    Args:
+        folder: Folder of the file.
+        counts: Split -> number of images of each class [k].
+        classes: Class names.
+        multi_label: Whether an image can have several classes, and counts for each.
+    """
+    figure = charts.plot_balance(counts, classes)
+    caption = BALANCE_CAPTION + MULTILABEL_CAPTION * multi_label
     file = folder / "class_balance.png"
-    charts.save_figure(charts.plot_balance(counts, classes), file)
-    return ReportFigure(
-        file, "data", "Class balance", BALANCE_CAPTION + MULTILABEL_CAPTION * several
-    )
+    return save_report_figure(figure, file, "data", "Class balance", caption)
 
 
-def feature_maps_figure(
+def draw_feature_maps(
     folder: Path,
     split: Split,
-    chosen: np.ndarray,
+    indices: np.ndarray,
     names: Sequence[str],
-    maps: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]],
+    feature_maps: FeatureMaps,
 ) -> list[ReportFigure]:
-    """Feature maps of the first `EXPLAINED` of the `chosen` pictures, each with its name; none where there are none.
+    """Draws feature maps of a few images.
 
-    maps: a batch -> feature maps of the first layers, name -> [n h w c].
+    Args:
+        folder: Folder of the file.
+        split: The split with the images.
+        indices: Indices of images; the first four are drawn.
+        names: Name above each of them.
+        feature_maps: Batch -> layer name -> feature maps [n h w c].
+
+    Returns:
+        One figure, or none without images or convolutional layers.
     """
-    chosen = chosen[:MAPS_SHOWN]
-    if not len(chosen):
+    indices = indices[:NUM_MAPPED]
+    if not len(indices):
         return []
-    seen = maps(
-        {"image": np.asarray(split.images[chosen]), "label": np.asarray(split.labels[chosen])}
-    )
+    images = np.asarray(split.images[indices])
+    layers = feature_maps({"image": images, "label": np.asarray(split.labels[indices])})
+    if not layers:
+        return []
+    figure = plot_feature_maps(list(images), layers, names[:NUM_MAPPED])
     file = folder / "feature_maps.png"
-    charts.save_figure(
-        feature_maps.plot_feature_maps(list(split.images[chosen]), seen, names[:MAPS_SHOWN]), file
-    )
-    return (
-        [ReportFigure(file, "gallery", "Feature maps", MAPS_CAPTION, photos=True)] if seen else []
-    )
+    return [save_report_figure(figure, file, "gallery", "Feature maps", MAPS_CAPTION, photos=True)]
 
 
-def augmented_figure(
-    folder: Path, images: np.ndarray, captions: Sequence[Sequence[CaptionLine]]
+def draw_augmented(
+    folder: Path,
+    images: np.ndarray,
+    captions: Sequence[Sequence[CaptionLine]] | None = None,
 ) -> ReportFigure:
-    """A grid of the first training pictures, float [0, 1] or uint8 [n h w c]; a caption for each."""
+    """Draws the first augmented training images.
+
+    Args:
+        folder: Folder of the file.
+        images: Floats in [0, 1] or uint8 [n h w c].
+        captions: Lines below each image; None if the images themselves are the targets.
+    """
+    text = AUGMENTED_TARGETS_CAPTION if captions is None else AUGMENTED_CAPTION
+    shown = list(images[:NUM_AUGMENTED])
+    figure = image_grid(shown, (captions or [[]] * len(shown))[: len(shown)], columns=4)
     file = folder / "augmented.png"
-    charts.save_figure(
-        image_grid(list(images[:AUGMENTED_SHOWN]), captions[:AUGMENTED_SHOWN], columns=4), file
+    return save_report_figure(figure, file, "data", "Training images", text, photos=True)
+
+
+def pick_ranked(values: np.ndarray) -> np.ndarray:
+    """Indices of the 2 smallest, 2 median and 2 largest values, in ascending order of the values.
+
+    All indices if there are no more than 6 values.
+    """
+    order = np.argsort(values, kind="stable")
+    if len(order) <= 3 * EXAMPLES_PER_RANK:
+        return order
+    middle = (len(order) - EXAMPLES_PER_RANK) // 2
+    return np.concatenate(
+        [
+            order[:EXAMPLES_PER_RANK],
+            order[middle : middle + EXAMPLES_PER_RANK],
+            order[-EXAMPLES_PER_RANK:],
+        ]
     )
-    return ReportFigure(file, "data", "Training pictures", TRAINING_CAPTION, photos=True)

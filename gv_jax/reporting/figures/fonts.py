@@ -1,4 +1,4 @@
-"""Which letters can be drawn, how wide they come out, and what to do with names that don't fit."""
+"""Fonts of figures: which characters can be drawn, text widths, and shortening of names."""
 
 import functools
 import unicodedata
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from matplotlib import font_manager
 from PIL import ImageFont
 
-FONT_FAMILY = "DejaVu Sans"  # comes with matplotlib
-FALLBACK_FONTS = (  # for letters that it lacks, where they are installed
+FONT_FAMILY = "DejaVu Sans"  # part of matplotlib
+FALLBACK_FONTS = (  # used if installed, for characters that it lacks
     "Noto Sans CJK JP",
     "Noto Sans CJK SC",
     "WenQuanYi Zen Hei",
@@ -23,56 +23,61 @@ MISSING_GLYPH = "□"
 
 @functools.cache
 def font_families() -> tuple[str, ...]:
-    """Fonts to draw with: for each letter the first that has it."""
+    """The installed fonts, the preferred one first."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return FONT_FAMILY, *(name for name in FALLBACK_FONTS if name in installed)
 
 
 @functools.cache
 def glyphs(family: str, weight: str = "normal") -> frozenset[int]:
-    """Code points of all letters of a font."""
+    """Code points that a font has."""
     file = font_manager.findfont(font_manager.FontProperties(family=family, weight=weight))
     return frozenset(font_manager.get_font(file).get_charmap())
 
 
-def can_draw(letter: str) -> bool:
-    """Whether a font has it; other fonts are only opened for letters that the first one lacks."""
-    return any(ord(letter) in glyphs(family) for family in font_families())
+def can_draw(character: str) -> bool:
+    """Whether any font has it; fallback fonts are opened only if the first one lacks it."""
+    return any(ord(character) in glyphs(family) for family in font_families())
 
 
 def has_bold(text: str) -> bool:
-    """Whether the first font has all of `text` in bold."""
-    return all(ord(letter) in glyphs(FONT_FAMILY, "bold") for letter in text)
+    """Whether the first font has all characters of `text` in bold."""
+    return all(ord(character) in glyphs(FONT_FAMILY, "bold") for character in text)
 
 
 def replace_missing_glyphs(names: Sequence[str]) -> list[str]:
-    """`names` on one line each, a box for every letter that no font has; behind those the name's place, from 1."""
+    """`names` on one line each, with a box for every character that no font has.
+
+    Such a name is followed by its number, from 1, which keeps it distinguishable.
+    """
     texts = []
-    for place, name in enumerate(names, 1):
-        flat = " ".join(unicodedata.normalize("NFC", name).split())
-        text = "".join(letter if can_draw(letter) else MISSING_GLYPH for letter in flat)
-        texts.append(text if text == flat else f"{text} (no. {place})")
+    for number, name in enumerate(names, 1):
+        line = " ".join(unicodedata.normalize("NFC", name).split())
+        text = "".join(character if can_draw(character) else MISSING_GLYPH for character in line)
+        texts.append(text if text == line else f"{text} (no. {number})")
     return texts
 
 
 @functools.cache
 def measuring_font() -> ImageFont.FreeTypeFont:
-    """The font at 100 points."""
+    """The first font at 100 points."""
     return ImageFont.truetype(font_manager.findfont(FONT_FAMILY), 100)
 
 
 def text_width(text: str, points: float) -> float:
-    """Inches that `text` takes; letters of other fonts are taken for as wide as high."""
-    own = "".join(letter for letter in text if ord(letter) in glyphs(FONT_FAMILY))
-    return (measuring_font().getlength(own) / 100 + len(text) - len(own)) * points / 72
+    """Width of `text` in inches; characters of fallback fonts count as square."""
+    measurable = "".join(character for character in text if ord(character) in glyphs(FONT_FAMILY))
+    ems = measuring_font().getlength(measurable) / 100 + len(text) - len(measurable)
+    return ems * points / 72
 
 
 def ellipsize(text: str, points: float, inches: float) -> str:
-    """`text` without so much of its middle that it fits."""
+    """Replaces the middle of `text` by an ellipsis if it is wider than `inches`."""
     if text_width(text, points) <= inches:
         return text
-    for kept in range(len(text) - 1, 1, -1):
-        short = text[: (kept + 1) // 2].rstrip() + "…" + text[len(text) - kept // 2 :].lstrip()
-        if text_width(short, points) <= inches:
-            return short
+    for num_kept in range(len(text) - 1, 1, -1):
+        start = text[: (num_kept + 1) // 2].rstrip()
+        end = text[len(text) - num_kept // 2 :].lstrip()
+        if text_width(f"{start}…{end}", points) <= inches:
+            return f"{start}…{end}"
     return "…"

@@ -1,3 +1,5 @@
+"""The barrier between augmentations: an identity that CPU programs keep, for every platform."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,11 +14,10 @@ def test_changes_nothing():
     np.testing.assert_array_equal(jax.jit(fusion_barrier)(images, jnp.bool(False)), images)
 
 
-@pytest.mark.skipif(jax.default_backend() != "cpu", reason="only the CPU has fences")
-def test_stands_between_all_links_of_a_compiled_chain():
-    augment = chain_augmentations(
-        [AUGMENTATIONS[name](1.0) for name in ("rotate", "shear", "mixup")]
-    )
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="only the CPU has barriers")
+def test_separates_all_augmentations_of_a_compiled_chain():
+    names = ("rotate", "shear", "mixup")
+    augment = chain_augmentations([AUGMENTATIONS[name](1.0) for name in names])
     arguments = jax.random.key(0), jnp.zeros((4, 8, 8, 3)), jnp.zeros((4, 2))
     lines = str(jax.jit(augment).lower(*arguments).compile().as_text()).splitlines()
     assert sum(" while(" in line and "f32[4,8,8,3]" in line for line in lines) == 3
@@ -26,9 +27,5 @@ def test_stands_between_all_links_of_a_compiled_chain():
 def test_all_augmentations_lower_for_every_platform(platform):
     strengths = dict.fromkeys(AUGMENTATIONS, 0.5) | {"pad_crop": 2}
     arguments = jax.random.key(0), jnp.zeros((4, 8, 8, 4)), jnp.zeros((4, 2))
-    assert (
-        jax.jit(build_augmentation(strengths))
-        .trace(*arguments)
-        .lower(lowering_platforms=(platform,))
-        .as_text()
-    )
+    traced = jax.jit(build_augmentation(strengths)).trace(*arguments)
+    assert traced.lower(lowering_platforms=(platform,)).as_text()

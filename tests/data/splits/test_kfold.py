@@ -2,65 +2,66 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold
 
-from gv_jax.data.dataset import Dataset, Split
+from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.splits.kfold import assign_folds, labels_to_classes, take_fold
 from gv_jax.errors import UserError
 
 
-def alone(n):
-    return [f"file {place}" for place in range(n)]
+def single_groups(n):
+    return [f"file {index}" for index in range(n)]
 
 
-def test_every_fold_has_as_many_of_each_class_as_scikit_learns():
+def test_class_counts_equal_those_of_scikit_learn():
     labels = np.repeat([0, 1, 2], [20, 11, 9])
-    ours = assign_folds(labels_to_classes(labels), alone(40), 5, seed=3)
-    parts = StratifiedKFold(5).split(labels, labels)
-    theirs = np.array([np.bincount(labels[held], minlength=3) for _, held in parts])
-    mine = np.array([np.bincount(labels[ours == fold], minlength=3) for fold in range(5)])
+    folds = assign_folds(labels_to_classes(labels), single_groups(40), 5, seed=3)
+    splits = StratifiedKFold(5).split(labels, labels)
+    expected = np.array([np.bincount(labels[held], minlength=3) for _, held in splits])
+    counts = np.array([np.bincount(labels[folds == fold], minlength=3) for fold in range(5)])
     for label in range(3):
-        assert sorted(mine[:, label]) == sorted(theirs[:, label])
-    assert sorted(mine.sum(1)) == [8] * 5
+        assert sorted(counts[:, label]) == sorted(expected[:, label])
+    assert sorted(counts.sum(1)) == [8] * 5
 
 
-def test_groups_stay_together_and_a_seed_gives_one_division():
-    labels = np.arange(60) % 3
-    groups = [f"group {place // 6}" for place in range(60)]
-    found = assign_folds(labels_to_classes(labels), groups, 4, seed=0)
-    assert all(len(set(found[place : place + 6])) == 1 for place in range(0, 60, 6))
-    assert sorted(np.bincount(found).tolist()) == [12, 12, 18, 18]
-    np.testing.assert_array_equal(found, assign_folds(labels_to_classes(labels), groups, 4, seed=0))
-    assert (found != assign_folds(labels_to_classes(labels), groups, 4, seed=1)).any()
+def test_groups_stay_together_and_the_seed_determines_the_folds():
+    labels = labels_to_classes(np.arange(60) % 3)
+    groups = [f"group {index // 6}" for index in range(60)]
+    folds = assign_folds(labels, groups, 4, seed=0)
+    assert all(len(set(folds[start : start + 6])) == 1 for start in range(0, 60, 6))
+    assert sorted(np.bincount(folds).tolist()) == [12, 12, 18, 18]
+    np.testing.assert_array_equal(folds, assign_folds(labels, groups, 4, seed=0))
+    assert (folds != assign_folds(labels, groups, 4, seed=1)).any()
 
 
-def test_pictures_of_several_classes_are_spread_by_all_of_them():
+def test_multi_label_images_are_stratified_by_every_label():
     labels = np.array([[1, 0], [1, 1], [0, 1], [0, 0]] * 6, np.float32)
-    found = assign_folds(labels_to_classes(labels), alone(24), 3, seed=0)
+    folds = assign_folds(labels_to_classes(labels), single_groups(24), 3, seed=0)
     for fold in range(3):
-        assert labels[found == fold].sum(0) == pytest.approx([4, 4], abs=1)
+        assert labels[folds == fold].sum(0) == pytest.approx([4, 4], abs=1)
 
 
-def dataset():
+def make_dataset():
     labels = np.tile(np.arange(2, dtype=np.int32), 10)
     images = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
-    held = Split(images[:4] + 100, labels[:4], ("v0", "v1", "v2", "v3"))
-    train = Split(images, labels, tuple(f"t{place}" for place in range(20)))
-    return Dataset("set", ("a", "b"), {}, {"train": train, "valid": held, "test": held}, ())
+    held_out = Split(images[:4] + 100, labels[:4], ("v0", "v1", "v2", "v3"))
+    train = Split(images, labels, tuple(f"t{index}" for index in range(20)))
+    splits = {"train": train, "valid": held_out, "test": held_out}
+    return Dataset("set", ("a", "b"), {}, splits, ())
 
 
-def test_folds_make_up_the_training_split_and_leave_what_is_held_out_alone():
+def test_folds_partition_the_training_split_without_held_out_images():
+    train_ids = make_dataset().splits["train"].ids
     seen = []
     for fold in range(4):
-        parts = take_fold(dataset(), lambda name: name, 4, fold, 0).splits
-        assert set(parts) == {"train", "valid"}
-        assert [f"t{place}" for place in parts["valid"].images.ravel()] == list(parts["valid"].ids)
-        assert sorted([*parts["train"].ids, *parts["valid"].ids]) == sorted(
-            dataset().splits["train"].ids
-        )
-        seen += parts["valid"].ids
-    assert sorted(seen) == sorted(dataset().splits["train"].ids)
+        splits = take_fold(make_dataset(), str, 4, fold, 0).splits
+        assert set(splits) == {"train", "valid"}
+        valid = splits["valid"]
+        assert [f"t{index}" for index in valid.images.ravel()] == list(valid.ids)
+        assert sorted([*splits["train"].ids, *valid.ids]) == sorted(train_ids)
+        seen += valid.ids
+    assert sorted(seen) == sorted(train_ids)
 
 
 @pytest.mark.parametrize(("folds", "fold"), [(1, 0), (4, 4), (4, -1), (21, 0)])
-def test_mistakes(folds, fold):
-    with pytest.raises(UserError, match="folds"):
-        take_fold(dataset(), lambda name: name, folds, fold, 0)
+def test_invalid_folds(folds, fold):
+    with pytest.raises(UserError, match=f"config.data.folds={folds}"):
+        take_fold(make_dataset(), str, folds, fold, 0)

@@ -1,4 +1,4 @@
-"""Weights of the hub: read from its cache without a network, held to their checksum, and errors of one line."""
+"""Weights of the hub: read from its cache without a network, checksum, one-line errors."""
 
 import hashlib
 
@@ -14,21 +14,21 @@ COMMIT = "0" * 40
 
 
 @pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    """Every connection is refused, and noted."""
-    asked = []
+def requests(monkeypatch):
+    """Refuses each connection and records it."""
+    urls = []
 
     def refuse(self, request, **options):
-        asked.append(request.url)
+        urls.append(request.url)
         raise httpx2.ConnectError("no network", request=request)
 
     monkeypatch.setattr(httpx2.Client, "send", refuse)
-    return asked
+    return urls
 
 
 @pytest.fixture
 def cache(tmp_path):
-    """A folder as the hub's package leaves it after a download."""
+    """A folder as huggingface_hub leaves it after a download."""
     root = tmp_path / "models--timm--tiny.a1"
     (root / "refs").mkdir(parents=True)
     (root / "refs" / "main").write_text(COMMIT)
@@ -42,37 +42,38 @@ def cache(tmp_path):
     return tmp_path
 
 
-def test_what_was_fetched_once_needs_no_network(cache, no_network):
+def test_cached_files_need_no_network(cache, requests):
     file = hub.fetch(SOURCE, cache)
     assert file.read_bytes() == b"weights"
     assert file.with_name("config.json").read_text() == "{}"
-    assert not no_network
+    assert not requests
 
 
-def test_a_damaged_file_is_named(cache):
-    hub.fetch(SOURCE, cache).resolve().write_bytes(b"weighs")
-    with pytest.raises(UserError, match=r"is damaged .*: remove it"):
+def test_error_for_a_damaged_file_has_its_name_and_checksum(cache):
+    blob = hub.fetch(SOURCE, cache).resolve()
+    blob.write_bytes(b"weighs")
+    checksum = hashlib.sha256(b"weighs").hexdigest()
+    with pytest.raises(UserError, match=f"config.model.pretrained.*{blob.name}.*{checksum}"):
         hub.fetch(SOURCE, cache)
 
 
-def test_without_a_network_one_line_says_so(tmp_path, monkeypatch, no_network, caplog):
-    monkeypatch.setattr("time.sleep", lambda seconds: None)  # between the many tries of the package
-    with pytest.raises(
-        UserError, match=r"timm/tiny\.a1 is not here yet and the hub cannot be reached"
-    ) as caught:
+def test_error_without_a_network_is_one_line(tmp_path, monkeypatch, requests, caplog):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # between the retries of the package
+    with pytest.raises(UserError, match=r"config\.model\.pretrained.*timm/tiny\.a1") as caught:
         hub.fetch(SOURCE, tmp_path)
     assert "\n" not in str(caught.value)
-    assert len(no_network) > 1
+    assert len(requests) > 1
     assert not caplog.records
 
 
 @pytest.mark.parametrize("source", ["hub:resnet18", "hub:timm/", "hub:a/b/c", "hub:timm/re snet"])
-def test_what_is_no_name_of_a_model_is_said(tmp_path, source):
-    with pytest.raises(UserError, match=r"is not hub:OWNER/NAME|is no name of a model"):
+def test_error_for_an_invalid_name(tmp_path, source, requests):
+    with pytest.raises(UserError, match=source.removeprefix("hub:")):
         hub.fetch(source, tmp_path)
+    assert not requests
 
 
-def test_without_the_package_the_extra_is_named(monkeypatch, tmp_path):
+def test_error_without_the_package_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install -e '.\[hub\]'"):
+    with pytest.raises(UserError, match=r"huggingface_hub.*\[hub\]"):
         hub.fetch(SOURCE, tmp_path)

@@ -1,0 +1,86 @@
+"""`gv-jax train`: train, evaluate or summarize a model.
+
+Every field of the configuration can follow, as in --config.optimizer.learning_rate=3e-4.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gv_jax.cli.flags import OneLineParser, echo, load_config, run_command
+
+MODES = {
+    "train": "train, evaluate and report",
+    "probe": "fit a linear classifier on frozen features instead of training",
+    "evaluate": "evaluate and report a finished run again",
+    "summary": "print the model layer by layer",
+}
+
+
+def make_parser() -> OneLineParser:
+    parser = OneLineParser(
+        "train",
+        (__doc__ or "").partition(": ")[2],
+        "With --config, --help lists every field with its value and meaning.",
+    )
+    parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
+    parser.add_argument(
+        "--workdir", metavar="DIR", default="", help="run directory (runs/<name of the config>)"
+    )
+    modes = "; ".join(f"{name}: {text}" for name, text in MODES.items())
+    parser.add_argument("--mode", choices=MODES, default="train", help=modes)
+    return parser
+
+
+def train(arguments: Sequence[str]) -> None:
+    """Runs, evaluates or summarizes the configuration and prints the outcome."""
+    parser = make_parser()
+    if {"-h", "--help"} & set(arguments):
+        print_help(parser, [word for word in arguments if word not in ("-h", "--help")])
+        return
+    options, fields = parser.parse_with_fields(arguments)
+    config = load_config(options.config, fields)
+    logging.getLogger("jax").setLevel(logging.WARNING)
+
+    from gv_jax import experiment
+    from gv_jax.config.resolve import as_probe, resolve
+    from gv_jax.config.validate import validate
+    from gv_jax.tasks.model import summarize_model
+    from gv_jax.training.fit import InterruptedRun
+
+    suffix = "-probe" if options.mode == "probe" else ""
+    workdir = Path(options.workdir or Path("runs", name_run(options.config) + suffix))
+    if options.mode == "summary":
+        echo(summarize_model(validate(resolve(config))))
+    elif options.mode == "evaluate":
+        echo(experiment.evaluate(config, workdir))
+    else:
+        config = as_probe(config) if options.mode == "probe" else config
+        try:
+            echo(experiment.run(config, workdir))
+        except InterruptedRun as stop:
+            echo(f"{stop}; state saved: run the same command to resume")
+
+
+def print_help(parser: OneLineParser, arguments: Sequence[str]) -> None:
+    """Prints the options and, where --config is given, every field of that configuration."""
+    echo(parser.format_help())
+    options, fields = parser.parse_with_fields(arguments)
+    if options.config:
+        from gv_jax.config.describe import describe_fields
+
+        echo(f"fields of {options.config}:\n{describe_fields(load_config(options.config, fields))}")
+
+
+def name_run(config_file: str) -> str:
+    """The name of the run directory: of the config file and the last part of its argument."""
+    file, _, argument = config_file.partition(":")
+    tail = re.sub(r"[^\w.-]+", "_", Path(argument).name)
+    return Path(file).stem + (f"-{tail}" if tail else "")
+
+
+def main() -> None:
+    """The entry point of `python -m gv_jax.main`."""
+    run_command(train, sys.argv[1:])

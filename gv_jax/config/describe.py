@@ -1,0 +1,65 @@
+"""The fields of a configuration as text: defaults and the comments of default.py."""
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+DEFAULT_FILE = Path(__file__).with_name("default.py")
+
+
+def describe_fields(config: Mapping[str, Any]) -> str:
+    """One line per field of `config`: `--config.x.y=VALUE`, then the comment in default.py.
+
+    The values are those of `config`; the order is that of default.py.
+    """
+    values = dict(iter_fields(config))
+    lines = []
+    for name, comment in read_comments().items():
+        text = f"  --config.{name}={values[name]!r}"
+        lines.append(f"{text:<44}  {comment}".rstrip())
+    return "\n".join(lines)
+
+
+def iter_fields(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of every field, section by section."""
+    for name, value in config.items():
+        if isinstance(value, Mapping) or hasattr(value, "items"):
+            yield from iter_fields(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def read_comments() -> dict[str, str]:
+    """Dotted field name -> the comment on the line of its default, in the order of the file."""
+    source = DEFAULT_FILE.read_text("utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    by_line = {
+        token.start[0]: token.string.lstrip("# ")
+        for token in tokens
+        if token.type == tokenize.COMMENT
+    }
+    functions = {
+        node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)
+    }
+    comments: dict[str, str] = {}
+
+    def visit(node: ast.Dict, prefix: str) -> None:
+        for key, value in zip(node.keys, node.values, strict=True):
+            assert isinstance(key, ast.Constant)
+            name = f"{prefix}{key.value}"
+            if isinstance(value, ast.Dict):
+                visit(value, f"{name}.")
+            elif isinstance(value, ast.Call):
+                visit(_returned_dict(functions["data"]), f"{name}.")
+            else:
+                comments[name] = by_line.get(key.lineno, "")
+
+    visit(_returned_dict(functions["get_config"]), "")
+    return comments
+
+
+def _returned_dict(function: ast.FunctionDef) -> ast.Dict:
+    return next(node for node in ast.walk(function) if isinstance(node, ast.Dict))

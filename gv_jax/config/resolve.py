@@ -1,0 +1,48 @@
+"""A configuration with every derived field filled in: what a run records in config.json."""
+
+from gv_jax import models
+from gv_jax.config import default
+from gv_jax.config.default import Config
+from gv_jax.models.pretrained.load import find_weights_file
+from gv_jax.models.pretrained.pretrained_cfg import PretrainedCfg, load_pretrained_cfg
+from gv_jax.tasks.registry import TASKS
+from gv_jax.training import finetune
+
+DEFAULT_CFG = PretrainedCfg(
+    mean=(0.5,), std=(0.25,), size=(64, 64), interpolation="bilinear", crop_pct=1.0
+)
+ALPHA_STATS = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no weights know
+
+
+def resolve(config: Config) -> Config:
+    """A copy of `config` whose empty image fields are those of its pretrained weights.
+
+    Raises:
+        UserError: there is no such model, or its weights have no valid `pretrained_cfg`.
+    """
+    config = config.copy_and_resolve_references()
+    cfg = DEFAULT_CFG
+    task = TASKS.get(config.task)
+    if config.model.pretrained and task is not None and task.uses_labels:
+        cfg = load_pretrained_cfg(
+            models.model_class(config.model.name), find_weights_file(config.model)
+        )
+    values = cfg._asdict()
+    if config.data.channels == 4 and len(cfg.mean) == 3:
+        values |= {name: values[name] + alpha for name, alpha in ALPHA_STATS.items()}
+    for name, value in values.items():
+        config.data[name] = config.data[name] or value
+    return config
+
+
+def resolved_defaults() -> dict:
+    """The resolved default configuration as nested dicts: what reports compare a run with."""
+    return resolve(default.get_config()).to_dict()
+
+
+def as_probe(config: Config) -> Config:
+    """`config` as a linear probe: ridge unless it names a method, and no fine-tuning."""
+    changed = config.copy_and_resolve_references()
+    changed.probe.method = config.probe.method or "ridge"
+    changed.finetune.update(finetune.OFF)
+    return changed

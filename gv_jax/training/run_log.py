@@ -1,0 +1,98 @@
+"""What a run prints and logs while it is trained: rows, TensorBoard events and a progress bar."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tqdm import tqdm
+
+from gv_jax.training.loop import MetricSums, accumulate_sums, averages, check_finite
+from gv_jax.training.run_dir import RunDir
+
+
+class RunLog:
+    """Metrics of one run since `first_step`.
+
+    Args:
+        run_dir: of the run.
+        first_step: 0, or the step at which the run is resumed.
+        sums: metric sums of the current epoch so far.
+        total_steps: of the whole run.
+        steps_per_epoch: steps of an epoch.
+        batch_size: images per step.
+        schedule: step -> learning rate.
+        show_progress: whether there is a progress bar.
+    """
+
+    def __init__(
+        self,
+        run_dir: RunDir,
+        first_step: int,
+        sums: MetricSums,
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        batch_size: int,
+        schedule: Callable[[int], float],
+        show_progress: bool,
+    ) -> None:
+        self.sums = sums
+        self._run_dir, self._schedule = run_dir, schedule
+        self._steps_per_epoch, self._batch_size = steps_per_epoch, batch_size
+        self._pending: list[dict[str, Any]] = []
+        self._writer = run_dir.tensorboard_writer(first_step)
+        self._bar = tqdm(
+            total=total_steps * batch_size,
+            initial=first_step * batch_size,
+            desc="train",
+            unit="img",
+            unit_scale=True,
+            dynamic_ncols=True,
+            disable=not show_progress,
+        )
+        self._epoch_started, self._epoch_images = time.monotonic(), 0
+
+    def close(self) -> None:
+        self._bar.close()
+        self._writer.close()
+
+    def add(self, metrics: dict[str, Any]) -> None:
+        """Adds the metric sums of one step without waiting for them."""
+        self._pending.append(metrics)
+        self._bar.update(self._batch_size)
+
+    def flush(self, step: int) -> None:
+        """Waits for the steps so far, adds them to the sums of the epoch, and shows the loss.
+
+        Raises:
+            UserError: the loss is not finite.
+        """
+        self._epoch_images += len(self._pending) * self._batch_size
+        self.sums = accumulate_sums(self.sums, self._pending)
+        self._pending.clear()
+        check_finite(self.sums, step, self._learning_rate(step))
+        shown = {name: f"{value:.3f}" for name, value in averages(self.sums).items()}
+        self._bar.set_postfix(shown)
+
+    def log_train_epoch(self, step: int) -> None:
+        """Logs the averages of the epoch that ends at `step`, and starts the next one."""
+        seconds = max(time.monotonic() - self._epoch_started, 1e-9)
+        row = averages(self.sums)
+        row["learning_rate"] = self._learning_rate(step)
+        row["images_per_second"] = self._epoch_images / seconds
+        self.sums = {}
+        self._log_row(step, "train", row)
+
+    def log_valid_epoch(self, step: int, metrics: dict[str, float]) -> None:
+        """Logs the metrics of the validation split."""
+        self._log_row(step, "valid", metrics)
+
+    def _log_row(self, step: int, split: str, metrics: dict[str, float]) -> None:
+        epoch = -(-step // self._steps_per_epoch)
+        self._run_dir.log({"step": step, "epoch": epoch, "split": split, **metrics})
+        for name, value in metrics.items():
+            self._writer.add_scalar(f"{split}/{name}", value, step)
+        self._epoch_started, self._epoch_images = time.monotonic(), 0  # excludes validation
+
+    def _learning_rate(self, step: int) -> float:
+        return float(self._schedule(step - 1))

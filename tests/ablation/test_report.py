@@ -1,0 +1,73 @@
+"""Tables and report of a finished ablation, against numbers worked out by hand."""
+
+import csv
+import re
+
+import pytest
+
+from gv_jax.ablation.comparison import compare_variants
+from gv_jax.ablation.report import sort_by_metric, write_ablation_report
+from gv_jax.errors import UserError
+
+
+def read_table(ablation):
+    """Variant -> its row of table.csv."""
+    rows = csv.DictReader((ablation.folder / "table.csv").read_text().splitlines())
+    return {row["variant"]: row for row in rows}
+
+
+def test_table_and_page(make_ablation):
+    ablation = make_ablation()
+    write_ablation_report(ablation)
+    rows = read_table(ablation)
+    assert list(rows) == ["plain", "wide", "broken"]
+    assert [rows[name]["seeds"] for name in rows] == ["2", "2", "0"]
+    assert [rows[name]["failed"] for name in rows] == ["0", "0", "2"]
+    wide = rows["wide"]
+    assert wide["metric"] == "test.accuracy"
+    assert wide["per_seed"] == "0.75 1.0"
+    assert float(wide["mean"]) == 0.875
+    assert float(wide["std"]) == pytest.approx(0.125 * 2**0.5)
+    assert float(wide["half_width"]) == pytest.approx(12.706 * 0.125, rel=1e-4)
+    assert float(wide["difference_seeds"]) == float(wide["difference_images"]) == 0.375
+    assert rows["plain"]["difference_seeds"] == rows["plain"]["difference_images"] == ""
+    assert (wide["parameters"], wide["train_seconds"]) == ("1234", "3.0")
+
+    page = ablation.report.read_text()
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+    figures = {file.stem for file in (ablation.folder / "figures").iterdir()}
+    curves = {"curve_valid_accuracy", "curve_valid_macro_f1", "curve_train_loss"}
+    assert {"scores", "differences", "classes", "confusion_wide", *curves} <= figures
+    assert page.count("<img") == len(figures)
+    assert "broken, seed 0" in page
+    assert "config.data.fold=7" in page
+    assert "baseline: majority class" in (ablation.folder / "table.md").read_text()
+
+
+def test_another_metric(make_ablation):
+    ablation = make_ablation(metric="valid.macro_f1")
+    write_ablation_report(ablation)
+    assert read_table(ablation)["wide"]["per_seed"] == "0.375 0.5"
+    assert "valid images" in (ablation.folder / "table.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"), [("valid.accurac", "'accuracy'"), ("train.accuracy", "--metric=test")]
+)
+def test_unknown_metrics_are_named(make_ablation, metric, value):
+    with pytest.raises(UserError, match=value):
+        compare_variants(make_ablation(metric=metric))
+
+
+def test_the_best_variant_is_first(make_ablation):
+    variants = compare_variants(make_ablation())
+    for metric, best in (("accuracy", "wide"), ("ciede2000", "plain")):
+        assert sort_by_metric(variants, metric)[0].name == best
+
+
+def test_a_run_of_another_configuration_is_not_used(make_ablation):
+    make_ablation()
+    ablation = make_ablation(overrides={"optimizer.learning_rate": "0.01"})
+    assert ablation.finished == []
+    assert all(run.ended for run in ablation.runs)
+    assert "optimizer.learning_rate" in ablation.runs[0].failure

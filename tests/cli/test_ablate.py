@@ -1,0 +1,57 @@
+"""`gv-jax ablate`: mistakes are one line and status 2."""
+
+import subprocess
+import sys
+
+import pytest
+
+STUDY = "experiments/textures.py"
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ([], ["FILE"]),
+        (["experiments/none.py"], ["experiments/none.py"]),
+        (["configs/quickstart.py"], ["configs/quickstart.py", "CONFIG"]),
+        ([STUDY, "--population=0"], ["--population"]),
+        ([STUDY, "--seeds=0"], ["--seeds"]),
+        ([STUDY, "--seeds=-1"], ["--seeds", "'-1'"]),
+        ([STUDY, "--metric=accuracy"], ["--metric=accuracy", "valid.accuracy"]),
+        ([STUDY, "--metric=tset.accuracy"], ["--metric=tset.accuracy"]),
+        ([STUDY, "--engine=dask"], ["dask", "slurm"]),
+        ([STUDY, "--confg.seed=1"], ["'confg.seed'"]),
+        ([STUDY, "--config.trian.epochs=1"], ["'trian'", "'train'"]),
+    ],
+)
+def test_mistakes_are_one_line(command, words, names):
+    done = command("ablate", *words)
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert all(name in done.err for name in names)
+
+
+def test_a_field_of_the_command_line_that_variants_set_is_noted(command, tmp_path):
+    file = tmp_path / "rates.py"
+    file.write_text(
+        '"""Which rate?"""\nCONFIG = "configs/quickstart.py"\nREFERENCE = "low"\n'
+        'VARIANTS = {"low": {}, "high": {"optimizer.learning_rate": 1e-2}}\n'
+    )
+    done = command(
+        "ablate",
+        file,
+        "--config.optimizer.learning_rate=0.1",
+        f"--results={tmp_path}",
+        "--engine=slurm",
+    )
+    assert "--config.optimizer.learning_rate" in done.out
+    assert "high" in done.out
+    assert "low" not in done.out
+
+
+def test_nothing_heavy_is_imported():
+    code = (
+        "import sys; from gv_jax.cli import ablate, search; ablate.make_parser(); "
+        "search.make_parser(); print({'jax', 'matplotlib', 'optuna', 'ray'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

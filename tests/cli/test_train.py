@@ -1,0 +1,85 @@
+"""`gv-jax train`: mistakes are one line and status 2; help and summary need no images."""
+
+import subprocess
+import sys
+
+import pytest
+
+QUICKSTART = "--config=configs/quickstart.py"
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ([], ["--config"]),
+        (["--config=configs/none.py"], ["configs/none.py"]),
+        (["--config=configs/folder.py"], ["configs/folder.py:PATH"]),
+        ([QUICKSTART, "--config.train.epoch=3"], ["config.train", "'epoch'", "'epochs'"]),
+        ([QUICKSTART, "--config.trian.epochs=3"], ["'trian'", "'train'"]),
+        ([QUICKSTART, "--config.train.epochs=1.5"], ["config.train.epochs", "1.5"]),
+        ([QUICKSTART, "--config.train.epochs=0"], ["config.train.epochs", "0"]),
+        ([QUICKSTART, "--config.train.epochs", "0"], ["config.train.epochs", "0"]),
+        ([QUICKSTART, "--config.model.name=resnet43"], ["config.model.name", "'resnet34'"]),
+        ([QUICKSTART, "--config.model.stem=small"], ["'stem'", "'sequential'"]),
+        ([QUICKSTART, "--config.model.dtype=float16"], ["float16", "bfloat16"]),
+        ([QUICKSTART, "--config.data.name=dungeon_tile"], ["'dungeon_tiles'"]),
+        ([QUICKSTART, "--config.data.mean=(1,2)"], ["config.data.mean", "2"]),
+        ([QUICKSTART, "--config.optimizer.name=adamm"], ["'adamm'", "'adam'"]),
+        ([QUICKSTART, "--config.optimizer.schedule=cosin"], ["'cosin'", "'cosine'"]),
+        ([QUICKSTART, "--config.optimizer.learning_rate=0.0"], ["learning_rate", "1e-12"]),
+        ([QUICKSTART, "--config.augment.flip=2.0"], ["flip", "2.0"]),
+        ([QUICKSTART, "--config.finetune.freeze=('stem',)"], ["config.finetune.freeze", "'stem'"]),
+        ([QUICKSTART, "--config.data.folds=1"], ["folds", "1"]),
+        ([QUICKSTART, "--config.probe.method=rigde"], ["'rigde'", "'ridge'"]),
+        ([QUICKSTART, "--config.tta.shift=-1"], ["shift", "-1"]),
+        ([QUICKSTART, "--workdri=x"], ["'workdri'", "'workdir'"]),
+        ([QUICKSTART, "--mode=tarin"], ["tarin", "train", "probe", "evaluate", "summary"]),
+        ([QUICKSTART, "surplus"], ["'surplus'"]),
+        ([QUICKSTART, "--mode=evaluate", "--workdir=/nowhere/at/all"], ["/nowhere/at/all"]),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(command, words, names, tmp_path):
+    if not any(word.startswith("--workdir") for word in words):
+        words = [*words, f"--workdir={tmp_path / 'run'}"]
+    done = command("train", *words)
+    assert done.status == 2
+    assert done.err.count("\n") == 1, done.err
+    assert all(name in done.err for name in names), done.err
+    assert not done.out
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_needs_no_jax():
+    script = """
+import runpy, sys
+sys.argv = ["main", "--help"]
+try:
+    runpy.run_module("gv_jax.main", run_name="__main__")
+except SystemExit:
+    assert not {"jax", "numpy", "flax"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--workdir" in done.stdout
+
+
+def test_help_lists_the_fields_of_a_config_with_values_and_comments(command):
+    done = command("train", QUICKSTART, "--config.train.epochs=7", "--help")
+    assert done.status == 0
+    lines = {line.split("=")[0].strip(): line for line in done.out.splitlines()}
+    assert "=7" in lines["--config.train.epochs"]
+    assert "'sequential'" in lines["--config.model.name"]
+    assert lines["--config.optimizer.momentum"].endswith("of sgd")
+    assert "--config.data.atari_frames.clip_length" in lines
+
+
+def test_summary_counts_the_parameters_of_resnet34(command):
+    done = command(
+        "train",
+        "--config=configs/n64_textures.py",
+        "--mode=summary",
+        "--config.model.name=resnet34",
+    )
+    assert done.status == 0, done.err
+    for count in ("21,312,527", "21,295,503", "17,024"):
+        assert count in done.out

@@ -1,0 +1,25 @@
+"""Random scenes and JPEG copies for tests of duplicates."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+
+def draw_scene(seed: int, size: tuple[int, int] = (128, 96)) -> Image.Image:
+    """Five ellipses on a smooth background, RGB."""
+    rng = np.random.default_rng(seed)
+    background = rng.integers(40, 216, (4, 5, 3), dtype=np.uint8)
+    image = Image.fromarray(background).resize(size, Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(image)
+    for _ in range(5):
+        left, top = rng.integers(0, 80, 2).tolist()
+        fill = tuple(rng.integers(60, 196, 3).tolist())
+        draw.ellipse((left, top, left + 40, top + 30), fill=fill)
+    return image
+
+
+def compress_jpeg(image: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")

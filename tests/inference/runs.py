@@ -1,0 +1,51 @@
+"""Writes run directories of finished runs without training."""
+
+from pathlib import Path
+from typing import Any
+
+import optax
+from flax import nnx
+
+from gv_jax import models
+from gv_jax.config import default
+from gv_jax.training.checkpoint import Checkpoints
+from gv_jax.training.run_dir import RunDir
+from gv_jax.training.step import SplitModule, init_train_state
+
+
+def write_run(path: Path, model: nnx.Module, fields: dict[str, Any], results: dict) -> Path:
+    """A finished run of `model` with its initial weights.
+
+    Args:
+        path: The run directory.
+        model: The network.
+        fields: Fields of the resolved config that differ from the defaults, by dotted name.
+        results: results.json.
+    """
+    config = default.get_config()
+    config.update_from_flattened_dict({"data.interpolation": "bilinear", **fields})
+    run_dir = RunDir(path)
+    run_dir.open(config.to_dict())
+    network = SplitModule.from_module(model)
+    weights = {"params": network.params, "batch_stats": network.batch_stats}
+    with Checkpoints(run_dir.checkpoints) as checkpoints:
+        state = init_train_state(network, optax.identity(), ema=False)
+        checkpoints.save(1, state, weights, {})
+    run_dir.write_results(results)
+    (path / "report.html").write_text("")  # written last by a run
+    return path
+
+
+def write_colorization_run(path: Path, **fields: Any) -> Path:
+    """A run for images of 16x24 pixels; regression of a and b."""
+    model = models.build("alpha", inputs=1, classes=2, rngs=nnx.Rngs(0))
+    results = {"task": "colorization", "model": "alpha", "color_head": None, "channels": 2}
+    changes = {"data.size": (16, 24), "color_head.name": "mse", "model.name": "alpha"}
+    return write_run(path, model, changes | fields, results)
+
+
+def write_super_resolution_run(path: Path) -> Path:
+    """A run for RGB images."""
+    model = models.build("ninasr_b0", inputs=3, rngs=nnx.Rngs(0))
+    results = {"task": "super_resolution", "model": "ninasr_b0"}
+    return write_run(path, model, {"model.name": "ninasr_b0"}, results)

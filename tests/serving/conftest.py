@@ -1,6 +1,0 @@
-import pytest
-
-
-@pytest.fixture(autouse=True)
-def strict():
-    """Optax promotes integers itself."""
