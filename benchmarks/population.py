@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from benchmarks.speed import CASES, SpeedCase, measure_case, median_ms
 from gv_jax import distributed
-from gv_jax.ablation.workers import available, confine
+from gv_jax.jobs.processes import available_cores, pin_cpu
 from gv_jax.training.population import HParams, make_vmapped_train_step, tree_stack
 from gv_jax.training.step import init_train_state
 
@@ -48,12 +48,12 @@ def vectorized_speed(case: str, members: int, warm_up: int = 3, steps: int = 10)
 def process_speed(case: str) -> float:
     """Pictures per second of one run on every core, all at the same time."""
     started = []
-    for core in available():
+    for core in available_cores():
         words = [sys.executable, "-m", "benchmarks.speed", case]
         process = subprocess.Popen(
             words, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
         )
-        confine(process.pid, [core])
+        pin_cpu(process.pid, [core])
         started.append(process)
     return sum(json.loads(process.communicate()[0])["images_per_second"] for process in started)
 
@@ -71,7 +71,7 @@ def run_population() -> None:
     if jax.default_backend() == "cpu":
         found["processes"] = process_speed(case)
     for way, speed in found.items():
-        runs = len(available()) if way == "processes" else members
+        runs = len(available_cores()) if way == "processes" else members
         line = {"way": way, "case": case, "runs": runs, "images_per_second": round(float(speed), 1)}
         sys.stdout.write(json.dumps(line) + "\n")
 

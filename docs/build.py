@@ -48,8 +48,10 @@ def is_number(cell: str) -> bool:
 def describe_config() -> str:
     """docs/config.md."""
     sys.path.insert(0, str(ROOT))
+    from flax.traverse_util import flatten_dict
+
     from gv_jax.config import default
-    from gv_jax.config.describe import iter_fields, read_comments
+    from gv_jax.config.describe import read_comments
 
     comments = read_comments()
     lines = [
@@ -64,7 +66,7 @@ def describe_config() -> str:
         "| field | default | meaning |",
         "| --- | --- | --- |",
     ]
-    values = dict(iter_fields(default.get_config()))
+    values = flatten_dict(default.get_config().to_dict(), sep=".")
     for name, meaning in comments.items():
         lines.append(f"| `{name}` | `{values[name]!r}` | {meaning} |")
     return "\n".join(lines) + "\n"

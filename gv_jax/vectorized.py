@@ -31,7 +31,7 @@ from gv_jax.training.population import (
     make_vmapped_train_step,
     tree_stack,
 )
-from gv_jax.training.run_dir import RunDir, flatten
+from gv_jax.training.run_dir import RunDir, flatten_config
 from gv_jax.training.timer import Timer, explain_oom
 from gv_jax.training.train_setup import TrainSetup
 
@@ -63,7 +63,7 @@ class Member:
         Weight decay is on in all or off in all, as it shapes the optimizer state. A run that may
         stop early has a key of its own, as has a probe, which takes no steps.
         """
-        fields = flatten(self.config.to_dict())
+        fields = flatten_config(self.config.to_dict())
         key = {name: value for name, value in fields.items() if name not in VMAPPED_FIELDS}
         key["has_weight_decay"] = self.config.optimizer.weight_decay > 0
         key["step"] = latest_step(self.run_dir)

@@ -36,7 +36,7 @@ LINE_COLORS = (
     "#a38f00",
 )
 LINE_DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))
-LOG_SCALE_RATIO = 30  # curves whose largest mean is more than this times the smallest: log scale
+LOG_CURVES_RATIO = 30  # curves whose largest mean is more than this times the smallest: log scale
 MIN_COLOR_RANGE = 0.05  # difference of recall at which the colors saturate, at least
 WORSE_BETTER_CMAP = LinearSegmentedColormap.from_list(
     "worse_better", ["#b3400f", "#ffffff", "#1665a8"]
@@ -174,7 +174,7 @@ def plot_learning_curves(
     means = np.concatenate([values.mean(0) for _, values in series.values()])
     if is_fraction(metric):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    elif means.min() > 0 and means.max() > LOG_SCALE_RATIO * means.min():
+    elif means.min() > 0 and means.max() > LOG_CURVES_RATIO * means.min():
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())

@@ -22,7 +22,7 @@ from gv_jax.reporting.page import (
 )
 from gv_jax.training.run_dir import write_text
 
-MAX_CARDS = 4
+MAX_VARIANT_CARDS = 4
 
 
 def write_ablation_report(ablation: Ablation) -> list[VariantResult]:
@@ -80,15 +80,15 @@ def ablation_page(
             f"{num_finished} of {len(ablation.runs)} runs finished",
             device_names(ablation),
         ],
-        cards=metric_cards(variants, ablation.metric_name),
+        cards=variant_cards(variants, ablation.metric_name),
         sections=sections,
     )
 
 
-def metric_cards(variants: Sequence[VariantResult], metric: str) -> list[MetricCard]:
+def variant_cards(variants: Sequence[VariantResult], metric: str) -> list[MetricCard]:
     """Cards of the best variants."""
     cards = []
-    for variant in sort_by_metric(variants, metric)[:MAX_CARDS]:
+    for variant in sort_by_metric(variants, metric)[:MAX_VARIANT_CARDS]:
         assert variant.summary is not None
         mean = variant.summary.mean
         fraction = mean if is_fraction(metric) else None

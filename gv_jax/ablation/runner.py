@@ -1,14 +1,12 @@
 """Executes the missing runs of an ablation on an engine."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from gv_jax.ablation.study import Ablation, AblationRun
 from gv_jax.errors import UserError
-from gv_jax.jobs import Engine, Job, Outcome, Status, run_jobs, stop_on_signals
-
-Echo = Callable[[str], None]
+from gv_jax.jobs import Echo, Engine, Job, Outcome, Status, run_jobs, stop_on_signals
 
 
 def run_missing(

@@ -13,9 +13,8 @@ from pathlib import Path
 from gv_jax.ablation.study_file import SMOKE, StudyFile, conflicting_overrides, read_study_file
 from gv_jax.cli.flags import OneLineParser, check_field_names, echo, read_config_file
 from gv_jax.errors import UserError
+from gv_jax.jobs.driver import INTERRUPTED_STATUS
 from gv_jax.jobs.engine import add_engine_flags, make_engine, parse_natural
-
-INTERRUPTED_STATUS = 130  # as a shell reports a process that Ctrl-C ended
 
 
 def make_parser() -> OneLineParser:

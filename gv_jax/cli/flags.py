@@ -102,10 +102,9 @@ def load_config(file: str, fields: dict[str, str]) -> Config:
 
     config = read_config_file(file)
     check_field_names(config, fields)
-    line = ["gv-jax", f"--config={file}"]
-    line += [f"--config.{name}={value}" for name, value in fields.items()]
+    line = ["gv-jax", *(f"--config.{name}={value}" for name, value in fields.items())]
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", None, flag_values=values, sys_argv=line)
+    config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=line)
     try:
         values(line)
     except flags.Error as error:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from gv_jax.cli.flags import OneLineParser, check_field_names, echo, read_config_file
 from gv_jax.errors import UserError
+from gv_jax.jobs.driver import INTERRUPTED_STATUS
 from gv_jax.jobs.engine import add_engine_flags, make_engine, parse_natural
 from gv_jax.search.space import SPACES_DIR, load_space
 
 METHODS = ("tpe", "random", "grid")
-INTERRUPTED_STATUS = 130  # as a shell reports a process that Ctrl-C ended
 
 
 def make_parser() -> OneLineParser:

@@ -69,9 +69,12 @@ def print_help(parser: OneLineParser, arguments: Sequence[str]) -> None:
     echo(parser.format_help())
     options, fields = parser.parse_with_fields(arguments)
     if options.config:
+        from flax.traverse_util import flatten_dict
+
         from gv_jax.config.describe import describe_fields
 
-        echo(f"fields of {options.config}:\n{describe_fields(load_config(options.config, fields))}")
+        values = flatten_dict(load_config(options.config, fields).to_dict(), sep=".")
+        echo(f"fields of {options.config}:\n{describe_fields(values)}")
 
 
 def name_run(config_file: str) -> str:

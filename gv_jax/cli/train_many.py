@@ -23,12 +23,7 @@ SEPARATOR = "--and"
 
 def train_many(arguments: Sequence[str]) -> None:
     """Trains, evaluates and reports the runs, and prints one line for each."""
-    parser = OneLineParser("train-many", (__doc__ or "").partition(": ")[2])
-    parser.add_argument("--workdir", metavar="DIR", default="", help="run directory")
-    parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
-    members = [parse_member(parser, part) for part in split_arguments(arguments)]
-    if len({member.workdir.resolve() for member in members}) < len(members):
-        raise UserError("two runs have the same --workdir")
+    members = parse_members(arguments)
 
     from gv_jax import vectorized
     from gv_jax.training.fit import InterruptedRun
@@ -38,6 +33,17 @@ def train_many(arguments: Sequence[str]) -> None:
             echo(line)
     except InterruptedRun as stop:
         echo(f"{stop}; state saved: run the same command to resume")
+
+
+def parse_members(arguments: Sequence[str]) -> list["Member"]:
+    """The runs that the command line describes."""
+    parser = OneLineParser("train-many", (__doc__ or "").partition(": ")[2])
+    parser.add_argument("--workdir", metavar="DIR", default="", help="run directory")
+    parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
+    members = [parse_member(parser, part) for part in split_arguments(arguments)]
+    if len({member.workdir.resolve() for member in members}) < len(members):
+        raise UserError("two runs have the same --workdir")
+    return members
 
 
 def parse_member(parser: OneLineParser, arguments: Sequence[str]) -> "Member":

@@ -29,7 +29,7 @@ def get_config() -> ConfigDict:
             },
             "train": {
                 "batch_size": 128,  # images, over all devices
-                "epochs": 20,
+                "epochs": 20,  # of `steps_per_epoch` steps each
                 "sampling": "shuffled",  # shuffled, or balanced: each class is equally likely
                 "steps_per_epoch": 0,  # steps per epoch; 0: one pass over the training split
                 "valid_batches": 0,  # batches of the validation split per epoch; 0: all
@@ -134,7 +134,7 @@ def data() -> dict:
         "drop_leaks": False,  # drop training images with a near-duplicate in valid or test
         "valid_fraction": 0.1,  # validation fraction of a data set without its own split
         "test_fraction": 0.1,  # test fraction of a data set without its own split
-        "split_seed": 0,
+        "split_seed": 0,  # of the random division into splits and folds
         "folds": 0,  # cross-validation: split the training images into this many folds …
         "fold": 0,  # … and use this one, from 0, as valid; valid and test stay unused
         # Fields of one data set each:

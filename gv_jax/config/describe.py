@@ -3,33 +3,24 @@
 import ast
 import io
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 DEFAULT_FILE = Path(__file__).with_name("default.py")
 
 
-def describe_fields(config: Mapping[str, Any]) -> str:
-    """One line per field of `config`: `--config.x.y=VALUE`, then the comment in default.py.
+def describe_fields(values: Mapping[str, Any]) -> str:
+    """One line per field: `--config.x.y=VALUE`, then its comment, in the order of default.py.
 
-    The values are those of `config`; the order is that of default.py.
+    Args:
+        values: dotted name -> value of every field.
     """
-    values = dict(iter_fields(config))
     lines = []
     for name, comment in read_comments().items():
         text = f"  --config.{name}={values[name]!r}"
         lines.append(f"{text:<44}  {comment}".rstrip())
     return "\n".join(lines)
-
-
-def iter_fields(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted name, value) of every field, section by section."""
-    for name, value in config.items():
-        if isinstance(value, Mapping) or hasattr(value, "items"):
-            yield from iter_fields(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def read_comments() -> dict[str, str]:

@@ -13,7 +13,7 @@ from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.data.sampling import SAMPLER_NAMES
 from gv_jax.data.splits import kfold
 from gv_jax.errors import UserError, unknown
-from gv_jax.models.pretrained.load import options_from_section
+from gv_jax.models.pretrained.load import find_weights_file, options_from_section
 from gv_jax.models.stages import classifier_path, stages_of
 from gv_jax.tasks.model import build_model
 from gv_jax.tasks.registry import TASKS
@@ -21,7 +21,7 @@ from gv_jax.training import linear
 from gv_jax.training.finetune import is_finetuned, make_stage_specs
 from gv_jax.training.losses import CLASS_WEIGHTING
 from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES
-from gv_jax.training.run_dir import flatten
+from gv_jax.training.run_dir import flatten_config
 
 CHOICES = {
     "task": TASKS,
@@ -62,7 +62,7 @@ def validate(config: Config) -> Config:
     Raises:
         UserError: names the first invalid field.
     """
-    values = flatten(config.to_dict())
+    values = flatten_config(config.to_dict())
     for field, valid in CHOICES.items():
         if values[field] not in valid:
             raise unknown(f"value of config.{field}", str(values[field]), map(str, valid))
@@ -82,9 +82,27 @@ def validate(config: Config) -> Config:
     if config.data.folds:
         kfold.check_folds(config.data.folds, config.data.fold)
     TASKS[config.task].validate(config)
+    validate_model(config)
     if config.probe.method or is_finetuned(config.finetune):
         validate_stages(config)
     return config
+
+
+def validate_model(config: Config) -> None:
+    """Raises UserError for weights or image sizes that the model does not allow."""
+    name = config.model.name
+    if config.model.pretrained:
+        find_weights_file(config.model)
+    elif "classifier" in models.model_options(name):
+        raise UserError(
+            f"model {name!r} needs the weights of its classifier: give them as "
+            "config.model.pretrained"
+        )
+    if config.augment.random_crop and models.has_fixed_size(name):
+        raise UserError(
+            f"config.augment.random_crop is {config.augment.random_crop}: it must be 0, as model "
+            f"{name!r} takes images of one size"
+        )
 
 
 def validate_stages(config: Config) -> None:

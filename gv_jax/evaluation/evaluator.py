@@ -14,14 +14,9 @@ from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.augment.tta import Transform
 from gv_jax.data.sampling import Sampler, batch_indices
 from gv_jax.evaluation.loop import EvalStep, GetBatch, collect_outputs, mean_metrics
+from gv_jax.training.features import make_feature_maps
 from gv_jax.training.fit import LoopConfig
-from gv_jax.training.step import (
-    SplitModule,
-    TrainState,
-    make_eval_step,
-    make_feature_maps,
-    make_predict,
-)
+from gv_jax.training.step import SplitModule, TrainState, make_eval_step, make_predict
 from gv_jax.training.task import Task
 
 

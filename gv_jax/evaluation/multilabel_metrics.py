@@ -175,7 +175,7 @@ def multilabel_baselines(
         Split -> name -> value.
     """
     train = targets["train"]
-    rates = np.clip(train.mean(0), 0.5 / len(train), 1 - 0.5 / len(train))
+    rates = np.clip(train.mean(0, dtype=np.float64), 0.5 / len(train), 1 - 0.5 / len(train))
     label_set = most_common_label_set(train)
     logits = {
         split: np.broadcast_to(special.logit(rates), split_targets.shape)

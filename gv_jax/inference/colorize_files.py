@@ -11,7 +11,7 @@ from gv_jax.data.video import CorruptVideoError, Video
 from gv_jax.errors import UserError
 from gv_jax.inference.colorizer import Colorizer, load_colorizer
 from gv_jax.inference.image_file import read_image, write_image
-from gv_jax.inference.jobs import Job, plan_jobs
+from gv_jax.inference.jobs import FileJob, plan_jobs
 from gv_jax.inference.video_file import MirrorWriter
 
 MAX_LISTED = 3  # problems in an error message
@@ -60,7 +60,7 @@ def colorize_files(run: Path, inputs: Sequence[Path], output: Path, steady: bool
     return "\n".join([*warnings, outcome])
 
 
-def colorize_video(colorizer: Colorizer, job: Job, steady: bool) -> list[str]:
+def colorize_video(colorizer: Colorizer, job: FileJob, steady: bool) -> list[str]:
     """Colorizes frame by frame in constant memory; returns a warning if frames are missing."""
     video, state, damage = Video(job.source), None, ""
     frames = iter(video)

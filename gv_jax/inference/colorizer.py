@@ -23,7 +23,7 @@ from gv_jax.tasks.colorization import Colorization, network_input
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, eval_key, make_predict
 
-TASK = "colorization"
+COLORIZER_TASK = "colorization"
 MAX_NATIVE_PIXELS = 256 * 256  # of the network input, after training on images of unchanged size
 MAX_AREA_FACTOR = 4  # pixels of the network input of elongated images, relative to training
 PAD_MULTIPLE = 8  # sides of the network input are multiples of it, so few programs serve all images
@@ -41,7 +41,7 @@ class Colorizer:
     """
 
     def __init__(self, run: Path | str) -> None:
-        run_dir = load_finished_run(Path(run), TASK)
+        run_dir = load_finished_run(Path(run), COLORIZER_TASK)
         data = run_dir.config["data"]
         self.background = tuple(data["background"])
         self.interpolation = INTERPOLATIONS[data["interpolation"]]

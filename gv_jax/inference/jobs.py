@@ -16,7 +16,7 @@ SUFFIXES = (*folder_listing.IMAGE_SUFFIXES, *video.VIDEO_SUFFIXES)
 
 
 @dataclass(frozen=True)
-class Job:
+class FileJob:
     """An input file and its output file.
 
     Attributes:
@@ -30,7 +30,7 @@ class Job:
     video: bool
 
 
-def plan_jobs(inputs: Sequence[Path], output: Path) -> tuple[list[Job], list[str]]:
+def plan_jobs(inputs: Sequence[Path], output: Path) -> tuple[list[FileJob], list[str]]:
     """Lists the jobs of input files and of folders, at any depth.
 
     An image becomes NAME.png and a video NAME with `output_suffix`, at the same place below
@@ -75,7 +75,7 @@ def list_inputs(path: Path, output: Path) -> tuple[list[tuple[Path, str]], list[
     return [(file.path, file.name) for file in files], problems
 
 
-def make_job(source: Path, target: Path) -> Job:
+def make_job(source: Path, target: Path) -> FileJob:
     """The job of a file; `target` has the suffix of the input still."""
     if source.suffix.lower() == ".gif":
         try:
@@ -85,10 +85,10 @@ def make_job(source: Path, target: Path) -> Job:
     else:
         is_video = source.suffix.lower() in video.VIDEO_SUFFIXES
     suffix = output_suffix(source) if is_video else ".png"
-    return Job(source, target.with_suffix(suffix), is_video)
+    return FileJob(source, target.with_suffix(suffix), is_video)
 
 
-def resolve_collisions(jobs: Sequence[Job]) -> list[Job]:
+def resolve_collisions(jobs: Sequence[FileJob]) -> list[FileJob]:
     """Gives every job a target of its own.
 
     Raises:

@@ -16,7 +16,7 @@ from gv_jax.errors import UserError
 from gv_jax.inference.finished_run import load_finished_run, restore_best_weights
 from gv_jax.training.step import SplitModule, make_predict
 
-TASK = "super_resolution"
+UPSCALER_TASK = "super_resolution"
 TILE_PX = 256  # side of the overlapping square tiles of larger images
 OVERLAP_PX = 64  # minimum overlap; each of two tiles gives the half that is nearer to it
 TILE_MULTIPLE = 16  # tiles start on multiples of it, as the windows of NinaSR's local attention do
@@ -30,7 +30,7 @@ def run_fingerprint(run: Path | str) -> str:
     Raises:
         UserError: `run` is not a finished super-resolution run.
     """
-    run_dir = load_finished_run(Path(run), TASK)
+    run_dir = load_finished_run(Path(run), UPSCALER_TASK)
     files = [(run_dir.path / name).read_bytes() for name in ("config.json", "results.json")]
     return hashlib.sha256(b"".join(files)).hexdigest()[:20]
 
@@ -84,7 +84,7 @@ def make_lazy_upscaler(run: Path | str) -> tuple[Callable[[np.ndarray], np.ndarr
 
 def load_upscaling_run(path: Path) -> tuple[SplitModule, tuple[Any, Any], int]:
     """The network of a run, its weights (params, batch_stats), and the channels of its images."""
-    run_dir = load_finished_run(path, TASK)
+    run_dir = load_finished_run(path, UPSCALER_TASK)
     assert run_dir.results is not None
     channels = run_dir.config["data"]["channels"]
     model = models.build(run_dir.results["model"], inputs=channels, rngs=nnx.Rngs(0))

@@ -52,8 +52,8 @@ class MirrorWriter:
         self.source = av.open(str(source))
         stream = self.source.streams.video[0]
         self.frames: int = stream.frames
-        self.frame_rate: Fraction = stream.average_rate or stream.guessed_rate or Fraction(25)
-        self.time_base: Fraction = stream.time_base or 1 / self.frame_rate
+        self.frame_rate = to_fraction(stream.average_rate or stream.guessed_rate or Fraction(25))
+        self.time_base = to_fraction(stream.time_base or 1 / self.frame_rate)
         self.pixel_aspect: Any = stream.sample_aspect_ratio
         path.parent.mkdir(parents=True, exist_ok=True)
         self.format = CONTAINER_FORMATS[path.suffix]
@@ -135,6 +135,11 @@ class MirrorWriter:
         if self.partial.exists():  # not finished
             self.output.close()
             self.partial.unlink()
+
+
+def to_fraction(ratio: Any) -> Fraction:
+    """A ratio of FFmpeg, which PyAV 19 no longer gives as a Fraction."""
+    return Fraction(ratio.numerator, ratio.denominator)
 
 
 def color_standard(height: int) -> str:

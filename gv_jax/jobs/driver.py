@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
-from gv_jax.jobs.job import Engine, Job, Outcome, Run, Status
+from gv_jax.jobs.job import POLL_S, Engine, Job, Outcome, Run, Status
 from gv_jax.training.lease import Lease
 
-POLL_S = 0.2  # seconds between two checks of running jobs
 IDLE_POLL_S = 1.0  # seconds between two checks of runs of other drivers
+INTERRUPTED_STATUS = 130  # exit status of a study that Ctrl-C or SIGTERM ended, as in shells
 
 OnOutcome = Callable[[Job, Outcome], None]
 

@@ -1,11 +1,14 @@
 """A job is one command that fills run directories; its outcome is read from files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+Echo = Callable[[str], None]  # receives lines for the user
+
+POLL_S = 0.2  # seconds between two checks of running jobs
 UNLIMITED = 1_000_000  # free slots of an engine with a queue of its own
 
 

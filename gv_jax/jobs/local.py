@@ -5,11 +5,9 @@ import threading
 import time
 from collections.abc import Sequence
 
-from gv_jax.jobs.job import Job, Outcome, Status
+from gv_jax.jobs.job import POLL_S, Job, Outcome, Status
 from gv_jax.jobs.processes import last_error_line, reserve_cores, spawn, split_cores
 from gv_jax.training.lease import LEASED_STATUS
-
-POLL_S = 0.2  # seconds between two checks of a process
 
 
 class LocalRun:

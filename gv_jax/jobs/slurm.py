@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from gv_jax.errors import UserError
-from gv_jax.jobs.job import UNLIMITED, Job, Outcome, Status
-from gv_jax.jobs.local import POLL_S, run_job
+from gv_jax.jobs.job import POLL_S, UNLIMITED, Job, Outcome, Status
+from gv_jax.jobs.local import run_job
 
 MAX_TIMEOUTS = 1_000  # number of times that a run is requeued at its time limit
 

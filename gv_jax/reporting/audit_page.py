@@ -159,7 +159,7 @@ def audit_verdict(audit: Audit, dropped: bool) -> str:
             f"{len(audit.leaked):,} train images concerned out of training."
         )
     if audit.conflicts:
-        text += f" {len(audit.conflicts):,} groups of duplicates have different labels."
+        text += f" Groups of duplicates with different labels: {len(audit.conflicts):,}."
     return text
 
 
@@ -169,9 +169,9 @@ def audit_cards(audit: Audit) -> list[MetricCard]:
     for split, leaks in audit.leaks.items():
         total, count = sum(leaks.values()), audit.counts[split]
         note = f"of {count:,} images: {leaks['exact']:,} exact, {leaks['near']:,} near"
-        cards.append(MetricCard(f"{split} duplicates in train", f"{total:,}", note, total / count))
+        cards.append(MetricCard(f"Duplicates in train, {split}", f"{total:,}", note, total / count))
     conflicting = {file for group in audit.conflicts for file in group.files}
-    note = f"groups of duplicates with {len(conflicting):,} images"
+    note = f"groups of duplicates, {len(conflicting):,} images"
     cards.append(MetricCard("Label conflicts", f"{len(audit.conflicts):,}", note))
     duplicates = {file for group in audit.groups for file in group.files}
     fraction = len(duplicates) / sum(audit.counts.values())
@@ -241,7 +241,7 @@ def describe_groups(groups: Sequence[DuplicateGroup]) -> str:
     files = {file for group in groups for file in group.files}
     exact = sum(group.kind == "exact" for group in groups)
     near = len(groups) - exact
-    return f"{len(groups):,} groups ({exact:,} exact, {near:,} near) with {len(files):,} images."
+    return f"Groups: {len(groups):,} ({exact:,} exact, {near:,} near). Images: {len(files):,}."
 
 
 def list_groups(groups: Sequence[DuplicateGroup]) -> Details:

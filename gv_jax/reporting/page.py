@@ -174,6 +174,7 @@ def _environment() -> jinja2.Environment:
         "breakable": _breakable,
         "data_uri": _data_uri,
         "image_style": _image_style,
+        "keep_units": _keep_units,
     }
     environment.tests |= {
         kind.__name__.lower(): lambda block, kind=kind: isinstance(block, kind)
@@ -185,6 +186,11 @@ def _environment() -> jinja2.Environment:
 def _breakable(text: str) -> Markup:
     """Allows line breaks after underscores."""
     return Markup(escape(text).replace("_", Markup("_<wbr>")))
+
+
+def _keep_units(text: str) -> str:
+    """Forbids line breaks between numbers and units."""
+    return re.sub(r"(?<=\d) (?=%|dB)", "\N{NO-BREAK SPACE}", text)
 
 
 def _width(item: ReportFigure | Table) -> int:

@@ -35,7 +35,7 @@ from gv_jax.search.table import (
 from gv_jax.search.trials import Search
 from gv_jax.training.run_dir import write_text
 
-MAX_CARDS = 4
+MAX_TRIAL_CARDS = 4
 
 
 def write_search_report(search: Search, study: optuna.Study) -> str:
@@ -150,7 +150,9 @@ def search_page(
         f"{search.config}. The best of many trials is biased upwards: confirm it on images that "
         "were not used to select it.",
         facts=facts,
-        cards=[trial_card(search.metric_name, row) for row in rows if row.completed][:MAX_CARDS],
+        cards=[trial_card(search.metric_name, row) for row in rows if row.completed][
+            :MAX_TRIAL_CARDS
+        ],
         sections=sections,
     )
 

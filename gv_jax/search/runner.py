@@ -3,24 +3,30 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from statistics import fmean
 
 import optuna
 from optuna.trial import Trial, TrialState
 
 from gv_jax.errors import UserError
-from gv_jax.jobs import UNLIMITED, Engine, Outcome, Status, stop_on_signals
+from gv_jax.jobs import (
+    IDLE_POLL_S,
+    POLL_S,
+    UNLIMITED,
+    Echo,
+    Engine,
+    Outcome,
+    Status,
+    stop_on_signals,
+)
 from gv_jax.search.scheduler import LeasedTrial, Scheduler
 from gv_jax.search.trials import Search, TrialRun
 from gv_jax.training.lease import Lease
 
-POLL_S = 0.2  # seconds between two checks of running trials
-IDLE_POLL_S = 1.0  # seconds between two requests for a trial while none is running here
 FOLD_STEP_OFFSET = 1000  # steps in Optuna between the first epochs of two folds
 MAX_TRIALS = 8  # concurrent trials on an engine that queues jobs itself, if --workers is not given
 
-Echo = Callable[[str], None]
 Steps = Generator[None, None, None]
 
 

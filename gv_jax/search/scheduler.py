@@ -69,7 +69,9 @@ class Scheduler:
             if len(started) == len(trials):
                 self.study.enqueue_trial(self.search.grid[len(trials)])
         else:
-            self.study.sampler = make_sampler(self.search.method, self.search.seed + len(trials))
+            self.study.sampler = make_optuna_sampler(
+                self.search.method, self.search.seed + len(trials)
+            )
         trial = self.study.ask()
         lease = self._lease(trial.number)
         acquired = lease.try_acquire()
@@ -85,7 +87,7 @@ class Scheduler:
         return LeasedTrial(trial, values, self.search.make_runs(trial.number, values), lease)
 
 
-def make_sampler(method: str, seed: int) -> optuna.samplers.BaseSampler:
+def make_optuna_sampler(method: str, seed: int) -> optuna.samplers.BaseSampler:
     """The sampler of "tpe" or "random"."""
     if method == "tpe":
         return optuna.samplers.TPESampler(seed=seed)

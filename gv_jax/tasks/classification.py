@@ -21,8 +21,15 @@ from gv_jax.models import CLASSIFIERS
 from gv_jax.reporting.figures.classification import draw_classification
 from gv_jax.reporting.figures.common import Augmented, FeatureMaps
 from gv_jax.reporting.figures.report_figure import ReportFigure
-from gv_jax.tasks import checks
-from gv_jax.tasks.run_task import Config, Predict
+from gv_jax.tasks.run_task import (
+    CLASS_BALANCING,
+    Config,
+    Predict,
+    check_model,
+    check_no_degradation,
+    check_num_classes,
+    is_on,
+)
 from gv_jax.training.losses import Loss, make_softmax_loss
 from gv_jax.training.task import Batch
 
@@ -52,9 +59,9 @@ class Classification:
 
     @classmethod
     def validate(cls, config: Config) -> None:
-        checks.check_model(config, cls.models)
-        checks.check_no_degradation(config)
-        balancing = [field for field in checks.CLASS_BALANCING if checks.is_on(config, field)]
+        check_model(config, cls.models)
+        check_no_degradation(config)
+        balancing = [field for field in CLASS_BALANCING if is_on(config, field)]
         if len(balancing) > 1:
             fields = " and ".join(f"config.{field}" for field in balancing)
             raise UserError(f"{fields} all balance the classes: use only one of them")
@@ -73,7 +80,7 @@ class Classification:
 
     @classmethod
     def from_config(cls, config: Config, dataset: Dataset) -> "Classification":
-        checks.check_num_classes(config, dataset)
+        check_num_classes(config, dataset)
         return cls(len(dataset.classes), tuple(config.data.mean), tuple(config.data.std))
 
     def with_training_loss(self, loss: Config, labels: np.ndarray) -> "Classification":

@@ -28,15 +28,14 @@ from gv_jax.reporting.figures.color_examples import Colorize
 from gv_jax.reporting.figures.colorization import draw_colorization
 from gv_jax.reporting.figures.common import Augmented, FeatureMaps
 from gv_jax.reporting.figures.report_figure import ReportFigure
-from gv_jax.tasks import checks
 from gv_jax.tasks.color_heads import COLOR_HEADS, validate_color_head
 from gv_jax.tasks.color_heads.color_head import ColorHead, HeadSpec
-from gv_jax.tasks.run_task import Config, Predict
+from gv_jax.tasks.run_task import Config, Predict, check_model, check_no_labels
 from gv_jax.training.step import eval_key
 from gv_jax.training.task import Batch
 
-IMAGES_PER_CHUNK = 32  # training images in memory as floats at once
-MAX_PIXELS = 200_000_000  # pixels of training images that head and baselines are fitted to
+STATS_BATCH_SIZE = 32  # training images in memory as floats at once
+MAX_STATS_PIXELS = 200_000_000  # pixels of training images that head and baselines are fitted to
 
 Targets = dict[str, jax.Array]  # "grays" [n h w 1], degraded, and "originals" [n h w 3], in [0, 1]
 MakeHead = Callable[[ColorHistogram, float], ColorHead]
@@ -69,8 +68,8 @@ class Colorization:
 
     @classmethod
     def validate(cls, config: Config) -> None:
-        checks.check_model(config, cls.models)
-        checks.check_no_labels(config)
+        check_model(config, cls.models)
+        check_no_labels(config)
         if config.data.channels != 3:
             raise UserError(
                 f"config.data.channels is {config.data.channels}: colorization needs RGB images, 3"
@@ -115,13 +114,13 @@ class Colorization:
         """The task for training images, which head and baselines are fitted to.
 
         Args:
-            images: Training images, uint8 [n h w 3]. If they have more than MAX_PIXELS pixels,
-                evenly spaced ones are used.
+            images: Training images, uint8 [n h w 3]. Evenly spaced ones are used if they have more
+                than MAX_STATS_PIXELS pixels.
             degrade: Degradation of the gray images.
             make_head: Makes the head from the histogram of the colors and the root mean square
                 error of the L of the degraded gray images.
         """
-        images = images[:: -(-images.size // (3 * MAX_PIXELS))]
+        images = images[:: -(-images.size // (3 * MAX_STATS_PIXELS))]
         baselines, lightness_rmse = collect_stats(images, degrade)
         return cls(make_head(color_histogram(images), lightness_rmse), degrade, baselines)
 
@@ -246,7 +245,7 @@ def collect_stats(images: np.ndarray, degrade: Degradation) -> tuple[dict[str, n
 
     ab_sums = np.zeros((gray_baselines.NUM_GRAYS, 3))
     lightness_sums, sq_error = np.zeros_like(ab_sums), 0.0
-    for chunk, (indices, mask) in enumerate(padded_batches(len(images), IMAGES_PER_CHUNK)):
+    for chunk, (indices, mask) in enumerate(padded_batches(len(images), STATS_BATCH_SIZE)):
         key = jax.random.fold_in(jax.random.key(0), chunk)
         arrays = gray_and_color(key, images[indices].astype(np.float32) / 255)
         grays, lab, sq_errors = (np.asarray(array)[mask] for array in arrays)

@@ -1,7 +1,5 @@
 """The model of a configuration, as its task needs it."""
 
-from typing import Any
-
 from flax import nnx
 
 from gv_jax.data import dataset
@@ -9,8 +7,7 @@ from gv_jax.errors import UserError
 from gv_jax.models.pretrained.load import build_from_section
 from gv_jax.models.summary import summarize_layers
 from gv_jax.tasks.registry import TASKS
-
-Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
+from gv_jax.tasks.run_task import Config
 
 
 def build_model(

@@ -17,8 +17,15 @@ from gv_jax.models import CLASSIFIERS
 from gv_jax.reporting.figures.common import Augmented, FeatureMaps
 from gv_jax.reporting.figures.multilabel import draw_multilabel
 from gv_jax.reporting.figures.report_figure import ReportFigure
-from gv_jax.tasks import checks
-from gv_jax.tasks.run_task import Config, Predict
+from gv_jax.tasks.run_task import (
+    Config,
+    Predict,
+    check_model,
+    check_no_degradation,
+    check_no_single_class,
+    check_num_classes,
+    check_off,
+)
 from gv_jax.training.losses import Loss, sigmoid_loss
 from gv_jax.training.task import Batch
 
@@ -50,10 +57,10 @@ class MultiLabel:
 
     @classmethod
     def validate(cls, config: Config) -> None:
-        checks.check_model(config, cls.models)
-        checks.check_no_degradation(config)
-        checks.check_no_single_class(config)
-        checks.check_off(
+        check_model(config, cls.models)
+        check_no_degradation(config)
+        check_no_single_class(config)
+        check_off(
             config,
             ["augment.label_smoothing"],
             "it distributes one label over all classes, and labels are independent here",
@@ -73,7 +80,7 @@ class MultiLabel:
 
     @classmethod
     def from_config(cls, config: Config, dataset: Dataset) -> "MultiLabel":
-        checks.check_num_classes(config, dataset)
+        check_num_classes(config, dataset)
         return cls(len(dataset.classes), tuple(config.data.mean), tuple(config.data.std))
 
     def with_training_loss(self, loss: Config, labels: np.ndarray) -> "MultiLabel":

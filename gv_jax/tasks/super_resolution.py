@@ -21,8 +21,13 @@ from gv_jax.models import UPSCALERS
 from gv_jax.reporting.figures.common import Augmented, FeatureMaps
 from gv_jax.reporting.figures.report_figure import ReportFigure
 from gv_jax.reporting.figures.super_resolution import draw_super_resolution
-from gv_jax.tasks import checks
-from gv_jax.tasks.run_task import Config, Predict
+from gv_jax.tasks.run_task import (
+    Config,
+    Predict,
+    check_model,
+    check_no_degradation,
+    check_no_labels,
+)
 from gv_jax.training.task import Batch
 
 
@@ -48,9 +53,9 @@ class SuperResolution:
 
     @classmethod
     def validate(cls, config: Config) -> None:
-        checks.check_model(config, cls.models)
-        checks.check_no_labels(config)
-        checks.check_no_degradation(config)
+        check_model(config, cls.models)
+        check_no_labels(config)
+        check_no_degradation(config)
 
     @classmethod
     def num_inputs(cls, config: Config) -> int:

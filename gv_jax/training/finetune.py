@@ -191,7 +191,7 @@ def per_stage_optimizer(
         own = base(lambda count: spec.lr_scale * schedule(count + first))
         if not first:
             return own
-        return optax.conditionally_mask(own, lambda count: jnp.asarray(count) >= first)
+        return optax.conditionally_mask(own, lambda step, **_: jnp.asarray(step) >= first)
 
     optimizers: Mapping[Any, GradientTransformation] = {
         stage: make_stage_optimizer(spec) for stage, spec in finetune.specs.items()

@@ -1,11 +1,11 @@
-"""The lease on a run directory: one living process trains in it.
+"""The lease on a run directory: only one living process trains in it.
 
-The lease is a file that names its holder (process, host, start time) and that a thread of the
-holder touches every `HEARTBEAT_S` seconds (`filelock.SoftFileLease`). A holder of this machine that
-was killed is replaced at once; one of another machine after `DURATION_S` seconds without a
-heartbeat, by the clock of whoever watches it. A process that was frozen for longer than that has
-lost its lease and has to stop: `Lease.check` raises. Until it calls `check` it may overlap with
-its successor, so what is final is written with a rename.
+The lease is a file that names its holder (process, host, start time); a thread of the holder
+touches it every `HEARTBEAT_S` seconds (`filelock.SoftFileLease`). A killed holder on this machine
+is replaced at once, one on another machine after `DURATION_S` seconds without a heartbeat, by the
+clock of the observer. A process that was frozen for longer has lost its lease and must stop:
+`Lease.check` raises. Until it calls `check` it may overlap with its successor, so final files are
+written with a rename.
 """
 
 import os

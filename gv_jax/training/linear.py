@@ -1,7 +1,9 @@
-"""Linear classifiers of fixed features, found in closed form or by L-BFGS; the strength of the penalty by
-cross-validation.
+"""Linear classifiers of fixed features, with a penalty chosen by cross-validation.
 
-features: float [n f]; labels: int [n]; a classifier is (kernel [f k], bias [k]) and answers features @ kernel + bias.
+Features are float [n f], labels int [n], targets one-hot [n k]. A classifier is (kernel [f k],
+bias [k]); its scores are features @ kernel + bias. The solvers give the solutions of scikit-learn,
+the reference in the tests. They are written here because they share work between penalties: one
+singular value decomposition, or the start of L-BFGS.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,50 +21,62 @@ Solver = Callable[[np.ndarray, np.ndarray, Sequence[float]], list[Classifier]]
 
 
 def fit_ridge(features: np.ndarray, targets: np.ndarray, l2: Sequence[float]) -> list[Classifier]:
-    """Of targets [n k] the W, b that minimise |X W + b - T|^2 + penalty |W|^2, for every penalty.
+    """Minimizes |X W + b - T|^2 + penalty |W|^2.
 
-    One singular value decomposition serves all: W = V diag(s / (s^2 + penalty)) U' T for centred X and T. With one-hot
-    targets its answers are half those of scikit-learn's RidgeClassifier, plus 1/2.
+    W = V diag(s / (s^2 + penalty)) U' T for centered X = U diag(s) V' and T. With one-hot targets
+    the scores are half those of scikit-learn's RidgeClassifier, plus 1/2.
+
+    Args:
+        features: X, float [n f].
+        targets: T, float [n k].
+        l2: penalties.
+
+    Returns:
+        A classifier for every penalty.
     """
-    middle, level = features.mean(0), targets.mean(0)
-    u, s, v = np.linalg.svd(features - middle, full_matrices=False)
-    projected = u.T @ (targets - level)
+    feature_mean, target_mean = features.mean(0), targets.mean(0)
+    u, s, v = np.linalg.svd(features - feature_mean, full_matrices=False)
+    projected = u.T @ (targets - target_mean)
     kernels = [v.T @ ((s / (s * s + penalty))[:, None] * projected) for penalty in l2]
-    return [(kernel, level - middle @ kernel) for kernel in kernels]
+    return [(kernel, target_mean - feature_mean @ kernel) for kernel in kernels]
 
 
 def fit_logistic(
     features: np.ndarray, targets: np.ndarray, l2: Sequence[float]
 ) -> list[Classifier]:
-    """The W, b that minimise the sum of softmax cross-entropies + penalty / 2 |W|^2, for every penalty.
+    """Minimizes the sum of softmax cross-entropies + penalty / 2 |W|^2.
 
-    L-BFGS, from the strongest penalty on, each from the solution before it. scikit-learn's LogisticRegression has
-    C = 1 / penalty.
+    L-BFGS, from the largest penalty to the smallest, each from the solution before it.
+    scikit-learn's LogisticRegression has C = 1 / penalty.
+
+    Args:
+        features: float [n f].
+        targets: float [n k].
+        l2: penalties.
+
+    Returns:
+        A classifier for every penalty.
     """
-    n, f = features.shape
-    k = targets.shape[1]
-    extended = np.concatenate([features, np.ones((n, 1))], 1)
-    found: dict[float, Classifier] = {}
-    start = np.zeros((f + 1) * k)
+    num_features, num_classes = features.shape[1], targets.shape[1]
+    extended = np.concatenate([features, np.ones((len(features), 1))], 1)
+    classifiers: dict[float, Classifier] = {}
+    solution = np.zeros((num_features + 1) * num_classes)
     for penalty in sorted(set(l2), reverse=True):
 
         def objective(flat: np.ndarray, penalty: float = penalty) -> tuple[float, np.ndarray]:
-            weights = flat.reshape(f + 1, k)
+            weights = flat.reshape(num_features + 1, num_classes)
             log_p = log_softmax(extended @ weights, 1)
-            decayed = np.concatenate([weights[:-1], np.zeros((1, k))])
+            decayed = np.concatenate([weights[:-1], np.zeros((1, num_classes))])
             value = -(targets * log_p).sum() + penalty / 2 * (decayed * decayed).sum()
-            gradient = (
-                extended.T @ (np.exp(log_p) * targets.sum(1, keepdims=True) - targets)
-                + penalty * decayed
-            )
+            residuals = np.exp(log_p) * targets.sum(1, keepdims=True) - targets
+            gradient = extended.T @ residuals + penalty * decayed
             return float(value), gradient.ravel()
 
-        start = minimize(
-            objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000, "ftol": 1e-11}
-        ).x
-        weights = start.reshape(f + 1, k)
-        found[penalty] = weights[:-1], weights[-1]
-    return [found[penalty] for penalty in l2]
+        options = {"maxiter": 1000, "ftol": 1e-11}
+        solution = minimize(objective, solution, jac=True, method="L-BFGS-B", options=options).x
+        weights = solution.reshape(num_features + 1, num_classes)
+        classifiers[penalty] = weights[:-1], weights[-1]
+    return [classifiers[penalty] for penalty in l2]
 
 
 SOLVERS: dict[str, Solver] = {"ridge": fit_ridge, "logistic": fit_logistic}
@@ -70,7 +84,7 @@ SOLVERS: dict[str, Solver] = {"ridge": fit_ridge, "logistic": fit_logistic}
 
 @dataclass(frozen=True)
 class CVResult:
-    """A classifier, its penalty, and the share of pictures of held-out folds that were right, for every penalty."""
+    """A classifier, its penalty, and the held-out accuracy of every penalty."""
 
     kernel: np.ndarray
     bias: np.ndarray
@@ -82,21 +96,27 @@ def fit_cv(
     method: str,
     features: np.ndarray,
     labels: np.ndarray,
-    classes: int,
+    num_classes: int,
     l2: Sequence[float],
     folds: np.ndarray,
-    mirrored: np.ndarray | None = None,
+    flipped: np.ndarray | None = None,
 ) -> CVResult:
-    """The classifier of all `features` with the penalty that is best on folds that it was not fitted to.
+    """Fits all `features` with the penalty of the best held-out accuracy.
 
-    Penalties are for features scaled, all by one number, to a mean square of 1 about their means. Of equally good
-    ones the strongest is taken. The answers of ridge regression are no log-probabilities: they are multiplied by the
-    number with which those of the held-out folds have the smallest cross-entropy.
+    Of equally good penalties the largest is chosen. Scores of ridge regression are no log
+    probabilities: they are multiplied by the factor with which those of the held-out folds have the
+    smallest cross-entropy.
 
     Args:
         method: in SOLVERS.
-        folds: the fold of each picture, int [n].
-        mirrored: features of their mirror images [n f], which are fitted too, on the side of their pictures.
+        features: float [n f].
+        labels: int [n].
+        num_classes: k.
+        l2: penalties to choose from. They apply to features that are scaled, by one factor, to a
+            mean square of 1 about their means.
+        folds: the fold of each image, int [n].
+        flipped: features of the mirrored images [n f]; they are fitted too, in the folds of their
+            images, but not evaluated.
 
     Raises:
         UserError: a penalty that is not above 0.
@@ -105,37 +125,45 @@ def fit_cv(
     solve = SOLVERS[method]
     features = features.astype(np.float64)
     scale = 1 / max(float(np.sqrt(((features - features.mean(0)) ** 2).mean())), 1e-12)
-    copies = [features * scale] + (
-        [] if mirrored is None else [mirrored.astype(np.float64) * scale]
-    )
-    targets = np.eye(classes)[labels]
-    answers = np.zeros((len(l2), *targets.shape))
+    views = [features * scale]
+    if flipped is not None:
+        views.append(flipped.astype(np.float64) * scale)
+    targets = np.eye(num_classes)[labels]
+    scores = np.zeros((len(l2), *targets.shape))
     for fold in np.unique(folds):
-        inside, held = folds != fold, folds == fold
-        fitted = np.concatenate([copy[inside] for copy in copies])
-        solved = solve(fitted, np.tile(targets[inside], (len(copies), 1)), l2)
-        for place, (kernel, bias) in enumerate(solved):
-            answers[place, held] = copies[0][held] @ kernel + bias
-    right = (answers.argmax(2) == labels).mean(1)
-    accuracies = dict(zip(l2, right.tolist(), strict=True))
-    best = max(range(len(l2)), key=lambda place: (right[place], l2[place]))
-    everything = np.tile(targets, (len(copies), 1))
-    ((kernel, bias),) = solve(np.concatenate(copies), everything, l2[best : best + 1])
-    sharpness = fit_temperature(answers[best], targets) if method == "ridge" else 1.0
-    return CVResult(kernel * scale * sharpness, bias * sharpness, l2[best], accuracies)
+        fitted, held_out = folds != fold, folds == fold
+        fitted_features = np.concatenate([view[fitted] for view in views])
+        classifiers = solve(fitted_features, np.tile(targets[fitted], (len(views), 1)), l2)
+        for index, (kernel, bias) in enumerate(classifiers):
+            scores[index, held_out] = views[0][held_out] @ kernel + bias
+    accuracies = (scores.argmax(2) == labels).mean(1)
+    best = max(range(len(l2)), key=lambda index: (accuracies[index], l2[index]))
+    all_targets = np.tile(targets, (len(views), 1))
+    ((kernel, bias),) = solve(np.concatenate(views), all_targets, l2[best : best + 1])
+    factor = fit_temperature(scores[best], targets) if method == "ridge" else 1.0
+    return CVResult(
+        kernel * scale * factor,
+        bias * factor,
+        l2[best],
+        dict(zip(l2, accuracies.tolist(), strict=True)),
+    )
 
 
 def check_l2(l2: Sequence[float]) -> None:
-    """UserError unless there is one, and all are above 0."""
+    """Raises UserError unless there are penalties and all are above 0."""
     if not l2 or not all(0 < penalty < float("inf") for penalty in l2):
-        raise UserError(f"config.probe.l2={tuple(l2)}: give one or more, all above 0")
+        raise UserError(f"config.probe.l2={tuple(l2)}: give one or more penalties, all above 0")
 
 
-def fit_temperature(answers: np.ndarray, targets: np.ndarray) -> float:
-    """The factor of `answers` [n k] with the smallest cross-entropy; between 0.1 and 1000."""
+def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
+    """The factor on `scores` [n k], from 0.1 to 1000, with the smallest cross-entropy.
 
-    def loss(power: float) -> float:
-        return -float((targets * log_softmax(10.0**power * answers, 1)).sum())
+    It is the inverse of the temperature of Guo et al. 2017, "On calibration of modern neural
+    networks".
+    """
 
-    found: Any = minimize_scalar(loss, bounds=(-1, 3), method="bounded")
-    return 10.0 ** float(found.x)
+    def cross_entropy(exponent: float) -> float:
+        return -float((targets * log_softmax(10.0**exponent * scores, 1)).sum())
+
+    minimum: Any = minimize_scalar(cross_entropy, bounds=(-1, 3), method="bounded")
+    return 10.0 ** float(minimum.x)

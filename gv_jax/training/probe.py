@@ -1,33 +1,36 @@
-"""The linear probe: every picture goes through the network once, and only a new last layer is found for it."""
+"""The linear probe: a new classifier layer, fitted to the fixed features of a network."""
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gv_jax.data.augment.tta import Transform
 from gv_jax.data.sampling import padded_batches
 from gv_jax.distributed import compiler_options
 from gv_jax.training.checkpoint import Checkpoints, snapshot
+from gv_jax.training.features import make_features
 from gv_jax.training.fit import Progress
 from gv_jax.training.linear import fit_cv
 from gv_jax.training.run_dir import RunDir
-from gv_jax.training.step import SplitModule, TrainState, make_features
-from gv_jax.training.task import Task
+from gv_jax.training.step import SplitModule, TrainState, Tree
+from gv_jax.training.task import Batch, Task
 
-NORM_MARGIN = 2.0  # times the longest vector of a pixel that was met
+NORM_MARGIN = 2.0  # factor on the largest norm of the vector of one pixel
 
 
 def fit_probe(
     network: SplitModule,
     state: TrainState,
     task: Task,
-    feed: Callable[[np.ndarray], Any],
+    get_batch: Callable[[np.ndarray], Batch],
     validate: Callable[[TrainState], dict[str, float]] | None,
-    folder: RunDir,
+    run_dir: RunDir,
     *,
     layer: str,
     transforms: Sequence[Transform],
@@ -39,89 +42,109 @@ def fit_probe(
     l2: tuple[float, ...],
     folds: np.ndarray,
 ) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
-    """Finds the last layer and saves everything as a training of one step; (weights, progress, the penalty and why).
+    """Fits the classifier layer; logs and saves the result as a training of one step.
 
-    layer: its dotted path. views: the picture alone, or with its mirror image, from which it learns too. feed: from
-    indices to a batch of the training split, whose labels [n] are given. The rest is as for `choose`.
+    Args:
+        network: in evaluation mode.
+        state: the network's weights.
+        task: makes the network inputs.
+        get_batch: from indices [b] to a batch of the training split.
+        validate: metrics of a state on the validation split.
+        run_dir: where it is logged and saved.
+        layer: dotted path of the classifier layer.
+        transforms: the identity, or the identity and the mirroring, whose features are fitted too.
+        batch_size: images per batch.
+        dtype: what the network computes in.
+        method: in linear.SOLVERS.
+        labels: of the training split, int [n].
+        num_classes: of the classifier.
+        l2: penalties to choose from.
+        folds: the cross-validation fold of each image, int [n].
+
+    Returns:
+        The weights to report {"params", "batch_stats"}; the progress; the chosen penalty and the
+        held-out accuracy of every penalty.
     """
-    began = time.monotonic()
-    features = make_features(network, task, layer, transforms, dtype=dtype)
-    features = jax.jit(features, compiler_options=compiler_options())
-    found, longest = extract_features(features, state, feed, len(labels), batch_size)
-    mirrored = found[:, 1] if found.shape[1] > 1 else None
-    chosen = fit_cv(method, found[:, 0], labels, num_classes, l2, folds, mirrored)
-    state = replace_head(state, layer, chosen.kernel, chosen.bias, longest)
-    progress = Progress(step=1, best_step=1, seconds=time.monotonic() - began)
-    answers = found[:, 0] @ chosen.kernel + chosen.bias
-    shown = {
+    started = time.monotonic()
+    extract = make_features(network, task, layer, transforms, dtype=dtype)
+    extract = jax.jit(extract, compiler_options=compiler_options())
+    features, max_norm = extract_features(extract, state, get_batch, len(labels), batch_size)
+    num_transforms = features.shape[1]
+    flipped = features[:, 1] if num_transforms > 1 else None
+    cv = fit_cv(method, features[:, 0], labels, num_classes, l2, folds, flipped)
+    state = replace_head(state, layer, cv.kernel, cv.bias, max_norm)
+    progress = Progress(step=1, best_step=1, seconds=time.monotonic() - started)
+    predictions = (features[:, 0] @ cv.kernel + cv.bias).argmax(1)
+    train_row = {
         "step": 1,
         "epoch": 1,
-        "images_per_second": found.shape[1] * len(labels) / progress.seconds,
+        "images_per_second": num_transforms * len(labels) / progress.seconds,
+        "split": "train",
+        "accuracy": float((predictions == labels).mean()),
     }
-    folder.truncate_log(0)
-    folder.log({**shown, "split": "train", "accuracy": float((answers.argmax(1) == labels).mean())})
+    run_dir.truncate_log(0)
+    run_dir.log(train_row)
     if validate is not None:
-        folder.log({"step": 1, "epoch": 1, "split": "valid", **validate(state)})
+        run_dir.log({"step": 1, "epoch": 1, "split": "valid", **validate(state)})
     best = snapshot(state)
-    with Checkpoints(folder.checkpoints) as checkpoints:
-        checkpoints.save(1, state, best, vars(progress))
-    return best, progress, {"penalty": chosen.penalty, "held_out_accuracies": chosen.accuracies}
+    with Checkpoints(run_dir.checkpoints) as checkpoints:
+        checkpoints.save(1, state, best, asdict(progress))
+    return best, progress, {"penalty": cv.penalty, "held_out_accuracies": cv.accuracies}
 
 
 def extract_features(
-    features: Callable[..., Any],
+    extract: Callable[[Tree, Tree, Batch], tuple[jax.Array, jax.Array]],
     state: TrainState,
-    feed: Callable[[np.ndarray], Any],
-    size: int,
+    get_batch: Callable[[np.ndarray], Batch],
+    num_images: int,
     batch_size: int,
 ) -> tuple[np.ndarray, float]:
-    """The features of all pictures of a split [n v f], and the longest vector of all."""
-    rows, longest = [], 0.0
-    for indices, mask in padded_batches(size, batch_size):
-        means, lengths = features(*state.eval_weights, feed(indices))
-        rows.append(np.asarray(means)[mask])
-        longest = max(longest, float(np.asarray(lengths).max()))
-    return np.concatenate(rows), longest
+    """The features of all images of a split.
+
+    Args:
+        extract: made by `make_features`.
+        state: the network's weights.
+        get_batch: from indices [b] to a batch.
+        num_images: of the split.
+        batch_size: images per batch.
+
+    Returns:
+        Features [n t f], t the transforms, and the largest norm of the vector of one pixel.
+    """
+    rows, max_norm = [], 0.0
+    for indices, mask in padded_batches(num_images, batch_size):
+        features, norms = extract(*state.eval_weights, get_batch(indices))
+        rows.append(np.asarray(features)[mask])
+        max_norm = max(max_norm, float(np.asarray(norms).max()))
+    return np.concatenate(rows), max_norm
 
 
 def replace_head(
-    state: TrainState, layer: str, kernel: np.ndarray, bias: np.ndarray, longest: float
+    state: TrainState, layer: str, kernel: np.ndarray, bias: np.ndarray, max_norm: float
 ) -> TrainState:
-    """`state` with a linear layer, or a 1x1 convolution, of these weights, in the average too.
+    """`state` with new weights of its classifier layer, in the EMA too.
 
-    A convolution may stand before a ReLU, so all of its answers are raised by one number, which changes no
-    probability, until they are above 0 for vectors of up to MARGIN times the length of the `longest` one met.
+    A 1x1 convolution may stand before a ReLU. One constant is added to all of its outputs, which
+    changes no probability, so that they are above 0 for vectors of up to NORM_MARGIN * `max_norm`.
+
+    Args:
+        state: before.
+        layer: dotted path of a linear layer or a 1x1 convolution.
+        kernel: [f k].
+        bias: [k].
+        max_norm: the largest norm of the vector of one pixel.
     """
-    if get_path(state.params, layer)["kernel"].ndim == 4:
-        bias = (
-            bias
-            + NORM_MARGIN * longest * float(np.linalg.norm(kernel, axis=0).max())
-            + float(np.abs(bias).max())
-        )
+    path = tuple(int(part) if part.isdigit() else part for part in layer.split("."))
+    shape = flatten_dict(state.params)[*path, "kernel"].shape
+    if len(shape) == 4:
+        largest_output = NORM_MARGIN * max_norm * float(np.linalg.norm(kernel, axis=0).max())
+        bias = bias + largest_output + float(np.abs(bias).max())
 
-    def changed(params: Any) -> Any:
-        mine = get_path(params, layer)
-        new = {"kernel": kernel, "bias": bias}
-        new = {
-            name: jnp.asarray(value.reshape(mine[name].shape), jnp.float32)
-            for name, value in new.items()
-        }
-        return set_path(params, layer.split("."), {**mine, **new})
+    def replace(params: Tree) -> Tree:
+        leaves = flatten_dict(params, keep_empty_nodes=True)
+        for name, value in (("kernel", kernel.reshape(shape)), ("bias", bias)):
+            leaves[*path, name] = jnp.asarray(value, jnp.float32)
+        return unflatten_dict(leaves)
 
-    ema = {**state.ema, "params": changed(state.ema["params"])} if state.ema else {}
-    return state._replace(step=state.step + 1, params=changed(state.params), ema=ema)
-
-
-def get_path(params: Any, path: str) -> Any:
-    """What is at the dotted path of nested dicts, whose keys are names or numbers."""
-    for part in path.split("."):
-        params = params[int(part) if part.isdigit() else part]
-    return params
-
-
-def set_path(params: Any, path: list[str], value: Any) -> Any:
-    """`params` with `value` at `path`."""
-    if not path:
-        return value
-    key = int(path[0]) if path[0].isdigit() else path[0]
-    return {**params, key: set_path(params[key], path[1:], value)}
+    ema = {**state.ema, "params": replace(state.ema["params"])} if state.ema else {}
+    return state._replace(step=state.step + 1, params=replace(state.params), ema=ema)

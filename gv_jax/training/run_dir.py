@@ -1,4 +1,4 @@
-"""The folder of one run: its configuration, its log, and whether it is new, cut off or finished."""
+"""The directory of one run: its configuration, log, checkpoints and results."""
 
 import csv
 import dataclasses
@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from flax.traverse_util import flatten_dict
 from tensorboardX import SummaryWriter
 
 from gv_jax.errors import UserError
 
-NON_METRICS = ("step", "epoch", "split", "learning_rate", "images_per_second")  # in rows of the log
+FORMAT_VERSION = 2  # of the files in a run directory
+NON_METRICS = ("step", "epoch", "split", "learning_rate", "images_per_second")  # in log rows
 RECORDED_PACKAGES = (
     "gv_jax",
     "jax",
@@ -32,7 +34,7 @@ RECORDED_PACKAGES = (
 
 @dataclasses.dataclass(frozen=True)
 class RunDir:
-    """`path` with config.json, metrics.jsonl, tensorboard/, checkpoints/, results.json … inside."""
+    """config.json, metrics.jsonl, tensorboard/, checkpoints/, results.json, ... in `path`."""
 
     path: Path
 
@@ -42,73 +44,95 @@ class RunDir:
 
     @property
     def figures(self) -> Path:
-        """The folder of the figures."""
         return self.path / "figures"
 
     @property
     def finished(self) -> bool:
-        """Whether the report, which is written last, is there."""
+        """Whether report.html, which is written last, exists."""
         return (self.path / "report.html").exists()
 
     @property
     def results(self) -> dict[str, Any] | None:
-        """What the run found; None before its evaluation."""
+        """The content of results.json; None before the evaluation."""
         file = self.path / "results.json"
         return json.loads(file.read_text("utf-8")) if file.exists() else None
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration of the run, as it was opened."""
-        return json.loads((self.path / "config.json").read_text("utf-8"))["config"]
+        """The configuration in config.json."""
+        return self._metadata["config"]
+
+    @property
+    def _metadata(self) -> dict[str, Any]:
+        return json.loads((self.path / "config.json").read_text("utf-8"))
 
     def check_same_config(
         self, config: dict[str, Any], defaults: dict[str, Any] | None = None
     ) -> None:
-        """UserError unless the folder is new or empty, or a run of this very `config`.
+        """Checks that the directory is new, or holds a run of this very configuration.
 
-        A field that the run was made without has its value in `defaults`: fields are added as the project grows.
+        A directory that holds nothing but files of the run's lease counts as new.
+
+        Args:
+            config: of the run to start or resume.
+            defaults: values of fields that did not exist yet when the stored run was started.
+
+        Raises:
+            UserError: another configuration, an older format, or files that are no run.
+        """
+        if not (self.path / "config.json").exists():
+            if self.path.exists() and not self._is_new():
+                raise UserError(f"{self.path} exists and holds no run: give another --workdir")
+            return
+        self.check_format_version()
+        current = flatten_config(to_json_types(config))
+        stored = flatten_config(to_json_types(defaults or {})) | flatten_config(self.config)
+        changed = [
+            name for name in sorted({*stored, *current}) if stored.get(name) != current.get(name)
+        ]
+        if changed:
+            first = changed[0]
+            raise UserError(
+                f"{self.path} holds a run of another config: "
+                f"{first} is {stored.get(first)!r} there and {current.get(first)!r} here "
+                f"({len(changed)} fields differ: {', '.join(changed[:6])}); "
+                "give another --workdir, or remove that folder"
+            )
+
+    def check_format_version(self) -> None:
+        """Raises UserError if the run was written in another format than FORMAT_VERSION."""
+        version = self._metadata.get("format_version", 1)
+        if version != FORMAT_VERSION:
+            raise UserError(
+                f"{self.path} holds a run of format_version {version}, "
+                f"and this version of gv_jax needs {FORMAT_VERSION}: give a new --workdir"
+            )
+
+    def _is_new(self) -> bool:
+        is_folder = self.path.is_dir()
+        return is_folder and all(file.name.startswith("lease") for file in self.path.iterdir())
+
+    def open(self, config: dict[str, Any], arguments: Sequence[str] = ()) -> None:
+        """Creates the directory and config.json unless they exist.
+
+        Args:
+            config: of the run.
+            arguments: of the command line to record; by default those of this process.
         """
         file = self.path / "config.json"
         if file.exists():
-            ours, theirs = (
-                flatten(json.loads(json.dumps(config))),
-                flatten(json.loads(json.dumps(defaults or {}))),
-            )
-            theirs |= flatten(self.config)
-            changed = sorted(
-                name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name)
-            )
-            if changed:
-                first = changed[0]
-                raise UserError(
-                    f"{self.path} holds a run of another config: {first} is {theirs.get(first)!r} there and "
-                    f"{ours.get(first)!r} here ({len(changed)} fields differ: {', '.join(changed[:6])}); "
-                    "give another --workdir, or remove that folder"
-                )
-        elif self.path.exists() and not (
-            self.path.is_dir()
-            and all(file.name.startswith("lease") for file in self.path.iterdir())
-        ):
-            raise UserError(
-                f"{self.path} is there already and holds no run: give another --workdir"
-            )
-
-    def open(self, config: dict[str, Any], arguments: Sequence[str] = ()) -> None:
-        """Makes the folder and config.json unless they are there. arguments: as if so told, not as this process was."""
-        file = self.path / "config.json"
-        if not file.exists():
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_json(
-                file,
-                {
-                    "config": config,
-                    **run_metadata(arguments or sys.argv[1:]),
-                    "seed": config["seed"],
-                },
-            )
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        content = {
+            "format_version": FORMAT_VERSION,
+            "config": config,
+            **run_metadata(arguments or sys.argv[1:]),
+            "seed": config["seed"],
+        }
+        write_json(file, content)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The logged rows, oldest first; a last line that a kill cut off is left out."""
+        """The log rows, oldest first; without a last line that an interruption truncated."""
         file = self.path / "metrics.jsonl"
         rows = []
         for line in file.read_text("utf-8").splitlines() if file.exists() else []:
@@ -119,32 +143,33 @@ class RunDir:
         return rows
 
     def metrics_at(self, epochs: Sequence[int]) -> list[dict[str, Any]]:
-        """A row for each of `epochs` that was reached: {"epoch", and every score as "valid_mse"}."""
-        found: dict[int, dict[str, Any]] = {epoch: {} for epoch in sorted(set(epochs))}
+        """One row for each of `epochs` that has log rows: {"epoch", "valid_mse", ...}."""
+        metrics_of: dict[int, dict[str, Any]] = {epoch: {} for epoch in sorted(set(epochs))}
         for row in self.rows():
-            if row["epoch"] in found:
-                scores = {name: value for name, value in row.items() if name not in NON_METRICS}
-                found[row["epoch"]] |= {
-                    f"{row['split']}_{name}": value for name, value in scores.items()
+            if row["epoch"] in metrics_of:
+                metrics_of[row["epoch"]] |= {
+                    f"{row['split']}_{name}": value
+                    for name, value in row.items()
+                    if name not in NON_METRICS
                 }
-        return [{"epoch": epoch, **scores} for epoch, scores in found.items() if scores]
+        return [{"epoch": epoch, **metrics} for epoch, metrics in metrics_of.items() if metrics]
 
     def truncate_log(self, step: int) -> None:
-        """Forgets rows logged after `step`: a resumed run goes that way again."""
-        kept = [json.dumps(row) + "\n" for row in self.rows() if row["step"] <= step]
-        write_text(self.path / "metrics.jsonl", "".join(kept))
+        """Removes log rows after `step`; a resumed run writes them again."""
+        lines = [json.dumps(row) + "\n" for row in self.rows() if row["step"] <= step]
+        write_text(self.path / "metrics.jsonl", "".join(lines))
 
     def log(self, row: dict[str, Any]) -> None:
-        """Appends `row` {"step", "epoch", "split", metrics …} to metrics.jsonl."""
+        """Appends `row` {"step", "epoch", "split", metrics ...} to metrics.jsonl."""
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     def tensorboard_writer(self, step: int) -> SummaryWriter:
-        """A TensorBoard writer that goes on from `step`."""
+        """A TensorBoard writer that removes events after `step`."""
         return SummaryWriter(str(self.path / "tensorboard"), purge_step=step + 1)
 
     def write_predictions(self, rows: list[dict[str, Any]]) -> None:
-        """Writes predictions.csv, a row for each of `rows`, which have the same fields."""
+        """Writes predictions.csv; all of `rows` have the same fields."""
         text = io.StringIO()
         table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         table.writeheader()
@@ -157,7 +182,7 @@ class RunDir:
 
 
 def run_metadata(arguments: Sequence[str]) -> dict[str, Any]:
-    """What the run was started with and on: command line, versions, git commit, device."""
+    """Command line, package versions, git commit and device of this process."""
     device = jax.devices()[0]
     return {
         "command": ["python", "-m", "gv_jax.main", *arguments],
@@ -171,7 +196,7 @@ def run_metadata(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def package_version(package: str) -> str:
-    """The installed version of `package`, or "" where it is used from its folder without being installed."""
+    """The installed version of `package`; "" if it is imported from a folder, not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -179,39 +204,40 @@ def package_version(package: str) -> str:
 
 
 def git_commit() -> str:
-    """The commit of this checkout, with a "+" where files are changed; "" outside of a checkout."""
-    here = Path(__file__).parent
+    """The commit of this checkout, with "+" if files are modified; "" outside a checkout."""
+    folder = Path(__file__).parent
     try:
         commit, changes = (
             subprocess.run(
-                ["git", *words], cwd=here, capture_output=True, text=True, check=True
+                ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
             ).stdout.strip()
-            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+            for arguments in (
+                ["rev-parse", "HEAD"],
+                ["status", "--porcelain", "--untracked-files=no"],
+            )
         )
     except (OSError, subprocess.CalledProcessError):
         return ""
     return commit + ("+" if changes else "")
 
 
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as one, {"data.name": …}."""
-    leaves: dict[str, Any] = {}
-    for name, value in tree.items():
-        leaves |= (
-            flatten(value, f"{prefix}{name}.")
-            if isinstance(value, dict)
-            else {prefix + name: value}
-        )
-    return leaves
+def flatten_config(config: dict[str, Any]) -> dict[str, Any]:
+    """Nested dicts as one dict with dotted names, {"data.name": ...}."""
+    return flatten_dict(config, sep=".")
+
+
+def to_json_types(config: dict[str, Any]) -> dict[str, Any]:
+    """`config` as it is read back from a JSON file: tuples become lists."""
+    return json.loads(json.dumps(config))
 
 
 def write_json(file: Path, value: Any) -> None:
-    """Writes `value` so that a kill leaves the whole file or none."""
+    """Writes `value` as `write_text` does."""
     write_text(file, json.dumps(value, indent=2) + "\n")
 
 
 def write_text(file: Path, text: str) -> None:
-    """Writes `text` so that a kill leaves the whole file or none."""
+    """Writes `text` atomically: an interrupted process leaves the whole file or none."""
     partial = file.with_name(file.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(file)

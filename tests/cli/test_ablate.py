@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from gv_jax.ablation import runner
+
 STUDY = "experiments/textures.py"
 
 
@@ -30,19 +32,16 @@ def test_mistakes_are_one_line(command, words, names):
     assert all(name in done.err for name in names)
 
 
-def test_a_field_of_the_command_line_that_variants_set_is_noted(command, tmp_path):
+def test_a_field_of_the_command_line_that_variants_set_is_noted(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "run_missing", lambda *_: False)
     file = tmp_path / "rates.py"
     file.write_text(
         '"""Which rate?"""\nCONFIG = "configs/quickstart.py"\nREFERENCE = "low"\n'
         'VARIANTS = {"low": {}, "high": {"optimizer.learning_rate": 1e-2}}\n'
     )
-    done = command(
-        "ablate",
-        file,
-        "--config.optimizer.learning_rate=0.1",
-        f"--results={tmp_path}",
-        "--engine=slurm",
-    )
+    words = ("--config.optimizer.learning_rate=0.1", f"--results={tmp_path}", "--workers=1")
+    done = command("ablate", file, *words)
+    assert (done.status, done.out.count("\n")) == (2, 1)
     assert "--config.optimizer.learning_rate" in done.out
     assert "high" in done.out
     assert "low" not in done.out

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.data.duplicates.scenes import compress_jpeg, draw_scene
 
 from configs import folder as folder_config
 from gv_jax import experiment
+from tests.data.duplicates.scenes import compress_jpeg, draw_scene
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from gv_jax.errors import UserError
-from gv_jax.inference.jobs import Job, plan_jobs
+from gv_jax.inference.jobs import FileJob, plan_jobs
 
 
 @pytest.fixture
@@ -47,4 +47,4 @@ def test_images_become_png_and_videos_keep_their_kind(tmp_path, image):
         "film.webm": ("film.webm", True),
         "old.avi": ("old.mkv", True),
     }
-    assert isinstance(jobs[0], Job)
+    assert isinstance(jobs[0], FileJob)

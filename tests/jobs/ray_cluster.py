@@ -1,9 +1,12 @@
 """A Ray cluster of two nodes on this machine, one of which can be killed."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
+import psutil
 import pytest
 
 from tests.jobs.study import ROOT
@@ -24,9 +27,23 @@ class TwoNodes:
         self.address = self._cluster.address
         return self
 
-    def kill_second(self) -> None:
-        """Kills the node that is not the head."""
+    def kill_second(self) -> list[str]:
+        """Kills the node that is not the head with all its processes, as a power failure does.
+
+        Returns:
+            The command lines of the processes that its tasks had started.
+        """
+        processes = [psutil.Process(info.process.pid) for info in self._processes()]
+        tree = [child for process in processes for child in process.children(recursive=True)]
+        commands = [" ".join(process.cmdline()) for process in tree]
         self._cluster.remove_node(self._second, allow_graceful=False)
+        for process in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        return commands
+
+    def _processes(self) -> list[Any]:
+        return [info for infos in self._second.all_processes.values() for info in infos]
 
     def __exit__(self, *_: object) -> None:
         import ray
@@ -36,7 +53,7 @@ class TwoNodes:
         self._patch.undo()
 
 
-def when(condition: Callable[[], bool], action: Callable[[], None]) -> threading.Thread:
+def when(condition: Callable[[], bool], action: Callable[[], object]) -> threading.Thread:
     """Starts a thread that calls `action` as soon as `condition` holds."""
 
     def wait() -> None:

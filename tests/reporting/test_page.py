@@ -36,6 +36,10 @@ def test_text_is_escaped_and_code_is_preformatted():
     assert "&lt;summary&gt;" in html
 
 
+def test_numbers_are_kept_with_their_units():
+    assert "<p>1\N{NO-BREAK SPACE}% of 2\N{NO-BREAK SPACE}dB</p>" in render(Text("1 % of 2 dB"))
+
+
 def test_fractions_are_drawn_as_bars():
     cards = [MetricCard("Accuracy", "90 %", "baseline 20 %", 0.9, 0.2), MetricCard("x", "1", "")]
     rows = [[Cell("a"), Cell("50 %", numeric=True, fraction=0.5)], [Cell("b"), Cell("none")]]

@@ -83,7 +83,7 @@ class PageParser(HTMLParser):
 
     @property
     def text(self) -> str:
-        return "".join(self.texts)
+        return "".join(self.texts).replace("\N{NO-BREAK SPACE}", " ")
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)

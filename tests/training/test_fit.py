@@ -9,8 +9,8 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from gv_jax.tasks.classification import Classification
 
+from gv_jax.tasks.classification import Classification
 from gv_jax.training import step
 from gv_jax.training.fit import InterruptedRun, LoopConfig, Progress, RunTracker, fit
 from gv_jax.training.run_dir import RunDir

@@ -10,8 +10,9 @@ from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.models.layers import Conv
 from gv_jax.models.stages import classifier_path
 from gv_jax.tasks.classification import Classification
+from gv_jax.training.features import make_features
 from gv_jax.training.probe import replace_head
-from gv_jax.training.step import SplitModule, init_train_state, make_eval_step, make_features
+from gv_jax.training.step import SplitModule, init_train_state, make_eval_step
 
 
 class Squeeze(nnx.Module):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gv_jax.errors import UserError
-from gv_jax.training.run_dir import RunDir, flatten
+from gv_jax.training.run_dir import RunDir, flatten_config
 
 CONFIG = {"seed": 0, "train": {"epochs": 3, "decay": (1, 2)}}
 
@@ -54,4 +54,4 @@ def test_results_mark_the_end(tmp_path):
 
 
 def test_flat_names_every_leaf():
-    assert flatten(CONFIG) == {"seed": 0, "train.epochs": 3, "train.decay": (1, 2)}
+    assert flatten_config(CONFIG) == {"seed": 0, "train.epochs": 3, "train.decay": (1, 2)}

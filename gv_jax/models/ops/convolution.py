@@ -1,8 +1,8 @@
 """Convolutions, [n h w c]: one of several equal formulations, chosen by shape and backend.
 
 XLA's CPU backend runs some convolutions, most sums over pixels and all depthwise convolutions as
-naive loops, up to 40 times slower than the formulations here. `on_cpu` guards those that are only
-faster on a CPU.
+naive loops, up to 40 times slower than the formulations here. Those that are only faster on a CPU
+are under `lax.platform_dependent`: a program lowered for a GPU or TPU has XLA's own convolution.
 """
 
 from functools import partial
@@ -17,7 +17,6 @@ from gv_jax.models.ops.xla_cpu import (
     broadcast_channels,
     materialize,
     materialize_grad,
-    on_cpu,
     sum_pixels,
 )
 
@@ -48,8 +47,13 @@ def convolve(
         y = (x.reshape(-1, h * w * ci) @ kernel.reshape(-1, co)).reshape(-1, 1, 1, co)
     elif h * w < a * b and max(padding) < min(a, b):
         y = conv_small_map(x, kernel, strides, padding)
-    elif on_cpu() and strides == 1 and a == b and fft_is_faster(x.shape, kernel.shape, padding[0]):
-        y = conv_fft(zero_pad(x, padding), kernel)
+    elif strides == 1 and a == b and fft_is_faster(x.shape, kernel.shape, padding[0]):
+        y = lax.platform_dependent(
+            x,
+            kernel,
+            cpu=lambda x, kernel: conv_fft(zero_pad(x, padding), kernel),
+            default=lambda x, kernel: conv_direct(x, kernel, None, strides, padding),
+        )
     else:
         return conv_direct(x, kernel, bias, strides, padding)
     return y if bias is None else y + broadcast_channels(bias, y)
@@ -103,12 +107,18 @@ def input_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pai
     """Gradient of `conv_lax` in `x`, for the gradient `g` [n oh ow co]."""
     a, b, ci, co = kernel.shape
     n, oh, ow, _ = g.shape
-    if not on_cpu() or oh * ow >= a * b:
+
+    def transpose_conv(kernel: Array, g: Array) -> Array:
         return jax.linear_transpose(lambda x: conv_lax(x, kernel, strides, padding), x)(g)[0]
-    taps = (g @ kernel.reshape(-1, co).T).reshape(n, oh, ow, a * b, ci)
-    return scatter_windows(
-        [taps[..., tap, :] for tap in range(a * b)], x.shape, (a, b), strides, padding
-    )
+
+    def scatter_taps(kernel: Array, g: Array) -> Array:
+        taps = (g @ kernel.reshape(-1, co).T).reshape(n, oh, ow, a * b, ci)
+        parts = [taps[..., tap, :] for tap in range(a * b)]
+        return scatter_windows(parts, x.shape, (a, b), strides, padding)
+
+    if oh * ow >= a * b:
+        return transpose_conv(kernel, g)
+    return lax.platform_dependent(kernel, g, cpu=scatter_taps, default=transpose_conv)
 
 
 def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pair) -> Array:
@@ -160,9 +170,12 @@ def conv_small_map(x: Array, kernel: Array, strides: int, padding: Pair) -> Arra
 
 def depthwise_conv(x: Array, kernel: Array, strides: int = 1, padding: int = 0) -> Array:
     """Cross-correlates each channel with its own kernel, [n h w c], [k k 1 c] -> [n oh ow c]."""
-    if on_cpu():
-        return depthwise_conv_taps(x, kernel, strides, padding)
-    return conv_lax(x, kernel, strides, (padding, padding))
+    return lax.platform_dependent(
+        x,
+        kernel,
+        cpu=lambda x, kernel: depthwise_conv_taps(x, kernel, strides, padding),
+        default=lambda x, kernel: conv_lax(x, kernel, strides, (padding, padding)),
+    )
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))

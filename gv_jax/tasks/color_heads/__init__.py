@@ -8,11 +8,12 @@ from typing import Any
 
 from gv_jax.errors import UserError, unknown
 from gv_jax.tasks.color_heads.bins import BinsHead
-from gv_jax.tasks.color_heads.color_head import ColorHead, Config
+from gv_jax.tasks.color_heads.color_head import ColorHead
 from gv_jax.tasks.color_heads.palette import PaletteHead
 from gv_jax.tasks.color_heads.regression import RegressionHead
+from gv_jax.tasks.run_task import Section
 
-RANGES = {  # of the fields of config.color_head
+COLOR_HEAD_RANGES = {  # of the fields of config.color_head
     "palette_size": (2, 256),
     "temperature": (0, 100),
     "rebalance_lambda": (0.001, 1),
@@ -24,11 +25,11 @@ COLOR_HEADS: dict[str, type[ColorHead]] = {
 }
 
 
-def validate_color_head(section: Config) -> None:
+def validate_color_head(section: Section) -> None:
     """Raises UserError for a value of the section config.color_head that no head can have."""
     if section.name not in COLOR_HEADS:
         raise unknown("value of config.color_head.name", section.name, COLOR_HEADS)
-    for field, (low, high) in RANGES.items():
+    for field, (low, high) in COLOR_HEAD_RANGES.items():
         if not low <= section[field] <= high:
             raise UserError(
                 f"config.color_head.{field} is {section[field]}: set it to {low:g} to {high:g}"

@@ -9,7 +9,8 @@ import numpy as np
 
 from gv_jax.image import color_bins
 from gv_jax.image.color import rgb8_to_lab
-from gv_jax.tasks.color_heads.color_head import Config, HeadSpec
+from gv_jax.tasks.color_heads.color_head import HeadSpec
+from gv_jax.tasks.run_task import Section
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class BinsHead:
         return len(self.bins)
 
     @classmethod
-    def max_outputs(cls, section: Config) -> int:
+    def max_outputs(cls, section: Section) -> int:
         return len(color_bins.bin_centers())
 
     @classmethod

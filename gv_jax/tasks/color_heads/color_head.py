@@ -6,8 +6,7 @@ from typing import Any, ClassVar, Protocol, Self
 import jax
 
 from gv_jax.image.palette import ColorHistogram
-
-Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
+from gv_jax.tasks.run_task import Section
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class ColorHead(Protocol):
         ...
 
     @classmethod
-    def max_outputs(cls, section: Config) -> int:
+    def max_outputs(cls, section: Section) -> int:
         """Upper bound of `num_outputs` for the section config.color_head."""
         ...
 

@@ -10,7 +10,8 @@ import numpy as np
 from gv_jax.image.color import rgb8_to_lab
 from gv_jax.image.color_bins import annealed_mean
 from gv_jax.image.palette import fit_palette
-from gv_jax.tasks.color_heads.color_head import Config, HeadSpec
+from gv_jax.tasks.color_heads.color_head import HeadSpec
+from gv_jax.tasks.run_task import Section
 
 MIN_PRIOR_STD = 1.0  # units of L: lower bound of the standard deviation of the lightness prior
 COLORS_PER_CHUNK = 4096  # colors compared with a palette at once
@@ -47,7 +48,7 @@ class PaletteHead:
         return rgb8_to_lab(self.colors)
 
     @classmethod
-    def max_outputs(cls, section: Config) -> int:
+    def max_outputs(cls, section: Section) -> int:
         return section.palette_size
 
     @classmethod

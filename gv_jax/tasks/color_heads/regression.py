@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from gv_jax.image.color_metrics import AB_SCALE
-from gv_jax.tasks.color_heads.color_head import Config, HeadSpec
+from gv_jax.tasks.color_heads.color_head import HeadSpec
+from gv_jax.tasks.run_task import Section
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class RegressionHead:
         return self.channels
 
     @classmethod
-    def max_outputs(cls, section: Config) -> int:
+    def max_outputs(cls, section: Section) -> int:
         return 2 + section.predict_lightness
 
     @classmethod

@@ -72,7 +72,7 @@ def test_stages_in_without_keep_their_weights(pretrained):
     np.testing.assert_array_equal(
         model.stage_layers[2][1].squeeze.kernel, source.stage_layers[2][1].squeeze.kernel
     )
-    with pytest.raises(UserError, match="'stage33'.*'stage3'"):
+    with pytest.raises(UserError, match=r"'stage33'.*'stage3'"):
         load_pretrained(model, file, without=("stage33",))
 
 
@@ -105,7 +105,7 @@ def test_error_for_missing_stages_says_how_to_reinitialize_them(pretrained, tmp_
 
 def test_error_for_a_class_without_a_key_map_lists_those_with(pretrained):
     model = models.build("two_layer", inputs=3, classes=5, rngs=nnx.Rngs(0))
-    with pytest.raises(UserError, match="TwoLayerCNN.*ResNet"):
+    with pytest.raises(UserError, match=r"TwoLayerCNN.*ResNet"):
         load_pretrained(model, pretrained[0])
 
 

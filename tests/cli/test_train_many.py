@@ -1,0 +1,34 @@
+"""`gv-jax train-many`: runs are separated by --and; mistakes are one line and status 2."""
+
+import pytest
+
+from gv_jax import vectorized
+
+QUICKSTART = "--config=configs/quickstart.py"
+
+
+def test_every_run_has_its_own_arguments(command, monkeypatch, tmp_path):
+    members = []
+    monkeypatch.setattr(vectorized, "run_members", lambda runs: members.extend(runs) or ["a", "b"])
+    first = [f"--workdir={tmp_path / 'first'}", QUICKSTART]
+    second = [f"--workdir={tmp_path / 'second'}", QUICKSTART, "--config.seed=1"]
+    done = command("train-many", *first, "--and", *second)
+    assert (done.status, done.out) == (0, "a\nb\n")
+    assert [member.workdir for member in members] == [tmp_path / "first", tmp_path / "second"]
+    assert [member.config.seed for member in members] == [0, 1]
+    assert [list(member.arguments) for member in members] == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ([QUICKSTART], ["--workdir"]),
+        (["--workdir=a", "--config=configs/none.py"], ["configs/none.py"]),
+        (["--workdir=a", QUICKSTART, "--config.seeed=1"], ["'seeed'", "'seed'"]),
+        (["--workdir=a", QUICKSTART, "--and", "--workdir=a", QUICKSTART], ["--workdir"]),
+    ],
+)
+def test_mistakes_are_one_line(command, words, names):
+    done = command("train-many", *words)
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert all(name in done.err for name in names)

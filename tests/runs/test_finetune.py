@@ -1,0 +1,73 @@
+"""Whole runs that train a part of a network: linear probe, frozen stages, folds, EMA."""
+
+import numpy as np
+import pytest
+from flax import nnx
+
+from gv_jax import experiment, models
+from gv_jax.config.resolve import as_probe
+from tests.runs.runs import (
+    find_unregistered_metrics,
+    make_small_config,
+    read_checkpoint,
+    read_log,
+    read_results,
+)
+
+pytestmark = pytest.mark.slow
+
+
+def init_first_conv(config):
+    """The initial kernel and bias of the first convolution."""
+    rngs = nnx.Rngs(config.seed)
+    model = models.build("two_layer", inputs=3, classes=3, size=(16, 16), rngs=rngs)
+    return {name: np.asarray(getattr(model.conv1, name)[...]) for name in ("kernel", "bias")}
+
+
+def test_a_probe_trains_the_classifier_only(shapes, tmp_path):
+    fields = {"tta.flip": True, "finetune.stage_lrs": (5e-3, 1e-3)}
+    config = make_small_config(shapes, tmp_path / "data", **fields)
+    run = tmp_path / "run"
+    line = experiment.run(as_probe(config), run)
+    results = read_results(run)
+    assert results["test"]["accuracy"] > 0.8 > results["baseline"]["test"]["accuracy"]
+    assert f"{100 * results['test']['accuracy']:.1f} %" in line
+    assert find_unregistered_metrics(run) == set()
+    num_trainable = 32 * 4 * 4 * 3 + 3
+    assert results["parameters"]["trainable"] == num_trainable < results["parameters"]["total"]
+    assert results["training"]["l2"] in config.probe.l2
+    _, best = read_checkpoint(run, "best")
+    for name, value in init_first_conv(config).items():
+        np.testing.assert_array_equal(best["params"]["conv1"][name], value)
+    assert [row["split"] for row in read_log(run)] == ["train", "valid"]
+    assert (run / "report.html").exists()
+    assert experiment.run(as_probe(config), run).endswith(line)
+    experiment.evaluate(as_probe(config), run)
+    assert read_results(run)["test"] == results["test"]
+
+
+def test_frozen_stages_stay_in_a_run_with_ema_that_stops_early(shapes, tmp_path):
+    fields = {
+        "train.epochs": 30,
+        "train.ema": 0.9,
+        "train.patience": 2,
+        "finetune.freeze": ("block1",),
+        "finetune.stage_lrs": (5e-3, 1e-3),
+        "finetune.unfreeze_epochs": (0.0, 1.0),
+        "optimizer.weight_decay": 0.1,
+        "data.folds": 3,
+    }
+    config = make_small_config(shapes, tmp_path / "data", **fields)
+    experiment.run(config, tmp_path / "run")
+    results = read_results(tmp_path / "run")
+    _, best = read_checkpoint(tmp_path / "run", "best")
+    for name, value in init_first_conv(config).items():
+        np.testing.assert_array_equal(best["params"]["conv1"][name], value)
+    np.testing.assert_array_equal(best["batch_stats"]["norm1"]["mean"], 0)
+    assert np.abs(best["batch_stats"]["norm2"]["mean"]).max() > 0
+    frozen = results["parameters"]["total"] - results["parameters"]["trainable"]
+    # convolution, scale and bias of block1; the statistics of both blocks
+    assert frozen == (3 * 9 * 16 + 16) + 2 * 16 + 2 * (16 + 32)
+    assert results["training"]["last_step"] < 30 * results["train"]["count"] // 16
+    assert "test" not in results
+    assert results["train"]["count"] + results["valid"]["count"] == 42
