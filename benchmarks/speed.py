@@ -1,16 +1,18 @@
-"""How many pictures a training step takes per second.
+"""Images per second of a training step.
 
     python -m benchmarks.speed [NAME ...]
 
-Each NAME is one model at one input size and batch (all of CASES without one). Prints one JSON line per model:
-{"name", "batch", "ms", "images_per_second", "parameters"}; ms is the median of ten steps (forward, backward, Adam)
-after three for warming up, in float32, with dropout and batch normalisation as in training. The pictures are random
-normal, the labels random. "parameters" are those that are trained.
+Each NAME is one model at one input size and batch size; by default all of CASES. Prints one JSON
+line per model: {"name", "batch", "ms", "images_per_second", "parameters"}. "ms" is the median of
+ten steps (forward, backward, Adam) after three to warm up, in float32, with dropout and batch
+normalization as in training. Images are random normal, labels random. "parameters" are the
+trainable ones.
 """
 
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,9 +29,10 @@ from gv_jax.models import build
 from gv_jax.models.summary import count_params
 from gv_jax.tasks.classification import Classification
 from gv_jax.training.optimizer import build_optimizer
-from gv_jax.training.step import Batch, SplitModule, init_train_state, make_train_step
+from gv_jax.training.step import SplitModule, init_train_state, make_train_step
+from gv_jax.training.task import Batch
 
-# name: (model, batch, height, width, channels, classes)
+# name: (model, batch size, height, width, channels, classes)
 CASES = {
     "baseline-32": ("baseline", 128, 32, 32, 4, 15),
     "sequential-32": ("sequential", 128, 32, 32, 4, 15),
@@ -43,12 +46,12 @@ CASES = {
 
 @dataclass(frozen=True)
 class StandardizedClassification(Classification):
-    """Classification of pictures that are normalised already."""
+    """Classification of images that are standardized already."""
 
-    def unpack(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        return batch["image"], jax.nn.one_hot(batch["label"], self.classes)
+    def prepare_batch(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        return batch["image"], jax.nn.one_hot(batch["label"], self.num_classes)
 
-    def encode(
+    def make_inputs(
         self, key: jax.Array, images: jax.Array, targets: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         return images, targets
@@ -56,7 +59,7 @@ class StandardizedClassification(Classification):
 
 @dataclass(frozen=True)
 class SpeedCase:
-    """A model, batches of random pictures for it, and how it is trained."""
+    """A model, batches of random images for it, and how it is trained."""
 
     model: nnx.Module
     network: SplitModule
@@ -65,8 +68,8 @@ class SpeedCase:
     batch: dict[str, np.ndarray]
 
     @staticmethod
-    def of(name: str, copies: int = 1) -> "SpeedCase":
-        """That of one of CASES, with `copies` batches, one after the other."""
+    def from_name(name: str, num_batches: int = 1) -> "SpeedCase":
+        """One of CASES, with `num_batches` batches in one."""
         model_name, batch_size, height, width, channels, classes = CASES[name]
         model = build(
             model_name, inputs=channels, classes=classes, size=(height, width), rngs=nnx.Rngs(0)
@@ -75,64 +78,88 @@ class SpeedCase:
             name="adam",
             learning_rate=1e-3,
             schedule="constant",
-            total_steps=1000,
-            warmup_steps=0,
+            warmup_epochs=0.0,
             step_milestones=(),
             step_gamma=0.1,
             momentum=0.0,
             weight_decay=0.0,
             clip_norm=0.0,
             grad_accum_steps=1,
+            total_steps=1000,
+            steps_per_epoch=1000,
         )
-        random = np.random.default_rng(0)
-        pictures = random.standard_normal(
-            (copies * batch_size, height, width, channels), np.float32
-        )
-        labels = random.integers(0, classes, copies * batch_size, np.int32)
+        rng = np.random.default_rng(0)
+        num_images = num_batches * batch_size
+        images = rng.standard_normal((num_images, height, width, channels), np.float32)
+        labels = rng.integers(0, classes, num_images, np.int32)
         return SpeedCase(
             model,
-            SplitModule.of(model),
+            SplitModule.from_module(model),
             StandardizedClassification(classes),
             adam,
-            {"image": pictures, "label": labels},
+            {"image": images, "label": labels},
         )
 
 
-def median_ms(step: Callable[..., Any], state: Any, *given: Any, warm_up: int, steps: int) -> float:
-    """Milliseconds of a step, waited for: the median after warming up."""
-    times = []
+def no_augment(
+    key: jax.Array, images: jax.Array, targets: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Returns images and targets unchanged."""
+    return images, targets
+
+
+def median_ms(
+    train_step: Callable[..., Any], state: Any, *arguments: Any, warm_up: int, steps: int
+) -> float:
+    """Median duration of a step in milliseconds, until its metrics are on the host.
+
+    Args:
+        train_step: (state, *arguments) -> (state, metrics).
+        state: before the first step.
+        *arguments: of every step.
+        warm_up: steps that are not measured.
+        steps: steps that are measured.
+    """
+    seconds = []
     for _ in range(warm_up + steps):
-        began = time.perf_counter()
-        state, metrics = step(state, *given)
+        started = time.perf_counter()
+        state, metrics = train_step(state, *arguments)
         jax.device_get(metrics)
-        times.append(time.perf_counter() - began)
-    return 1e3 * statistics.median(times[warm_up:])
+        seconds.append(time.perf_counter() - started)
+    return 1e3 * statistics.median(seconds[warm_up:])
 
 
 def measure_case(name: str, warm_up: int = 3, steps: int = 10) -> dict[str, str | int | float]:
-    """The line for one of CASES."""
-    problem = SpeedCase.of(name)
-    update = make_train_step(
-        problem.network, problem.task, problem.optimizer, lambda key, *batch: batch, seed=0
-    )
+    """Measures one of CASES.
+
+    Args:
+        name: in CASES.
+        warm_up: steps that are not measured.
+        steps: steps that are measured.
+
+    Returns:
+        The fields of its JSON line.
+    """
+    case = SpeedCase.from_name(name)
     mesh = distributed.data_mesh()
-    batch = distributed.shard_batch(problem.batch, mesh)
-    state = distributed.replicate(
-        init_train_state(problem.network, problem.optimizer, average=False), mesh
-    )
-    step = distributed.aot_compile(update, mesh, state, batch, donate=True)
-    ms = median_ms(step, state, batch, warm_up=warm_up, steps=steps)
-    batch_size = len(problem.batch["label"])
+    batch = distributed.shard_batch(case.batch, mesh)
+    state = init_train_state(case.network, case.optimizer, ema=False)
+    state = distributed.replicate(state, mesh)
+    train_step = make_train_step(case.network, case.task, case.optimizer, no_augment, seed=0)
+    train_step = distributed.aot_compile(train_step, mesh, state, batch, donate=True)
+    ms = median_ms(train_step, state, batch, warm_up=warm_up, steps=steps)
+    batch_size = len(case.batch["label"])
     return {
         "name": name,
         "batch": batch_size,
         "ms": round(ms, 2),
         "images_per_second": round(1e3 * batch_size / ms, 1),
-        "parameters": count_params(problem.model)[1],
+        "parameters": count_params(case.model)[1],
     }
 
 
 def run_speed() -> None:
+    """Measures the cases of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
     names = parser.parse_args().names or list(CASES)
@@ -140,7 +167,8 @@ def run_speed() -> None:
         if name not in CASES:
             parser.error(str(unknown("case", name, CASES)))
     for name in names:
-        print(json.dumps(measure_case(name)), flush=True)  # noqa: T201 - a command whose result is its output
+        sys.stdout.write(json.dumps(measure_case(name)) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Where arrays live: one mesh `("data",)` over all devices, batches sharded along it, everything else replicated."""
+"""Placement of arrays and compilation.
+
+One mesh `("data",)` over all devices: batches are sharded along it, all other arrays replicated.
+"""
 
 import os
 from collections.abc import Callable
@@ -13,40 +16,41 @@ from gv_jax.errors import UserError
 
 
 def data_mesh() -> Mesh:
-    """All devices in one row. The axis is Auto: per-sample augmentation is refused on an Explicit one."""
+    """All devices. The axis is Auto: on an Explicit one JAX rejects per-sample augmentation."""
     return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
 
 
 def replicate(tree: Any, mesh: Mesh) -> Any:
-    """`tree` on every device."""
+    """Copies `tree` to every device."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
 
 def shard_batch(tree: Any, mesh: Mesh) -> Any:
-    """`tree` with its first axis spread over the devices."""
+    """Shards the first axis of every array of `tree` over the devices."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec("data")))
 
 
 def check_batch_size(batch_size: int, mesh: Mesh) -> None:
-    """UserError unless every device gets the same number of samples."""
-    devices = mesh.size
-    if batch_size % devices:
-        fitting = max(batch_size // devices, 1) * devices
+    """Raises UserError unless every device gets the same number of samples."""
+    if batch_size % mesh.size:
+        multiple = max(batch_size // mesh.size, 1) * mesh.size
         raise UserError(
-            f"a batch of {batch_size} cannot be spread evenly over {devices} devices: "
-            f"try --config.train.batch_size={fitting}"
+            f"config.train.batch_size={batch_size} is not a multiple of the {mesh.size} devices: "
+            f"try --config.train.batch_size={multiple}"
         )
 
 
 def compiler_options() -> dict[str, str]:
-    """XLA's options for this backend. On the CPU the YNNPACK fusion is off: its unpadded convolutions run at
-    34 GFLOP/s where Eigen's reach 80 to 200."""
+    """XLA's options for this backend.
+
+    On the CPU, YNNPACK fusion is off: its unpadded convolutions reach 34 GFLOP/s, Eigen's 80 to
+    200.
+    """
     return {"xla_cpu_experimental_ynn_fusion_type": ""} if jax.default_backend() == "cpu" else {}
 
 
 def enable_compilation_cache(folder: Path) -> None:
-    """Keeps what XLA compiles in `folder`, or where JAX_COMPILATION_CACHE_DIR says: the next start with the same shapes
-    takes it from there."""
+    """Keeps compiled programs for later processes in JAX_COMPILATION_CACHE_DIR, or in `folder`."""
     jax.config.update(
         "jax_compilation_cache_dir",
         os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(folder.absolute()),
@@ -57,10 +61,13 @@ def enable_compilation_cache(folder: Path) -> None:
 def make_batch_fn(
     arrays: dict[str, np.ndarray], mesh: Mesh, resident_bytes: int
 ) -> Callable[[np.ndarray], Any]:
-    """A function from indices int32 [b] to the batch of `arrays`' rows, on the devices, sharded.
+    """Makes the function from indices int32 [b] to the sharded batch of these rows of `arrays`.
 
-    Arrays of up to `resident_bytes` stay on the devices and only indices travel; larger ones are read from
-    their memory-mapped file batch by batch.
+    Args:
+        arrays: of a split, by name, [n ...]; may be memory-mapped.
+        mesh: the devices.
+        resident_bytes: arrays of at most this size stay on the devices, and only indices are
+            transferred; of larger arrays the rows are transferred for every batch.
     """
     if sum(array.nbytes for array in arrays.values()) > resident_bytes:
         return lambda indices: shard_batch(
@@ -74,12 +81,18 @@ def make_batch_fn(
 def aot_compile(
     function: Callable[..., Any], mesh: Mesh, *arguments: Any, donate: bool = False
 ) -> Callable[..., Any]:
-    """`function` compiled for arguments like these; all that it returns is replicated. Donates the first one."""
-    whole = NamedSharding(mesh, PartitionSpec())
+    """Compiles `function` ahead of time; its results are replicated.
+
+    Args:
+        function: pure.
+        mesh: the devices.
+        *arguments: of the shapes, dtypes and shardings to compile for.
+        donate: whether the buffers of the first argument are reused for the results.
+    """
     jitted = jax.jit(
         function,
         donate_argnums=(0,) if donate else (),
-        out_shardings=whole,
+        out_shardings=NamedSharding(mesh, PartitionSpec()),
         compiler_options=compiler_options(),
     )
     return jitted.lower(*arguments).compile()

@@ -1,4 +1,4 @@
-"""The training loop: a generator that the caller logs, evaluates and saves from."""
+"""The training loop as a generator, sums of metrics, and the end of a run by a signal."""
 
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -9,67 +9,75 @@ import jax
 import numpy as np
 
 from gv_jax.errors import UserError
-from gv_jax.training.step import Batch, TrainState
+from gv_jax.training.step import TrainState
+from gv_jax.training.task import Batch
 
-MetricSums = dict[str, float]
-Metrics = TypeVar("Metrics")  # what a step says: metric sums, or those of every member
+MetricSums = dict[str, float]  # sums over samples by metric, and their "count"
+Metrics = TypeVar("Metrics")  # of a step: metric sums, or those of every member
 
 
 def iterate(
     state: TrainState,
-    update: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
+    train_step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
     batches: Iterable[Batch],
 ) -> Iterator[tuple[TrainState, Metrics]]:
-    """Yields (state, metric sums) after every call of `update`; the caller logs, evaluates and saves."""
+    """Yields (state, metrics) after every step; the caller logs, evaluates and saves."""
     for batch in batches:
-        state, metrics = update(state, batch)
+        state, metrics = train_step(state, batch)
         yield state, metrics
 
 
 def is_multiple(step: int, every: int) -> bool:
-    """Whether `step` (counted from 1) ends a stretch of `every` steps; never where `every` is 0."""
+    """Whether `step`, counted from 1, is a multiple of `every`; False if `every` is 0."""
     return every > 0 and step % every == 0
 
 
-def accumulate_sums(sums: MetricSums, window: list[dict[str, jax.Array]]) -> MetricSums:
-    """`sums` with the steps of `window` added, in float64 on the host."""
+def accumulate_sums(sums: MetricSums, steps: list[dict[str, jax.Array]]) -> MetricSums:
+    """`sums` plus the metric sums of `steps`, in float64 on the host."""
     total = dict(sums)
-    for metrics in jax.device_get(window):
+    for metrics in jax.device_get(steps):
         for name, value in metrics.items():
             total[name] = total.get(name, 0.0) + float(value)
     return total
 
 
 def averages(sums: MetricSums) -> dict[str, float]:
-    """Every metric's sum divided, once, by the count."""
+    """The average of every metric over all samples."""
     return {name: value / sums["count"] for name, value in sums.items() if name != "count"}
 
 
 def check_finite(sums: MetricSums, step: int, learning_rate: float) -> None:
-    """UserError with advice once the loss is no longer a number."""
+    """Raises UserError if the loss is not finite.
+
+    Args:
+        sums: of the metrics of an epoch.
+        step: the last step of `sums`.
+        learning_rate: at that step.
+    """
     if not np.isfinite(sums["loss"]):
         raise UserError(
-            f"the loss is no longer finite by step {step} (learning rate {learning_rate:.2g}): start again in a new "
-            f"--workdir with a smaller --config.optimizer.learning_rate (try {learning_rate / 10:.2g}), "
-            "--config.optimizer.clip_norm=1.0 or a longer --config.optimizer.warmup_epochs"
+            f"the loss is not finite at step {step} (learning rate {learning_rate:.2g}): train in "
+            "a new --workdir with a smaller --config.optimizer.learning_rate "
+            f"(try {learning_rate / 10:.2g}), with --config.optimizer.clip_norm=1.0 or with a "
+            "longer --config.optimizer.warmup_epochs"
         )
 
 
 class PreemptionGuard:
-    """Inside `with`, SIGTERM and Ctrl-C only set `requested`: the loop saves and ends by itself."""
+    """Inside `with`, SIGTERM and Ctrl-C only set `requested`, so that the loop can save and end."""
 
     def __init__(self) -> None:
         self.requested = False
 
     def __enter__(self) -> "PreemptionGuard":
-        self._before: dict[int, Any] = {}
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._request)
+        self._previous_handlers: dict[int, Any] = {}
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            self._previous_handlers[signum] = signal.signal(signum, self._request)
         return self
 
     def __exit__(self, *error: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        for signum, handler in self._previous_handlers.items():
+            signal.signal(signum, handler)
 
-    def _request(self, number: int, frame: FrameType | None) -> None:
+    def _request(self, signum: int, frame: FrameType | None) -> None:
         self.requested = True

@@ -135,13 +135,14 @@ def replace_head(
         max_norm: the largest norm of the vector of one pixel.
     """
     path = tuple(int(part) if part.isdigit() else part for part in layer.split("."))
-    shape = flatten_dict(state.params)[*path, "kernel"].shape
+    leaves: dict[tuple[Any, ...], Any] = flatten_dict(state.params)
+    shape = leaves[*path, "kernel"].shape
     if len(shape) == 4:
         largest_output = NORM_MARGIN * max_norm * float(np.linalg.norm(kernel, axis=0).max())
         bias = bias + largest_output + float(np.abs(bias).max())
 
     def replace(params: Tree) -> Tree:
-        leaves = flatten_dict(params, keep_empty_nodes=True)
+        leaves: dict[tuple[Any, ...], Any] = flatten_dict(params, keep_empty_nodes=True)
         for name, value in (("kernel", kernel.reshape(shape)), ("bias", bias)):
             leaves[*path, name] = jnp.asarray(value, jnp.float32)
         return unflatten_dict(leaves)

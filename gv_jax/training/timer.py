@@ -1,4 +1,4 @@
-"""How long the parts of a run take, how much memory it takes, and what to say when there is not enough."""
+"""Duration of the parts of a run, its peak memory, and advice when memory runs out."""
 
 import copy
 import resource
@@ -20,19 +20,19 @@ class Timer:
         self._last = time.monotonic()
 
     def lap(self, name: str) -> None:
-        """Ends the part `name`, which began where the last one ended."""
+        """Ends the part `name`, which started when the last part ended."""
         now = time.monotonic()
         self.laps[name] = round(now - self._last, 2)
         self._last = now
 
     def fork(self) -> "Timer":
-        """One of several that go on from here, each with the parts so far."""
-        clock = copy.deepcopy(self)
-        clock._last = time.monotonic()
-        return clock
+        """A copy with the parts so far, whose next part starts now."""
+        timer = copy.deepcopy(self)
+        timer._last = time.monotonic()
+        return timer
 
     def timing(self) -> dict[str, float]:
-        """All parts, their sum, whichever start of the run they are of, and the most memory of this process (MB)."""
+        """Seconds of every part and in total, and the peak memory of this process in MB."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         megabytes = peak / (2**20 if sys.platform == "darwin" else 2**10)
         total = round(sum(self.laps.values()), 2)
@@ -41,14 +41,15 @@ class Timer:
 
 @contextmanager
 def explain_oom(batch_size: int) -> Iterator[None]:
-    """Turns running out of memory into a line that names the batch size to try."""
+    """Inside `with`, turns an out-of-memory error into a UserError that names a batch size."""
     try:
         yield
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
         raise UserError(
-            f"out of memory with batches of {batch_size}: try --config.train.batch_size={max(batch_size // 2, 1)} "
-            "(with --config.optimizer.grad_accum_steps=2 an update still sees as many pictures), a smaller "
-            "--config.data.size or --config.train.device_cache_mb=0"
+            f"out of memory with batches of {batch_size} images: try "
+            f"--config.train.batch_size={max(batch_size // 2, 1)} "
+            "(with --config.optimizer.grad_accum_steps=2 for as many images per update), "
+            "a smaller --config.data.size or --config.train.device_cache_mb=0"
         ) from error

@@ -1,7 +1,6 @@
 """A whole colorization run: its files, and its use on other images."""
 
 import csv
-import json
 
 import numpy as np
 import pytest
@@ -11,15 +10,11 @@ from configs import colorize
 from gv_jax import experiment
 from gv_jax.inference.colorizer import load_colorizer
 from tests.inference.scenes import to_gray
+from tests.runs.runs import find_unregistered_metrics, read_results
 
 pytestmark = pytest.mark.slow
 
 SKY, GRASS, HERO = (40, 80, 220), (60, 130, 30), (220, 60, 40)
-
-
-@pytest.fixture(autouse=True)
-def strict():
-    """Optax promotes dtypes itself."""
 
 
 def frame(index, negative=False):
@@ -62,7 +57,7 @@ def finished(tmp_path_factory):
 
 def test_results_are_compared_with_every_baseline(finished):
     run, summary = finished
-    results = json.loads((run / "results.json").read_text())
+    results = read_results(run)
     metrics = set(results["test"]) - {"count"}
     assert {"mse", "mae", "psnr", "ssim", "ciede2000", "within_5", "flicker"} <= metrics
     for baseline in ("gray", "mean_color", "gray_lookup"):
@@ -72,11 +67,12 @@ def test_results_are_compared_with_every_baseline(finished):
     assert [row["epoch"] for row in results["epochs"]] == [2]
     assert {row["game"] for row in results["per_game"]} == {"day", "night"}
     assert "CIEDE2000" in summary
+    assert find_unregistered_metrics(run) == set()
 
 
 def test_predictions_have_a_row_per_image(finished):
     run, _ = finished
-    results = json.loads((run / "results.json").read_text())
+    results = read_results(run)
     rows = csv.DictReader((run / "predictions.csv").read_text().splitlines())
     errors = [float(row["mse"]) for row in rows if row["split"] == "test"]
     assert len(errors) == results["test"]["count"]

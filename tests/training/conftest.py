@@ -4,6 +4,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def strict():
-    """Optax itself mixes integers and floats, so types promote here; the rest of the strictness stays."""
+    """Optax mixes integers and floats, so dtype promotion is not strict here."""
     with jax.numpy_rank_promotion("raise"), jax.debug_nans(True):
         yield

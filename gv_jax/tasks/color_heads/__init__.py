@@ -8,10 +8,9 @@ from typing import Any
 
 from gv_jax.errors import UserError, unknown
 from gv_jax.tasks.color_heads.bins import BinsHead
-from gv_jax.tasks.color_heads.color_head import ColorHead
+from gv_jax.tasks.color_heads.color_head import ColorHead, Section
 from gv_jax.tasks.color_heads.palette import PaletteHead
 from gv_jax.tasks.color_heads.regression import RegressionHead
-from gv_jax.tasks.run_task import Section
 
 COLOR_HEAD_RANGES = {  # of the fields of config.color_head
     "palette_size": (2, 256),

@@ -9,8 +9,7 @@ import numpy as np
 
 from gv_jax.image import color_bins
 from gv_jax.image.color import rgb8_to_lab
-from gv_jax.tasks.color_heads.color_head import HeadSpec
-from gv_jax.tasks.run_task import Section
+from gv_jax.tasks.color_heads.color_head import HeadSpec, Section
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Protocol, Self
 import jax
 
 from gv_jax.image.palette import ColorHistogram
-from gv_jax.tasks.run_task import Section
+
+Section = Any  # config.color_head, whose fields are known at run time only
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ import numpy as np
 from gv_jax.image.color import rgb8_to_lab
 from gv_jax.image.color_bins import annealed_mean
 from gv_jax.image.palette import fit_palette
-from gv_jax.tasks.color_heads.color_head import HeadSpec
-from gv_jax.tasks.run_task import Section
+from gv_jax.tasks.color_heads.color_head import HeadSpec, Section
 
 MIN_PRIOR_STD = 1.0  # units of L: lower bound of the standard deviation of the lightness prior
 COLORS_PER_CHUNK = 4096  # colors compared with a palette at once

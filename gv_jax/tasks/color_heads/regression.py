@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gv_jax.image.color_metrics import AB_SCALE
-from gv_jax.tasks.color_heads.color_head import HeadSpec
-from gv_jax.tasks.run_task import Section
+from gv_jax.tasks.color_heads.color_head import HeadSpec, Section
 
 
 @dataclass(frozen=True)
