@@ -25,7 +25,7 @@ def get_config() -> ConfigDict:
     config = default.get_config()
     config.data.name = "simpsons"
     config.data.size = (255, 342)  # 4:3, as broadcast
-    config.data.mean, config.data.std = (0.0,), (1.0,)  # pictures in [0, 1]
+    config.data.mean, config.data.std = (0.0,), (1.0,)  # images in [0, 1]
     config.model.name = "two_layer"
     config.train.batch_size = 100
     config.train.epochs = 5

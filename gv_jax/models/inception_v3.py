@@ -79,9 +79,9 @@ class InceptionBlock(nnx.Module):
         self.out_features = sum(specs[-1].features for specs in branches) + pool_features
 
     def __call__(self, x: Array) -> Array:
+        mean = avg_pool(x, 3, 1, padding=1)
         outputs = [apply_layers(layers, x) for layers in self.branches]
-        pooled = apply_layers(self.project, avg_pool(x, 3, 1, padding=1))
-        return jnp.concatenate([*outputs, pooled], -1)
+        return jnp.concatenate([*outputs, apply_layers(self.project, mean)], -1)
 
 
 class ReductionBlock(nnx.Module):

@@ -1,31 +1,30 @@
+"""The moving average of the weights against hand-worked cases."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from gv_jax.training.ema import update_ema
 
 
-def test_starts_fast_and_slows_down_to_the_decay():
-    old, new = {"a": jnp.array([1.0])}, {"a": jnp.array([2.0])}
-    np.testing.assert_allclose(
-        update_ema(old, new, 0.9, 0)["a"], [0.1 * 1 + 0.9 * 2], rtol=1e-6
-    )  # 1/10
-    np.testing.assert_allclose(
-        update_ema(old, new, 0.9, 8)["a"], [0.5 * 1 + 0.5 * 2], rtol=1e-6
-    )  # 9/18
-    np.testing.assert_allclose(
-        update_ema(old, new, 0.9, 10_000)["a"], [0.9 * 1 + 0.1 * 2], rtol=1e-6
-    )
+@pytest.mark.parametrize(("step", "rate"), [(0, 1 / 10), (8, 9 / 18), (10_000, 0.9)])
+def test_the_rate_rises_to_the_decay(step, rate):
+    average = update_ema({"a": jnp.array([1.0])}, {"a": jnp.array([2.0])}, 0.9, step)
+    np.testing.assert_allclose(average["a"], [rate * 1 + (1 - rate) * 2], rtol=1e-6)
 
 
-def test_a_decay_of_zero_is_the_weights():
-    new = {"a": jnp.array([0.1, 0.3])}
-    np.testing.assert_array_equal(
-        update_ema({"a": jnp.array([7.0, 8.0])}, new, 0.0, 5)["a"], new["a"]
-    )
+def test_a_decay_of_zero_gives_the_weights():
+    old, new = {"a": jnp.array([7.0, 8.0])}, {"a": jnp.array([0.1, 0.3])}
+    np.testing.assert_array_equal(update_ema(old, new, 0.0, 5)["a"], new["a"])
 
 
-def test_averages_trees_in_their_own_types_for_a_traced_step():
+def test_equal_weights_are_not_rounded():
+    weights = {"a": jnp.asarray(np.random.default_rng(0).normal(size=1000), jnp.float32)}
+    np.testing.assert_array_equal(update_ema(weights, weights, 0.9, 3)["a"], weights["a"])
+
+
+def test_arrays_keep_their_dtypes_for_a_traced_step():
     old = {"layer": {"kernel": jnp.zeros((2, 2)), "bias": jnp.zeros(2, jnp.bfloat16)}}
     new = jax.tree.map(jnp.ones_like, old)
     average = jax.jit(update_ema)(old, new, 0.5, jnp.int32(100))
@@ -33,9 +32,8 @@ def test_averages_trees_in_their_own_types_for_a_traced_step():
     np.testing.assert_array_equal(average["layer"]["kernel"], np.full((2, 2), 0.5))
 
 
-def test_follows_a_hand_worked_run():
-    average = {"a": jnp.zeros(1)}
-    expected = 0.0
+def test_several_steps_agree_with_the_formula():
+    average, expected = {"a": jnp.zeros(1)}, 0.0
     for step, weight in enumerate([1.0, 3.0, -2.0, 5.0]):
         average = update_ema(average, {"a": jnp.array([weight])}, 0.2, step)
         rate = min(0.2, (1 + step) / (10 + step))

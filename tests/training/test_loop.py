@@ -1,4 +1,4 @@
-"""The parts of the loop by hand-worked cases."""
+"""The parts of the training loop by hand-worked cases."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import pytest
 from gv_jax.errors import UserError
 from gv_jax.training.loop import (
     PreemptionGuard,
-    accumulate,
+    accumulate_sums,
     averages,
     check_finite,
     is_multiple,
@@ -17,37 +17,38 @@ from gv_jax.training.loop import (
 )
 
 
-def test_train_threads_the_state_through_every_batch():
-    states = list(iterate(0, lambda state, batch: (state + batch, {"seen": batch}), [1, 2, 3]))
-    assert states == [(1, {"seen": 1}), (3, {"seen": 2}), (6, {"seen": 3})]
+def test_iterate_passes_the_state_from_batch_to_batch():
+    states = list(iterate(0, lambda state, batch: (state + batch, {"batch": batch}), [1, 2, 3]))
+    assert states == [(1, {"batch": 1}), (3, {"batch": 2}), (6, {"batch": 3})]
 
 
 @pytest.mark.parametrize(
-    ("step", "every", "answer"), [(4, 2, True), (5, 2, False), (5, 0, False), (1, 1, True)]
+    ("step", "every", "expected"), [(4, 2, True), (5, 2, False), (5, 0, False), (1, 1, True)]
 )
-def test_due(step, every, answer):
-    assert is_multiple(step, every) is answer
+def test_is_multiple(step, every, expected):
+    assert is_multiple(step, every) is expected
 
 
-def test_means_divide_sums_once_so_that_a_short_batch_weighs_less():
-    window = [
+def test_averages_weight_every_sample_equally():
+    steps = [
         {"loss": jnp.float32(4), "count": jnp.float32(4)},
         {"loss": jnp.float32(5), "count": jnp.float32(1)},
     ]
-    assert averages(accumulate({}, window)) == {"loss": 9 / 5}  # the mean of the means would be 3
+    sums = accumulate_sums({}, steps)
+    assert averages(sums) == {"loss": 9 / 5}  # the mean of the means is 3
 
 
-def test_infinite_loss_stops_with_advice():
+def test_a_loss_that_is_not_finite_is_refused():
     check_finite({"loss": 3.0, "count": 1.0}, 7, 0.1)
-    with pytest.raises(UserError, match=r"step 7.*learning_rate.*0\.01.*clip_norm"):
+    with pytest.raises(UserError, match=r"step 7 .*learning_rate.*0\.01.*clip_norm"):
         check_finite({"loss": float("nan"), "count": 1.0}, 7, 0.1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_are_only_noted_inside(number):
-    before = signal.getsignal(number)
-    with PreemptionGuard() as interruption:
-        assert not interruption.requested
-        os.kill(os.getpid(), number)
-        assert interruption.requested
-    assert signal.getsignal(number) is before
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_signals_are_recorded_inside_the_guard(signum):
+    handler = signal.getsignal(signum)
+    with PreemptionGuard() as guard:
+        assert not guard.requested
+        os.kill(os.getpid(), signum)
+        assert guard.requested
+    assert signal.getsignal(signum) is handler

@@ -1,4 +1,4 @@
-"""A found layer answers as it should inside of the network, also where it is a convolution before a ReLU."""
+"""A fitted classifier layer in its network: as a linear layer, and as a convolution before a ReLU."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,13 +10,17 @@ from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.models.layers import Conv
 from gv_jax.models.stages import classifier_path
 from gv_jax.tasks.classification import Classification
+from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.features import make_features
-from gv_jax.training.probe import replace_head
+from gv_jax.training.probe import fit_probe, replace_head
+from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, init_train_state, make_eval_step
 
+TASK = Classification(4)
 
-class Squeeze(nnx.Module):
-    """Means over pixels of what a ReLU leaves of a 1x1 convolution, as in SqueezeNet."""
+
+class ConvHeadNet(nnx.Module):
+    """A 1x1 convolution as classifier, ReLU, mean over pixels, as in SqueezeNet."""
 
     def __init__(self, *, rngs: nnx.Rngs):
         self.stem = Conv(3, 6, 3, rngs=rngs)
@@ -29,8 +33,8 @@ class Squeeze(nnx.Module):
         return nnx.relu(self.head(nnx.relu(self.stem(x)))).mean((1, 2))
 
 
-class Mean(Squeeze):
-    """A linear layer of means over pixels, as in residual networks."""
+class LinearHeadNet(ConvHeadNet):
+    """Mean over pixels, a linear layer as classifier, as in residual networks."""
 
     def __init__(self, *, rngs: nnx.Rngs):
         super().__init__(rngs=rngs)
@@ -40,32 +44,72 @@ class Mean(Squeeze):
         return self.head(nnx.relu(self.stem(x)).mean((1, 2)))
 
 
-@pytest.mark.parametrize("family", [Squeeze, Mean])
-def test_answers_are_those_of_the_linear_classifier_but_for_one_number(family):
-    model = family(rngs=nnx.Rngs(0))
-    network, task, layer = SplitModule.of(model), Classification(4), classifier_path(model, "toy")
-    state = init_train_state(network, optax.identity(), average=True)
-    draws = np.random.default_rng(0)
-    images = draws.integers(0, 256, (8, 5, 5, 3), dtype=np.uint8)
-    batch = {"image": jnp.asarray(images), "label": jnp.zeros(8, jnp.int32)}
-    found, longest = make_features(network, task, layer, tta_transforms(flip=True, shift=0))(
-        *state.weights, batch
-    )
-    assert found.shape == (8, 2, 6)
-    np.testing.assert_allclose(found[:, 0], model_features(network, images), atol=1e-4)
-    np.testing.assert_allclose(found[:, 1], model_features(network, images[:, :, ::-1]), atol=1e-4)
-    kernel, bias = draws.normal(size=(6, 4)), draws.normal(size=4)
-    changed = replace_head(state, layer, kernel, bias, float(longest.max()))
-    answers, _ = make_eval_step(network, task)(*changed.weights, batch)
-    gap = np.asarray(answers) - (np.asarray(found[:, 0]) @ kernel + bias)
-    np.testing.assert_allclose(gap, gap.mean(), atol=1e-3)
-    assert bool(np.abs(gap.mean()) < 1e-5) is (family is Mean)
-    assert changed.params["stem"] is state.params["stem"]
+def make_batch(rng):
+    images = rng.integers(0, 256, (8, 5, 5, 3), dtype=np.uint8)
+    return {"image": jnp.asarray(images), "label": jnp.arange(8) % 4}
 
 
-def model_features(network, images):
-    """By NumPy: the convolution tap by tap, ReLU, mean."""
-    x = np.pad((images / 255 - 0.5) / 0.25, ((0, 0), (1, 1), (1, 1), (0, 0)))
+def numpy_features(network, images):
+    """Mean over pixels of the stem's outputs, the convolution computed tap by tap."""
+    x = np.pad((np.asarray(images) / 255 - 0.5) / 0.25, ((0, 0), (1, 1), (1, 1), (0, 0)))
     kernel = np.asarray(network.params["stem"]["kernel"])
-    total = sum(x[:, i : i + 5, j : j + 5] @ kernel[i, j] for i in range(3) for j in range(3))
-    return np.maximum(total, 0).mean((1, 2))
+    outputs = sum(x[:, i : i + 5, j : j + 5] @ kernel[i, j] for i in range(3) for j in range(3))
+    return np.maximum(outputs, 0).mean((1, 2))
+
+
+@pytest.mark.parametrize("model_class", [ConvHeadNet, LinearHeadNet])
+def test_outputs_are_those_of_the_linear_classifier_but_for_a_constant(model_class):
+    model = model_class(rngs=nnx.Rngs(0))
+    network, layer = SplitModule.from_module(model), classifier_path(model, "toy")
+    state = init_train_state(network, optax.identity(), ema=True)
+    rng = np.random.default_rng(0)
+    batch = make_batch(rng)
+    extract = make_features(network, TASK, layer, tta_transforms(flip=True, shift=0))
+    features, norms = extract(*state.eval_weights, batch)
+    assert features.shape == (8, 2, 6)
+    for index, images in enumerate((batch["image"], batch["image"][:, :, ::-1])):
+        expected = numpy_features(network, images)
+        np.testing.assert_allclose(features[:, index], expected, atol=1e-4)
+    kernel, bias = rng.normal(size=(6, 4)), rng.normal(size=4)
+    after = replace_head(state, layer, kernel, bias, float(norms.max()))
+    outputs, _ = make_eval_step(network, TASK)(*after.eval_weights, batch)
+    constant = np.asarray(outputs) - (np.asarray(features[:, 0]) @ kernel + bias)
+    np.testing.assert_allclose(constant, constant.mean(), atol=1e-3)
+    assert bool(np.abs(constant.mean()) < 1e-5) is (model_class is LinearHeadNet)
+    assert after.params["stem"]["kernel"] is state.params["stem"]["kernel"]
+
+
+def test_a_probe_is_saved_as_a_training_of_one_step(tmp_path):
+    network = SplitModule.from_module(LinearHeadNet(rngs=nnx.Rngs(0)))
+    state = init_train_state(network, optax.identity(), ema=False)
+    batch = make_batch(np.random.default_rng(0))
+    labels = np.asarray(batch["label"])
+    best, progress, choice = fit_probe(
+        network,
+        state,
+        TASK,
+        lambda indices: {name: rows[indices] for name, rows in batch.items()},
+        lambda state: {"accuracy": 0.5},
+        RunDir(tmp_path),
+        layer="head",
+        transforms=tta_transforms(flip=False, shift=0),
+        batch_size=5,
+        dtype=jnp.float32,
+        method="ridge",
+        labels=labels,
+        num_classes=4,
+        l2=(1.0, 10.0),
+        folds=np.arange(8) // 4,
+    )
+    assert (progress.step, progress.best_step) == (1, 1)
+    assert choice["penalty"] in choice["held_out_accuracies"]
+    features = numpy_features(network, batch["image"])
+    predictions = features @ best["params"]["head"]["kernel"] + best["params"]["head"]["bias"]
+    train, valid = RunDir(tmp_path).rows()
+    assert train["accuracy"] == (predictions.argmax(1) == labels).mean()
+    assert (valid["split"], valid["accuracy"]) == ("valid", 0.5)
+    with Checkpoints(RunDir(tmp_path).checkpoints) as checkpoints:
+        _, restored, _ = checkpoints.restore(state)
+    np.testing.assert_array_equal(
+        restored["params"]["head"]["kernel"], best["params"]["head"]["kernel"]
+    )

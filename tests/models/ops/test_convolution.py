@@ -1,5 +1,7 @@
 """Each formulation of a convolution and its gradients equal those of XLA and of PyTorch."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,17 +47,24 @@ def test_convolve_and_gradients_equal_xla(case):
     h, w, in_features, out_features, size, strides, padding = case
     x = random(0, 2, h, w, in_features)
     kernel, bias = random(1, size, size, in_features, out_features), random(2, out_features)
-    y, vjp = jax.vjp(lambda *a: convolution.convolve(*a, strides, padding), x, kernel, bias)
-    expected, expected_vjp = jax.vjp(lambda *a: conv_xla(*a, strides, padding), x, kernel, bias)
-    np.testing.assert_allclose(y, expected, atol=2e-5 * float(np.abs(expected).max()))
-    g = random(3, *y.shape)
-    for gradient, other in zip(vjp(g), expected_vjp(g), strict=True):
-        np.testing.assert_allclose(gradient, other, atol=2e-5 * float(np.abs(other).max()))
+    side = tuple((n + 2 * padding - size) // strides + 1 for n in (h, w))
+    g = random(3, 2, *side, out_features)
+
+    @jax.jit  # compiled as a whole, in less time than its operations one by one
+    def outputs_and_gradients(x, kernel, bias):
+        results = []
+        for conv in (convolution.convolve, conv_xla):
+            y, vjp = jax.vjp(partial(conv, strides=strides, padding=padding), x, kernel, bias)
+            results.append((y, *vjp(g)))
+        return results
+
+    for value, expected in zip(*outputs_and_gradients(x, kernel, bias), strict=True):
+        np.testing.assert_allclose(value, expected, atol=2e-5 * float(np.abs(expected).max()))
 
 
 def test_convolve_without_bias_under_vmap():
     x, kernels = random(0, 3, 2, 6, 6, 4), random(1, 3, 3, 3, 4, 5)
-    y = jax.vmap(lambda x, kernel: convolution.convolve(x, kernel, None, 1, 1))(x, kernels)
+    y = jax.jit(jax.vmap(lambda x, kernel: convolution.convolve(x, kernel, None, 1, 1)))(x, kernels)
     for index in range(3):
         expected = conv_xla(x[index], kernels[index], jnp.zeros(5), 1, 1)
         np.testing.assert_allclose(y[index], expected, atol=1e-4)

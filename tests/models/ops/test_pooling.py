@@ -1,5 +1,7 @@
 """Pooling and its gradients equal those of XLA and of PyTorch."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,14 @@ from tests.models.ops.torch_functional import assert_equal_to_torch, functional,
 
 def random(seed, *shape):
     return jax.random.normal(jax.random.key(seed), shape)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def compare(function, reference, x):
+    """Outputs of both functions, then their gradients for the same random gradient."""
+    (y, vjp), (expected, expected_vjp) = (jax.vjp(one, x) for one in (function, reference))
+    g = random(1, *y.shape)
+    return y, expected, vjp(g)[0], expected_vjp(g)[0]
 
 
 @pytest.mark.parametrize(
@@ -28,20 +38,23 @@ def test_max_pool_and_gradient_equal_xla_also_for_equal_values(size, strides, pa
             x, -jnp.inf, lax.max, (1, size, size, 1), (1, strides, strides, 1), edges
         )
 
-    y, vjp = jax.vjp(lambda x: pooling.max_pool(x, size, strides, padding), x)
-    expected, expected_vjp = jax.vjp(max_pool_xla, x)
+    def max_pool(x):
+        return pooling.max_pool(x, size, strides, padding)
+
+    y, expected, gradient, expected_gradient = compare(max_pool, max_pool_xla, x)
     np.testing.assert_array_equal(y, expected)
-    g = random(1, *y.shape)
-    np.testing.assert_allclose(vjp(g)[0], expected_vjp(g)[0], atol=1e-5)
+    np.testing.assert_allclose(gradient, expected_gradient, atol=1e-5)
 
 
 def test_min_value_fuses_a_relu():
     x = random(0, 2, 6, 4, 3) - 1.0
-    y, vjp = jax.vjp(lambda x: pooling.max_pool(x, 2, min_value=0), x)
-    expected, expected_vjp = jax.vjp(lambda x: pooling.max_pool(jnp.maximum(x, 0), 2), x)
+    y, expected, gradient, expected_gradient = compare(
+        lambda x: pooling.max_pool(x, 2, min_value=0),
+        lambda x: pooling.max_pool(jnp.maximum(x, 0), 2),
+        x,
+    )
     np.testing.assert_array_equal(y, expected)
-    g = random(1, *y.shape)
-    np.testing.assert_array_equal(vjp(g)[0], expected_vjp(g)[0])
+    np.testing.assert_array_equal(gradient, expected_gradient)
 
 
 @pytest.mark.parametrize(("h", "w"), [(9, 8), (6, 7), (3, 3), (2, 5)])
