@@ -1,4 +1,4 @@
-"""What a network computes inside: inputs of its classifier layer, feature maps of its first layers."""
+"""Activations inside a network: inputs of its classifier, feature maps of its first layers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

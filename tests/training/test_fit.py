@@ -1,5 +1,6 @@
-"""A whole training: what is kept, when it stops early, and that a cut-off one goes on exactly."""
+"""A whole training: selected weights, early stopping, exact resume after an interruption."""
 
+import functools
 import os
 import signal
 
@@ -10,138 +11,144 @@ import optax
 import pytest
 from flax import nnx
 
+from gv_jax.errors import UserError
 from gv_jax.tasks.classification import Classification
-from gv_jax.training import step
 from gv_jax.training.fit import InterruptedRun, LoopConfig, Progress, RunTracker, fit
+from gv_jax.training.lease import Lease, LeaseLostError
 from gv_jax.training.run_dir import RunDir
+from gv_jax.training.step import SplitModule, init_train_state, make_train_step
 
 
-class Linear(nnx.Module):
+class LinearNet(nnx.Module):
+    """Dropout, batch normalization and a linear layer."""
+
     def __init__(self, *, rngs: nnx.Rngs):
-        self.drop = nnx.Dropout(0.3, rngs=rngs)
+        self.dropout = nnx.Dropout(0.3, rngs=rngs)
         self.norm = nnx.BatchNorm(12, momentum=0.9, rngs=rngs)
         self.head = nnx.Linear(12, 3, rngs=rngs)
 
     def __call__(self, x):
-        return self.head(self.drop(self.norm(x.reshape(x.shape[0], -1))))
+        return self.head(self.dropout(self.norm(x.reshape(x.shape[0], -1))))
 
 
-def noisy(key, images, targets):
+def add_noise(key, images, targets):
     return images + 0.1 * jax.random.normal(key, images.shape), targets
 
 
-def plan(**changes):
-    usual = {
-        "steps": 12,
-        "steps_per_epoch": 4,
-        "batch_size": 8,
-        "monitor": ("accuracy", "max"),
-        "keep_best": True,
-        "patience": 0,
-        "checkpoint_seconds": 0.0,
-    }
-    return LoopConfig(**{**usual, **changes})
-
-
-def go(path, plan, validate=None, batch_at=None):
-    transform = optax.adam(1e-2)
-    network = step.SplitModule.of(Linear(rngs=nnx.Rngs(0)))
-    update = jax.jit(
-        step.make_train_step(network, Classification(3), transform, noisy, seed=5, ema_decay=0.9),
-        donate_argnums=0,
+@functools.cache
+def make_training():
+    """(initial state, compiled training step) with Adam and an EMA."""
+    network, optimizer = SplitModule.from_module(LinearNet(rngs=nnx.Rngs(0))), optax.adam(1e-2)
+    train_step = make_train_step(
+        network, Classification(3), optimizer, add_noise, seed=5, ema_decay=0.9
     )
-    state = step.init_train_state(network, transform, average=True)
-    return fit(
-        state,
-        update,
-        batch_at or some_batch,
-        RunTracker(plan, RunDir(path), validate, lambda step: 1e-2),
-    )
+    return init_train_state(network, optimizer, ema=True), jax.jit(train_step, donate_argnums=0)
 
 
-def some_batch(number):
-    draws = np.random.default_rng(number)
+def get_batch(step):
+    rng = np.random.default_rng(step)
     return {
-        "image": jnp.asarray(draws.integers(0, 256, (8, 2, 2, 3), dtype=np.uint8)),
-        "label": jnp.asarray(draws.integers(0, 3, 8, dtype=np.int32)),
+        "image": jnp.asarray(rng.integers(0, 256, (8, 2, 2, 3), dtype=np.uint8)),
+        "label": jnp.asarray(rng.integers(0, 3, 8, dtype=np.int32)),
     }
 
 
-def same(one, other):
-    jax.tree.map(np.testing.assert_array_equal, one, other)
+def run(path, validate=None, get_batch=get_batch, lease=None, **changes):
+    """Trains for 3 epochs of 4 steps in `path`."""
+    loop = LoopConfig(
+        **{
+            "steps": 12,
+            "steps_per_epoch": 4,
+            "batch_size": 8,
+            "monitor": ("accuracy", "max"),
+            "select_best": True,
+            "patience": 0,
+            "checkpoint_seconds": 0.0,
+            **changes,
+        }
+    )
+    tracker = RunTracker(loop, RunDir(path), validate, lambda step: 1e-2, lease)
+    state, train_step = make_training()
+    return fit(jax.tree.map(jnp.array, state), train_step, get_batch, tracker)
 
 
-def scripted(values):
-    """A validation whose scores are given, epoch by epoch."""
-    left = iter(values)
-    return lambda state: {"loss": 1.0, "accuracy": next(left)}
+def make_validate(accuracies):
+    """A validation with these accuracies, epoch by epoch."""
+    remaining = iter(accuracies)
+    return lambda state: {"loss": 1.0, "accuracy": next(remaining)}
 
 
-@pytest.mark.parametrize("cut", [1, 5, 8])
-def test_interrupted_training_ends_with_the_same_bits_and_log(tmp_path, cut):
-    whole, _ = go(tmp_path / "whole", plan())
+def assert_equal(weights, expected):
+    jax.tree.map(np.testing.assert_array_equal, weights, expected)
 
-    def interrupting(number):
-        if number == cut:
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The directory and the weights of an uninterrupted run of 12 steps."""
+    path = tmp_path_factory.mktemp("whole")
+    weights, _ = run(path)
+    return path, weights
+
+
+def read_rows(path):
+    rows = RunDir(path).rows()
+    return [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows]
+
+
+@pytest.mark.parametrize("last_step", [2, 6, 9])
+def test_an_interrupted_run_ends_with_the_same_bits_and_log(whole, tmp_path, last_step):
+    def interrupt(step):
+        if step == last_step - 1:
             os.kill(os.getpid(), signal.SIGTERM)
-        return some_batch(number)
+        return get_batch(step)
 
-    with pytest.raises(InterruptedRun, match=f"step {cut + 1} of 12"):
-        go(tmp_path / "cut", plan(), batch_at=interrupting)
-    resumed, progress = go(tmp_path / "cut", plan())
-    same(whole, resumed)
+    with pytest.raises(InterruptedRun, match=rf"step {last_step} of 12"):
+        run(tmp_path, get_batch=interrupt)
+    resumed, progress = run(tmp_path)
+    path, weights = whole
+    assert_equal(resumed, weights)
     assert progress.step == 12
-    rows = [
-        [
-            {k: v for k, v in row.items() if k != "images_per_second"}
-            for row in RunDir(tmp_path / name).rows()
-        ]
-        for name in ("whole", "cut")
-    ]
-    assert rows[0] == rows[1]
+    assert read_rows(tmp_path) == read_rows(path)
 
 
-def test_finished_training_is_not_trained_further(tmp_path):
-    first, _ = go(tmp_path, plan())
+def test_a_finished_training_takes_no_step(tmp_path):
+    def fail(step):
+        raise AssertionError(step)
 
-    def never(number):
-        raise AssertionError("no batch should be asked for")
-
-    again, progress = go(tmp_path, plan(), batch_at=never)
-    same(first, again)
-    assert progress.step == 12
+    weights, _ = run(tmp_path, steps=4)
+    again, progress = run(tmp_path, steps=4, get_batch=fail)
+    assert_equal(again, weights)
+    assert progress.step == 4
 
 
-def test_best_epoch_is_kept(tmp_path):
-    short, _ = go(tmp_path / "short", plan(steps=8))
-    best, progress = go(tmp_path / "long", plan(), validate=scripted([0.1, 0.9, 0.8]))
-    same(best, short)
+def test_the_best_weights_are_selected(tmp_path):
+    expected, _ = run(tmp_path / "short", steps=8)
+    best, progress = run(tmp_path / "long", make_validate([0.1, 0.9, 0.8]))
+    assert_equal(best, expected)
     assert (progress.best_score, progress.best_step) == (0.9, 8)
 
 
-def test_last_of_equally_good_epochs_is_kept(tmp_path):
-    whole, _ = go(tmp_path / "whole", plan())
-    best, progress = go(tmp_path / "tie", plan(), validate=scripted([0.1, 0.9, 0.9]))
-    same(best, whole)
-    assert (progress.best_step, progress.stale_epochs) == (12, 1)
+def test_of_equal_scores_the_last_weights_are_selected(whole, tmp_path):
+    best, progress = run(tmp_path, make_validate([0.1, 0.9, 0.9]))
+    assert_equal(best, whole[1])
+    assert (progress.best_step, progress.epochs_since_best) == (12, 1)
 
 
-def test_last_epoch_is_kept_on_request(tmp_path):
-    whole, _ = go(tmp_path / "whole", plan())
-    last, _ = go(tmp_path / "last", plan(keep_best=False), validate=scripted([0.9, 0.5, 0.1]))
-    same(whole, last)
+def test_the_last_weights_are_selected_on_request(whole, tmp_path):
+    last, _ = run(tmp_path, make_validate([0.9, 0.5, 0.1]), select_best=False)
+    assert_equal(last, whole[1])
 
 
-def test_training_stops_after_patience_epochs_without_a_better_one(tmp_path):
-    scores = [0.5, 0.4, 0.5, 0.9]
-    _, progress = go(tmp_path, plan(steps=40, patience=2), validate=scripted(scores))
+def test_patience_stops_the_training(tmp_path):
+    validate = make_validate([0.5, 0.4, 0.5, 0.9])
+    _, progress = run(tmp_path, validate, steps=40, patience=2)
     assert progress.step == 12
-    _, again = go(tmp_path, plan(steps=40, patience=2), validate=scripted([]))
-    assert again.step == 12
+    _, progress = run(tmp_path, make_validate([]), steps=40, patience=2)
+    assert progress.step == 12
 
 
-def test_rows_have_the_epoch_and_the_rates(tmp_path):
-    go(tmp_path, plan(steps=6), validate=scripted([0.1, 0.2]))
+def test_rows_have_step_epoch_split_and_learning_rate(tmp_path):
+    run(tmp_path, make_validate([0.1, 0.2]), steps=6)
     rows = RunDir(tmp_path).rows()
     assert [(row["step"], row["epoch"], row["split"]) for row in rows] == [
         (4, 1, "train"),
@@ -154,8 +161,31 @@ def test_rows_have_the_epoch_and_the_rates(tmp_path):
     assert list((tmp_path / "tensorboard").iterdir())
 
 
-def test_progress_for_a_score_that_should_fall():
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
+    state, train_step = make_training()
+
+    def diverge(state, batch):
+        state, sums = train_step(state, batch)
+        return state, {**sums, "loss": jnp.float32(float("inf"))}
+
+    loop = LoopConfig(12, 4, 8, ("accuracy", "max"), True, 0, 0.0)
+    tracker = RunTracker(loop, RunDir(tmp_path), None, lambda step: 1e-2)
+    with pytest.raises(UserError, match=r"step 4 .*learning_rate"):
+        fit(jax.tree.map(jnp.array, state), diverge, get_batch, tracker)
+
+
+def test_a_process_that_lost_its_lease_stops(tmp_path):
+    class LostLease(Lease):
+        def check(self):
+            raise LeaseLostError(str(tmp_path))
+
+    with pytest.raises(LeaseLostError, match=str(tmp_path)):
+        run(tmp_path, lease=LostLease(tmp_path))
+    assert RunDir(tmp_path).rows() == []
+
+
+def test_the_best_score_can_be_the_smallest():
     progress = Progress(step=1)
-    answers = [progress.keeps(score, "min") for score in (0.5, 0.6, 0.5, 0.7, 0.4)]
-    assert answers == [True, False, True, False, True]
-    assert progress.stale_epochs == 0
+    is_best = [progress.update_best(score, "min") for score in (0.5, 0.6, 0.5, 0.7, 0.4)]
+    assert is_best == [True, False, True, False, True]
+    assert progress.epochs_since_best == 0

@@ -1,9 +1,9 @@
-"""Members of a population are the runs that they would be by themselves."""
+"""Members of a population are equal to the runs that they would be alone."""
 
+import functools
 import os
 import shutil
 import signal
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from gv_jax.data.augment import augmentations as augmentation
+from gv_jax.data.augment.augmentations import build_augmentation
+from gv_jax.errors import UserError
 from gv_jax.models import build
 from gv_jax.tasks.classification import Classification
 from gv_jax.training.fit import InterruptedRun, LoopConfig, RunTracker, fit
@@ -26,220 +27,216 @@ from gv_jax.training.population import (
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, init_train_state, make_eval_step, make_train_step
 
-STEPS, BATCH = 3, 8
-MEMBERS = (
-    {
-        "seed": 0,
-        "learning_rate": 1e-2,
-        "weight_decay": 0.01,
-        "dropout": 0.5,
-        "label_smoothing": 0.1,
-    },
-    {
-        "seed": 1,
-        "learning_rate": 1e-2,
-        "weight_decay": 0.01,
-        "dropout": 0.5,
-        "label_smoothing": 0.1,
-    },
-    {"seed": 2, "learning_rate": 3e-3, "weight_decay": 0.2, "dropout": 0.1, "label_smoothing": 0.3},
+TASK = Classification(4, (0.5,), (0.25,))
+LOOP = LoopConfig(
+    steps=12,
+    steps_per_epoch=4,
+    batch_size=8,
+    monitor=("accuracy", "max"),
+    select_best=True,
+    patience=0,
+    checkpoint_seconds=0.0,
 )
-AUGMENT = {"flip": 0.5, "pad_crop": 2.0, "mixup": 0.4}
 
 
-def transform(learning_rate, weight_decay, name):
-    return build_optimizer(
+def make_optimizer(name, learning_rate, weight_decay):
+    transform, _ = build_optimizer(
         name=name,
         learning_rate=learning_rate,
         schedule="one_cycle",
-        total_steps=10,
-        warmup_steps=0,
+        warmup_epochs=0,
         step_milestones=(),
         step_gamma=0.1,
         momentum=0.9,
         weight_decay=weight_decay,
         clip_norm=1.0,
         grad_accum_steps=1,
-    )[0]
-
-
-def network(numbers):
-    model = build(
-        "two_layer",
-        inputs=3,
-        classes=4,
-        size=(8, 8),
-        dropout=numbers["dropout"],
-        rngs=nnx.Rngs(numbers["seed"]),
+        total_steps=10,
+        steps_per_epoch=10,
     )
-    return SplitModule.of(model)
+    return transform
 
 
-def batch(seed, step):
-    draws = np.random.default_rng((seed, step))
-    images = draws.integers(0, 256, (BATCH, 8, 8, 3), dtype=np.uint8)
-    return {
-        "image": jnp.asarray(images),
-        "label": jnp.asarray(draws.integers(0, 4, BATCH, np.int32)),
-    }
+@functools.cache
+def make_network(seed, dropout=0.5):
+    rngs = nnx.Rngs(seed)
+    model = build("two_layer", inputs=3, classes=4, size=(8, 8), dropout=dropout, rngs=rngs)
+    return SplitModule.from_module(model)
 
 
-def joined(batches):
-    """Batches one after the other."""
+def make_batch(seed, step):
+    rng = np.random.default_rng((seed, step))
+    images = rng.integers(0, 256, (8, 8, 8, 3), dtype=np.uint8)
+    return {"image": jnp.asarray(images), "label": jnp.asarray(rng.integers(0, 4, 8, np.int32))}
+
+
+def join_batches(step, seeds):
+    """The batches of all members, one after the other."""
+    batches = [make_batch(seed, step) for seed in seeds]
     return jax.tree.map(lambda *rows: jnp.concatenate(rows), *batches)
 
 
+def get_kernels(state):
+    """Weights of more than one axis, and their averages.
+
+    The gradient of a bias before a batch normalization is 0; Adam scales its rounding errors up.
+    """
+    leaves = jax.tree.leaves((state.params, state.ema["params"]))
+    return [leaf for leaf in leaves if leaf.ndim > 1]
+
+
 def test_members_train_as_they_would_alone():
-    name = "adamw"
-    task = Classification(4, (0.5,), (0.25,))
-    alone = []
-    for numbers in MEMBERS:
-        net = network(numbers)
-        adam = transform(numbers["learning_rate"], numbers["weight_decay"], name)
-        augment = augmentation.build_augmentation(
-            {**AUGMENT, "label_smoothing": numbers["label_smoothing"]}
+    seeds, rates, decays = (0, 1, 2), (1e-2, 1e-2, 3e-3), (0.01, 0.01, 0.2)
+    dropouts, smoothings = (0.5, 0.5, 0.1), (0.1, 0.1, 0.3)
+    augment = {"flip": 0.5, "pad_crop": 2.0, "mixup": 0.4}
+    networks = [make_network(*member) for member in zip(seeds, dropouts, strict=True)]
+    first_optimizer = make_optimizer("adamw", rates[0], decays[0])
+    states = tree_stack([init_train_state(net, first_optimizer, ema=True) for net in networks])
+    hparams = HParams(
+        seed=jnp.asarray(seeds, jnp.uint32),
+        learning_rate=jnp.asarray(rates) / rates[0],
+        weight_decay=jnp.asarray(decays),
+        label_smoothing=jnp.asarray(smoothings),
+        rng_state=tree_stack([network.rng_state for network in networks]),
+    )
+    train_step = jax.jit(
+        make_vmapped_train_step(
+            networks[0],
+            TASK,
+            lambda weight_decay: make_optimizer("adamw", rates[0], weight_decay),
+            build_augmentation(augment),
+            ema_decay=0.9,
         )
-        update = jax.jit(
-            make_train_step(net, task, adam, augment, seed=numbers["seed"], ema_decay=0.9)
+    )
+    losses = []
+    for step in range(3):
+        states, metrics = train_step(states, join_batches(step, seeds), hparams)
+        losses.append([float(sums["loss"]) for sums in metrics])
+
+    for index, (seed, network) in enumerate(zip(seeds, networks, strict=True)):
+        optimizer = make_optimizer("adamw", rates[index], decays[index])
+        smoothed = build_augmentation({**augment, "label_smoothing": smoothings[index]})
+        train_alone = jax.jit(
+            make_train_step(network, TASK, optimizer, smoothed, seed=seed, ema_decay=0.9)
         )
-        state, losses = init_train_state(net, adam, average=True), []
-        for step in range(STEPS):
-            state, metrics = update(state, batch(numbers["seed"], step))
-            losses.append(float(metrics["loss"]))
-        alone.append((state, losses))
-
-    networks = [network(numbers) for numbers in MEMBERS]
-    first = MEMBERS[0]["learning_rate"]
-    update = make_vmapped_train_step(
-        networks[0],
-        task,
-        lambda decay: transform(first, decay, name),
-        augmentation.build_augmentation(AUGMENT),
-        ema_decay=0.9,
-    )
-    numbers = HParams(
-        seed=jnp.asarray([numbers["seed"] for numbers in MEMBERS], jnp.uint32),
-        learning_rate=jnp.asarray([numbers["learning_rate"] / first for numbers in MEMBERS]),
-        weight_decay=jnp.asarray([numbers["weight_decay"] for numbers in MEMBERS]),
-        label_smoothing=jnp.asarray([numbers["label_smoothing"] for numbers in MEMBERS]),
-        noise=tree_stack([net.noise for net in networks]),
-    )
-    base = transform(first, 0.01, name)
-    states = tree_stack([init_train_state(net, base, average=True) for net in networks])
-    step_all = jax.jit(update)
-    for step in range(STEPS):
-        states, metrics = step_all(
-            states, joined(batch(numbers["seed"], step) for numbers in MEMBERS), numbers
-        )
-        for number, (_, losses) in enumerate(alone):
-            np.testing.assert_allclose(metrics[number]["loss"], losses[step], rtol=1e-4)
-    for number, (state, _) in enumerate(alone):
-        trained = tree_index(states, number)
-        for one, other in zip(kernels(trained), kernels(state), strict=True):
-            np.testing.assert_allclose(one, other, atol=2e-4)
+        state = init_train_state(network, optimizer, ema=True)
+        for step in range(3):
+            state, sums = train_alone(state, make_batch(seed, step))
+            np.testing.assert_allclose(losses[step][index], sums["loss"], rtol=1e-4)
+        kernels = zip(get_kernels(tree_index(states, index)), get_kernels(state), strict=True)
+        for kernel, expected in kernels:
+            np.testing.assert_allclose(kernel, expected, atol=2e-4)
 
 
-def kernels(state):
-    """Weights of more than one axis and their averages: the gradient of a bias before a normalisation is 0, of whose
-    rounding errors Adam makes whole steps."""
-    return [
-        leaf for leaf in jax.tree.leaves((state.params, state.average["params"])) if leaf.ndim > 1
-    ]
+@functools.cache
+def make_eval(seed):
+    return jax.jit(make_eval_step(make_network(seed), TASK))
 
 
-PLAN = LoopConfig(
-    steps=12,
-    steps_per_epoch=4,
-    batch_size=BATCH,
-    monitor=("accuracy", "max"),
-    keep_best=True,
-    patience=0,
-    checkpoint_seconds=0.0,
-)
-TASK = Classification(4, (0.5,), (0.25,))
-
-
-def population(path, batch_at=None):
-    """Trains members that differ by their seed, in folders of their own."""
-    networks = [network({**MEMBERS[0], "seed": seed}) for seed in (0, 1)]
-    sgd = transform(1e-2, 0.01, "sgd")
-    update = make_vmapped_train_step(
-        networks[0],
-        TASK,
-        lambda decay: transform(1e-2, decay, "sgd"),
-        augmentation.build_augmentation({}),
-    )
-    same = [jnp.full(2, value) for value in (1.0, 0.01, 0.0)]
-    numbers = HParams(
-        jnp.arange(2, dtype=jnp.uint32), *same, tree_stack([net.noise for net in networks])
-    )
-    states = [init_train_state(net, sgd, average=False) for net in networks]
-    trainings = [training(path / f"seed{seed}", net) for seed, net in enumerate(networks)]
-    every = batch_at or (lambda step: joined(batch(seed, step) for seed in (0, 1)))
-    return fit_population(
-        states, jax.jit(lambda state, batch: update(state, batch, numbers)), every, trainings
-    )
-
-
-def training(path, net):
-    examine = jax.jit(make_eval_step(net, TASK))
-
+def make_tracker(path, seed):
     def validate(state):
-        _, scores = examine(*state.weights, batch(99, 0))
-        return {name: float(values.mean()) for name, values in scores.items()}
+        _, metrics = make_eval(seed)(*state.eval_weights, make_batch(99, 0))
+        return {name: float(values.mean()) for name, values in metrics.items()}
 
     path.mkdir(parents=True, exist_ok=True)
-    return RunTracker(PLAN, RunDir(path), validate, lambda step: 1e-2)
+    return RunTracker(LOOP, RunDir(path), validate, lambda step: 1e-2)
 
 
-def alone(path, seed):
-    net = network({**MEMBERS[0], "seed": seed})
-    sgd = transform(1e-2, 0.01, "sgd")
-    update = jax.jit(
-        make_train_step(net, TASK, sgd, augmentation.build_augmentation({}), seed=seed)
+def make_sgd(weight_decay=0.01):
+    return make_optimizer("sgd", 1e-2, weight_decay)
+
+
+@functools.cache
+def make_population_step():
+    """The compiled step of two members that differ in their seed."""
+    networks = [make_network(seed) for seed in (0, 1)]
+    train_step = make_vmapped_train_step(networks[0], TASK, make_sgd, build_augmentation({}))
+    hparams = HParams(
+        seed=jnp.arange(2, dtype=jnp.uint32),
+        learning_rate=jnp.ones(2),
+        weight_decay=jnp.full(2, 0.01),
+        label_smoothing=jnp.zeros(2),
+        rng_state=tree_stack([network.rng_state for network in networks]),
     )
-    one = training(path, net)
-    return fit(init_train_state(net, sgd, average=False), update, partial(batch, seed), one)
+    return jax.jit(lambda state, batch: train_step(state, batch, hparams))
 
 
-def rows(path):
-    """What was logged, without speeds."""
+def get_joined(step):
+    return join_batches(step, (0, 1))
+
+
+def run_population(path, get_batch=get_joined, train_step=None):
+    """Trains two members in path/seed0 and path/seed1."""
+    states = [init_train_state(make_network(seed), make_sgd(), ema=False) for seed in (0, 1)]
+    trackers = [make_tracker(path / f"seed{seed}", seed) for seed in (0, 1)]
+    return fit_population(states, train_step or make_population_step(), get_batch, trackers)
+
+
+def run_alone(path, seed):
+    network, sgd = make_network(seed), make_sgd()
+    train_step = jax.jit(make_train_step(network, TASK, sgd, build_augmentation({}), seed=seed))
+    state, tracker = init_train_state(network, sgd, ema=False), make_tracker(path, seed)
+    return fit(state, train_step, functools.partial(make_batch, seed), tracker)
+
+
+def read_rows(path):
+    """Log rows without speeds."""
     return [
         [value for name, value in row.items() if name != "images_per_second"]
         for row in RunDir(path).rows()
     ]
 
 
-def close(one, other):
-    for a, b in zip(rows(one), rows(other), strict=True):
-        assert a[:3] == b[:3]
-        np.testing.assert_allclose(a[3:], b[3:], rtol=1e-3, atol=1e-6)
+def assert_rows_close(path, expected_path):
+    for row, expected in zip(read_rows(path), read_rows(expected_path), strict=True):
+        assert row[:3] == expected[:3]
+        np.testing.assert_allclose(row[3:], expected[3:], rtol=1e-3, atol=1e-6)
 
 
-def test_every_member_leaves_the_folder_of_an_ordinary_run(tmp_path):
-    found = population(tmp_path)
-    for seed, (best, progress) in enumerate(found):
-        expected, single = alone(tmp_path / f"alone{seed}", seed)
-        close(tmp_path / f"seed{seed}", tmp_path / f"alone{seed}")
-        assert (progress.step, progress.best_step) == (single.step, single.best_step)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The directory and the results of an uninterrupted population."""
+    path = tmp_path_factory.mktemp("population")
+    with jax.numpy_dtype_promotion("standard"):
+        return path, run_population(path)
+
+
+def test_every_member_leaves_the_directory_of_a_single_run(whole, tmp_path):
+    path, results = whole
+    for seed, (best, progress) in enumerate(results):
+        expected, expected_progress = run_alone(tmp_path / f"seed{seed}", seed)
+        assert_rows_close(path / f"seed{seed}", tmp_path / f"seed{seed}")
+        assert progress.steps == expected_progress.steps
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), best, expected)
 
 
-def test_members_cut_off_go_on_together_or_alone(tmp_path):
-    def cut(step):
+def test_interrupted_members_are_resumed_in_a_population_or_alone(whole, tmp_path):
+    def interrupt(step):
         if step == 6:
             os.kill(os.getpid(), signal.SIGTERM)
-        return joined(batch(seed, step) for seed in (0, 1))
+        return get_joined(step)
 
-    population(tmp_path / "whole")
     with pytest.raises(InterruptedRun):
-        population(tmp_path / "cut", cut)
-    assert [len(rows(tmp_path / "cut" / f"seed{seed}")) for seed in (0, 1)] == [2, 2]
-    shutil.copytree(tmp_path / "cut", tmp_path / "together")
-    population(tmp_path / "together")
+        run_population(tmp_path / "cut", interrupt)
+    assert [len(read_rows(tmp_path / "cut" / f"seed{seed}")) for seed in (0, 1)] == [2, 2]
+    shutil.copytree(tmp_path / "cut", tmp_path / "resumed")
+    run_population(tmp_path / "resumed")
+    path, _ = whole
     for seed in (0, 1):
-        assert rows(tmp_path / "together" / f"seed{seed}") == rows(
-            tmp_path / "whole" / f"seed{seed}"
-        )
-    alone(tmp_path / "cut" / "seed1", 1)
-    close(tmp_path / "cut" / "seed1", tmp_path / "whole" / "seed1")
+        resumed = read_rows(tmp_path / "resumed" / f"seed{seed}")
+        assert resumed == read_rows(path / f"seed{seed}")
+    run_alone(tmp_path / "cut" / "seed1", 1)
+    assert_rows_close(tmp_path / "cut" / "seed1", path / "seed1")
+
+
+def test_a_member_whose_loss_is_not_finite_does_not_stop_the_others(whole, tmp_path):
+    def diverge(states, batch):
+        states, metrics = make_population_step()(states, batch)
+        return states, [{**metrics[0], "loss": jnp.float32(float("inf"))}, metrics[1]]
+
+    error, (_, progress) = run_population(tmp_path, train_step=diverge)
+    assert isinstance(error, UserError)
+    assert "step 4 " in str(error)
+    assert progress.step == 12
+    path, _ = whole
+    assert read_rows(tmp_path / "seed1") == read_rows(path / "seed1")

@@ -9,7 +9,7 @@ import pytest
 from jax import lax
 
 from gv_jax.models.ops import convolution
-from tests.models.ops.torch_functional import assert_equal_to_torch, functional, nchw, nhwc
+from tests.models.ops.torch_functional import assert_equal_to_torch, nchw, nhwc, torch_functional
 
 CONVOLUTIONS = [
     # height, width, in_features, out_features, kernel size, strides, padding
@@ -76,7 +76,7 @@ def test_convolve_without_bias_under_vmap():
 def test_depthwise_conv_and_gradients_equal_torch(h, w, strides, size):
     def torch_conv(x, kernel):
         kernel = kernel.permute(3, 2, 0, 1)
-        return nhwc(functional.conv2d(nchw(x), kernel, None, strides, size // 2, groups=6))
+        return nhwc(torch_functional().conv2d(nchw(x), kernel, None, strides, size // 2, groups=6))
 
     def conv(x, kernel):
         return convolution.depthwise_conv(x, kernel, strides, size // 2)
@@ -102,7 +102,7 @@ def test_oblong_kernels_and_kernels_of_the_size_of_the_map_equal_torch(
 ):
     def torch_conv(x, kernel, bias):
         kernel = kernel.permute(3, 2, 0, 1)
-        return nhwc(functional.conv2d(nchw(x), kernel, bias, strides, padding))
+        return nhwc(torch_functional().conv2d(nchw(x), kernel, bias, strides, padding))
 
     arguments = random(0, 2, h, w, 4), random(1, *size, 4, 5), random(2, 5)
     assert_equal_to_torch(

@@ -9,7 +9,7 @@ import pytest
 from jax import lax
 
 from gv_jax.models.ops import pooling
-from tests.models.ops.torch_functional import assert_equal_to_torch, functional, nchw, nhwc
+from tests.models.ops.torch_functional import assert_equal_to_torch, nchw, nhwc, torch_functional
 
 
 def random(seed, *shape):
@@ -61,7 +61,7 @@ def test_min_value_fuses_a_relu():
 def test_max_pool_that_rounds_up_equals_torch(h, w):
     assert_equal_to_torch(
         lambda x: pooling.max_pool(x, 3, 2, ceil=True),
-        lambda x: nhwc(functional.max_pool2d(nchw(x), 3, 2, ceil_mode=True)),
+        lambda x: nhwc(torch_functional().max_pool2d(nchw(x), 3, 2, ceil_mode=True)),
         random(0, 2, h, w, 3),
     )
 
@@ -76,11 +76,11 @@ def test_avg_pool_with_padding_and_adaptive_pool_equal_torch():
     x = random(0, 2, 9, 5, 3)
     assert_equal_to_torch(
         lambda x: pooling.avg_pool(x, 3, 1, padding=1),
-        lambda x: nhwc(functional.avg_pool2d(nchw(x), 3, 1, 1)),
+        lambda x: nhwc(torch_functional().avg_pool2d(nchw(x), 3, 1, 1)),
         x,
     )
     assert_equal_to_torch(
         lambda x: pooling.adaptive_pool(x, 7),
-        lambda x: nhwc(functional.adaptive_avg_pool2d(nchw(x), 7)),
+        lambda x: nhwc(torch_functional().adaptive_avg_pool2d(nchw(x), 7)),
         x,
     )
