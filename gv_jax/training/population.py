@@ -23,7 +23,7 @@ from gv_jax.training.loop import PreemptionGuard, iterate
 from gv_jax.training.step import SplitModule, TrainState, Tree, make_train_step
 from gv_jax.training.task import Batch, Task
 
-Metrics = list[dict[str, jax.Array]]  # metric sums of every member
+MemberMetrics = list[dict[str, jax.Array]]  # metric sums of every member
 
 
 class HParams(NamedTuple):
@@ -57,7 +57,7 @@ def make_vmapped_train_step(
     *,
     ema_decay: float = 0.0,
     dtype: Any = jnp.float32,
-) -> Callable[[TrainState, Batch, HParams], tuple[TrainState, Metrics]]:
+) -> Callable[[TrainState, Batch, HParams], tuple[TrainState, MemberMetrics]]:
     """The training step of all members.
 
     Args:
@@ -93,7 +93,9 @@ def make_vmapped_train_step(
         )
         return train_step(state, batch)
 
-    def train_step(state: TrainState, batch: Batch, hparams: HParams) -> tuple[TrainState, Metrics]:
+    def train_step(
+        state: TrainState, batch: Batch, hparams: HParams
+    ) -> tuple[TrainState, MemberMetrics]:
         members = len(hparams.seed)
         batch = {name: rows.reshape(members, -1, *rows.shape[1:]) for name, rows in batch.items()}
         state, sums = jax.vmap(train_member)(state, batch, hparams)
@@ -116,7 +118,7 @@ def scale_updates(
 
 def fit_population(
     states: Sequence[TrainState],
-    train_step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
+    train_step: Callable[[TrainState, Batch], tuple[TrainState, MemberMetrics]],
     get_batch: Callable[[int], Batch],
     trackers: Sequence[RunTracker],
 ) -> list[tuple[dict[str, Any], Progress] | UserError]:

@@ -77,9 +77,7 @@ MODULES = {"stem": ("stem",), "body": ("body",), "head": ("head",)}
 
 def random_params(seed):
     rng = np.random.default_rng(seed)
-    return {
-        name: {"kernel": jnp.asarray(rng.normal(size=(3, 2)), jnp.float32)} for name in MODULES
-    }
+    return {name: {"kernel": jnp.asarray(rng.normal(size=(3, 2)), jnp.float32)} for name in MODULES}
 
 
 def make_optimizer(specs, name="adamw", grad_accum_steps=1):

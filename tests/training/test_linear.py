@@ -54,7 +54,7 @@ def test_the_penalty_has_the_best_held_out_accuracy(method, make_model):
     l2 = (1.0, 10.0, 300.0)
     cv = fit_cv(method, 5 * x, labels, 4, l2, FOLDS)
     scaled = x / np.sqrt(((x - x.mean(0)) ** 2).mean())
-    parts = [(np.flatnonzero(FOLDS != fold), np.flatnonzero(FOLDS == fold)) for fold in range(3)]
+    parts = [(np.flatnonzero(fold != FOLDS), np.flatnonzero(fold == FOLDS)) for fold in range(3)]
     sizes = [len(held_out) for _, held_out in parts]
     expected = {}
     for penalty in l2:

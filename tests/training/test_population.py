@@ -86,8 +86,8 @@ def get_kernels(state):
 
 
 def test_members_train_as_they_would_alone():
-    seeds, rates, decays = (0, 1, 2), (1e-2, 1e-2, 3e-3), (0.01, 0.01, 0.2)
-    dropouts, smoothings = (0.5, 0.5, 0.1), (0.1, 0.1, 0.3)
+    seeds, rates, decays = (0, 2), (1e-2, 3e-3), (0.01, 0.2)
+    dropouts, smoothings = (0.5, 0.1), (0.1, 0.3)
     augment = {"flip": 0.5, "pad_crop": 2.0, "mixup": 0.4}
     networks = [make_network(*member) for member in zip(seeds, dropouts, strict=True)]
     first_optimizer = make_optimizer("adamw", rates[0], decays[0])
@@ -172,11 +172,18 @@ def run_population(path, get_batch=get_joined, train_step=None):
     return fit_population(states, train_step or make_population_step(), get_batch, trackers)
 
 
+@functools.cache
+def make_single_step(seed):
+    train_step = make_train_step(
+        make_network(seed), TASK, make_sgd(), build_augmentation({}), seed=seed
+    )
+    return jax.jit(train_step)
+
+
 def run_alone(path, seed):
-    network, sgd = make_network(seed), make_sgd()
-    train_step = jax.jit(make_train_step(network, TASK, sgd, build_augmentation({}), seed=seed))
-    state, tracker = init_train_state(network, sgd, ema=False), make_tracker(path, seed)
-    return fit(state, train_step, functools.partial(make_batch, seed), tracker)
+    state = init_train_state(make_network(seed), make_sgd(), ema=False)
+    get_batch = functools.partial(make_batch, seed)
+    return fit(state, make_single_step(seed), get_batch, make_tracker(path, seed))
 
 
 def read_rows(path):
