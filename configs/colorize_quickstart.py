@@ -14,7 +14,8 @@ episodes), seed 0:
     baseline: gray                    17.3       37 %        0.0785   16.1 dB
 
 The mse head is --config.color_head.name=mse. What one gray level hides (roads of Up'n Down, mazes
-of Bank Heist) is not recovered. Cost: 6 minutes of CPU time, 3 to 4 minutes on 2 idle cores, 1.4 GB.
+of Bank Heist) is not recovered. Cost: 6 minutes of CPU time, 3 to 4 minutes on 2 idle cores,
+1.4 GB.
 """
 
 from ml_collections import ConfigDict

@@ -113,7 +113,7 @@ def test_error_for_images_that_are_too_small_names_both_sizes(name, side):
 
 
 def test_error_for_images_that_a_flattening_network_pools_away():
-    with pytest.raises(UserError, match=r"side of 4.*7x7.*config\.data\.size"):
+    with pytest.raises(UserError, match=r"side of 5.*7x7.*config\.data\.size"):
         abstract("baseline", inputs=3, classes=5, size=(32, 17))
 
 
@@ -133,20 +133,22 @@ def test_last_stage_leaves_out_later_stages(name):
 
 @pytest.mark.parametrize("name", models.CLASSIFIERS)
 def test_each_weight_is_in_one_stage_and_stages_are_those_of_the_feature_maps(name):
-    stages = abstract(name, **SMALL).stages()
+    model = abstract(name, **SMALL)
+    stages = model.stages()
     prefixes = [path for paths in stages.values() for path in paths]
-    state = nnx.state(abstract(name, **SMALL), (nnx.Param, nnx.BatchStat))
-    for path, _ in nnx.to_flat_state(state):
+    graph, variables, rest = nnx.split(model, (nnx.Param, nnx.BatchStat), ...)
+    for path, _ in nnx.to_flat_state(variables):
         dotted = ".".join(map(str, path))
         assert sum(f"{dotted}.".startswith(f"{prefix}.") for prefix in prefixes) == 1, dotted
 
     names = []  # eval_shape returns dictionaries in sorted order
 
-    def append_names(x):
-        names.extend(models.build(name, **SMALL, rngs=nnx.Rngs(0)).features(x))
+    def append_names(variables, rest, x):
+        names.extend(nnx.merge(graph, variables, rest).features(x))
 
     side = MIN_SIZES.get(name, 32)
-    jax.eval_shape(append_names, jax.ShapeDtypeStruct((1, side, side, 4), jnp.float32))
+    x = jax.ShapeDtypeStruct((1, side, side, 4), jnp.float32)
+    jax.eval_shape(append_names, variables, rest, x)
     assert [*names, "head"] == list(stages)
 
 

@@ -35,7 +35,7 @@ def test_a_probe_trains_the_classifier_only(shapes, tmp_path):
     assert find_unregistered_metrics(run) == set()
     num_trainable = 32 * 4 * 4 * 3 + 3
     assert results["parameters"]["trainable"] == num_trainable < results["parameters"]["total"]
-    assert results["training"]["l2"] in config.probe.l2
+    assert results["training"]["penalty"] in config.probe.l2
     _, best = read_checkpoint(run, "best")
     for name, value in init_first_conv(config).items():
         np.testing.assert_array_equal(best["params"]["conv1"][name], value)
