@@ -48,7 +48,7 @@ class BatchNorm(nnx.Module):
         var = self._select(self.var, sum_pixels(centered * centered) / pixels)
         gain = scale * lax.rsqrt(var + self.epsilon)
         # Not `self.mean[...] = ...`: it reads the `sharding` of a tracer, for which JAX composes an
-        # error message from all operations so far (tracing EfficientNetV2-S takes 5 times longer).
+        # error message from all operations so far (tracing Inception-v3 takes 5 times longer).
         self.mean.set_value(self._select(self.mean, self._update_running(self.mean[...], mean)))
         self.var.set_value(self._select(self.var, self._update_running(self.var[...], var)))
         y = centered * broadcast_channels(gain, wide) + broadcast_channels(
