@@ -247,5 +247,4 @@ def evaluate_and_report(
 
 def summary_line(run_dir: RunDir) -> str:
     """The outcome and the path of the report."""
-    assert run_dir.results is not None
-    return f"{run_dir.results['summary']} Report: {run_dir.path / 'report.html'}"
+    return f"{(run_dir.results or {})['summary']} Report: {run_dir.path / 'report.html'}"

@@ -1,4 +1,4 @@
-"""A fitted classifier layer in its network: linear, or a convolution before a ReLU."""
+"""A fitted classifier layer in its network: a linear layer, or a convolution before a ReLU."""
 
 import jax.numpy as jnp
 import numpy as np
