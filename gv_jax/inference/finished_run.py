@@ -20,12 +20,13 @@ def load_finished_run(path: Path, task: str) -> RunDir:
         task: The required task, a name in TASKS.
 
     Raises:
-        UserError: It holds no finished run, or one of another task.
+        UserError: It holds no finished run, or one of another task or format version.
     """
     run_dir = RunDir(path)
     results = run_dir.results
     if not run_dir.finished or results is None:
         raise UserError(f"{path} holds no finished run: give the --workdir of one")
+    run_dir.check_format_version()
     if results["task"] != task:
         raise UserError(f"{path} holds a run of task {results['task']}: give a run of task {task}")
     return run_dir

@@ -105,7 +105,7 @@ class RunDir:
         if version != FORMAT_VERSION:
             raise UserError(
                 f"{self.path} holds a run of format_version {version}, "
-                f"and this version of gv_jax needs {FORMAT_VERSION}: give a new --workdir"
+                f"and this version of gv_jax needs {FORMAT_VERSION}: train it in a new --workdir"
             )
 
     def _is_new(self) -> bool:

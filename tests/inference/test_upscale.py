@@ -82,5 +82,16 @@ def test_the_fingerprint_identifies_a_run_wherever_it_is(super_resolution_run, t
     copy = tmp_path / "copy"
     shutil.copytree(super_resolution_run, copy)
     assert run_fingerprint(copy) == run_fingerprint(super_resolution_run)
-    (copy / "config.json").write_text("{}")
+    metadata = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(metadata | {"seed": 1}))
     assert run_fingerprint(copy) != run_fingerprint(super_resolution_run)
+
+
+def test_a_run_of_an_older_format_is_rejected(super_resolution_run, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(super_resolution_run, old)
+    metadata = json.loads((old / "config.json").read_text())
+    del metadata["format_version"]
+    (old / "config.json").write_text(json.dumps(metadata))
+    with pytest.raises(UserError, match=r"old.*format_version 1"):
+        load_upscaler(old)
