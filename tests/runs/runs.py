@@ -74,4 +74,4 @@ def find_unregistered_metrics(run: Path) -> set[str]:
     names |= {
         name.partition("_")[2] for row in results["epochs"] for name in row if name != "epoch"
     }
-    return names - set(METRICS)
+    return {name.removeprefix("baseline_") for name in names} - set(METRICS)
