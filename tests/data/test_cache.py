@@ -84,7 +84,7 @@ def test_another_process_prepares_the_same_data_set_first(folder, tmp_path, monk
 def test_multi_hot_labels():
     class Builder:
         classes = ("a", "b", "c")
-        extra_labels = {"x": [2], "z": [0, 1]}  # noqa: RUF012
+        extra_labels = {"x": [2], "z": [0, 1]}  # noqa: RUF012 - declared as in ImageBuilder
 
     rows = multi_hot(Builder(), ["x", "y", "z"], [0, 1, 2])
     assert rows.dtype == np.float32

@@ -24,7 +24,10 @@ def cluster():
 
 def test_sigterm_stops_the_runs_and_the_same_call_resumes_them(study, cluster):
     names = ["a", "b", "broken"]
-    started = lambda: len(list(study.folder.glob("runs/*/state.txt"))) == 2  # noqa: E731
+
+    def started():
+        return len(list(study.folder.glob("runs/*/state.txt"))) == 2
+
     thread = when(started, lambda: os.kill(os.getpid(), signal.SIGTERM))
     engine = RayEngine(cluster.address)
     outcomes = run_jobs(study.make_jobs(names, steps=200, pause=0.05), engine)
@@ -44,7 +47,10 @@ def test_sigterm_stops_the_runs_and_the_same_call_resumes_them(study, cluster):
 
 def test_every_run_finishes_once_when_a_node_dies(study, cluster):
     names = [f"run{index}" for index in range(4)]
-    states = lambda: list(study.folder.glob("runs/*/state.txt"))  # noqa: E731
+
+    def states():
+        return list(study.folder.glob("runs/*/state.txt"))
+
     finished_at_death = []
 
     def kill_node():
