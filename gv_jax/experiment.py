@@ -12,19 +12,18 @@ from gv_jax import distributed
 from gv_jax.config.default import Config
 from gv_jax.config.resolve import resolve, resolved_defaults
 from gv_jax.config.validate import validate
-from gv_jax.data import dataset as data
 from gv_jax.data.arrays import Dataset
 from gv_jax.data.audit import audit_dataset
 from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.data.builders.base import REPORT_FILE
+from gv_jax.data.dataset import prepare_builder
 from gv_jax.data.sampling import make_sampler
 from gv_jax.data.splits.kfold import assign_folds, labels_to_classes
-from gv_jax.data.transforms import SUPER_RESOLUTION, parse_preprocess
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime, make_evaluator
-from gv_jax.inference.upscale import make_lazy_upscaler
 from gv_jax.reporting.audit_page import audit_section
 from gv_jax.reporting.report import write_report
+from gv_jax.run_data import REJECT_CHANGES, DataPolicy, RunData, load_run_data
 from gv_jax.tasks.model import build_model
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
@@ -39,9 +38,10 @@ from gv_jax.training.train_setup import TrainSetup, init_train_setup
 
 
 class Session(NamedTuple):
-    """Where a process trains a run, and since when."""
+    """Where a process trains a run, on which data, and since when."""
 
     run_dir: RunDir
+    data: RunData
     timer: Timer
     lease: Lease
 
@@ -54,7 +54,7 @@ class Fitted(NamedTuple):
     seconds: float
 
 
-def run(config: Config, workdir: Path) -> str:
+def run(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> str:
     """Trains, evaluates and reports `config` in `workdir`; returns one line on the outcome.
 
     An interrupted run is resumed; a finished one is left unchanged. Raises UserError for what a
@@ -64,22 +64,23 @@ def run(config: Config, workdir: Path) -> str:
     run_dir = RunDir(workdir)
     run_dir.check_same_config(config.to_dict(), resolved_defaults())
     if run_dir.finished:
-        return f"already finished: {summary_line(run_dir)}"
+        return f"already finished: {run_dir.outcome}"
     with lease(workdir) as held, explain_oom(config.train.batch_size):
         if not run_dir.finished:  # by another process, meanwhile
-            session = Session(run_dir, Timer(), held)
-            dataset = load_data(config)
-            session.timer.lap("data_s")
-            setup, runtime = prepare(config, dataset)
+            timer = Timer()
+            data = load_run_data(config, run_dir, policy, training=True)
+            timer.lap("data_s")
+            session = Session(run_dir, data, timer, held)
+            setup, runtime = prepare(config, data.dataset)
             fit_weights = fit_linear_probe if config.probe.method else train
             fitted = fit_weights(config, setup, runtime, session)
             session.timer.lap("train_s")
             session.timer.laps["train_s"] = fitted.seconds
             evaluate_and_report(config, setup, runtime, fitted, session)
-    return summary_line(run_dir)
+    return run_dir.outcome
 
 
-def evaluate(config: Config, workdir: Path) -> str:
+def evaluate(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> str:
     """Evaluates and reports the finished run of `config` in `workdir` again; as `run`."""
     config = validate(resolve(config))
     run_dir = RunDir(workdir)
@@ -88,27 +89,16 @@ def evaluate(config: Config, workdir: Path) -> str:
     run_dir.check_same_config(config.to_dict(), resolved_defaults())
     before = run_dir.results or {}
     with lease(workdir) as held, explain_oom(config.train.batch_size):
-        session = Session(run_dir, Timer(), held)
-        setup, runtime = prepare(config, load_data(config))
+        data = load_run_data(config, run_dir, policy, training=False)
+        session = Session(run_dir, data, Timer(), held)
+        setup, runtime = prepare(config, data.dataset)
         with Checkpoints(run_dir.checkpoints) as checkpoints:
             _, best, _ = checkpoints.restore(setup.state)
         timing = before["timing"]
         session.timer.laps = {part: timing[part] for part in ("data_s", "compile_s", "train_s")}
         fitted = Fitted(best, before["training"], timing["train_s"])
         evaluate_and_report(config, setup, runtime, fitted, session)
-    return summary_line(run_dir)
-
-
-def load_data(config: Config) -> Dataset:
-    """The data set of `config`, prepared and cached by the first call."""
-    upscaler, upscaler_id = None, ""
-    run = config.data.super_resolution
-    if run and SUPER_RESOLUTION in parse_preprocess(config.data.preprocess):
-        upscaler, upscaler_id = make_lazy_upscaler(run)
-    multi_label = TASKS[config.task].multi_label
-    return data.load_dataset(
-        config.data, multi_label=multi_label, upscaler=upscaler, upscaler_id=upscaler_id
-    )
+    return run_dir.outcome
 
 
 def prepare(config: Config, dataset: Dataset) -> tuple[TrainSetup, Runtime]:
@@ -170,7 +160,7 @@ def train(config: Config, setup: TrainSetup, runtime: Runtime, session: Session)
         train_step, runtime.mesh, setup.state, batch_at(0), donate=True
     )
     session.timer.lap("compile_s")
-    session.run_dir.open(config.to_dict())
+    session.run_dir.open(config.to_dict(), session.data.record)
     tracker = RunTracker(
         runtime.loop, session.run_dir, runtime.validate, setup.schedule, session.lease
     )
@@ -183,9 +173,9 @@ def fit_linear_probe(
 ) -> Fitted:
     """Fits the classifier layer in closed form, or by logistic regression."""
     session.timer.lap("compile_s")
-    session.run_dir.open(config.to_dict())
+    session.run_dir.open(config.to_dict(), session.data.record)
     split = runtime.dataset.splits["train"]
-    groups = list(map(data.prepare_builder(config.data).group_of, split.ids))
+    groups = list(map(prepare_builder(config.data).group_of, split.ids))
     folds = assign_folds(labels_to_classes(split.labels), groups, config.probe.folds, config.seed)
     best, progress, choice = fit_probe(
         setup.network,
@@ -218,9 +208,11 @@ def evaluate_and_report(
     batch = task.prepare_batch(runtime.batch_at(config.seed)(0))
     augmented = jax.device_get(setup.augment(jax.random.key(config.seed), *batch))
     figures = task.draw(evaluation, run_dir.figures, augmented, predict, feature_maps)
-    builder = data.prepare_builder(config.data)
-    audit, dropped = audit_dataset(builder), config.data.drop_leaks
-    section = audit_section(audit, builder.load_image, run_dir.figures, dropped)
+    builder, sections, audit_counts = prepare_builder(config.data), [], {}
+    if not any(session.data.changes):  # an audit of changed data is not one of this run's
+        audit, dropped = audit_dataset(builder), config.data.drop_leaks
+        sections = [audit_section(audit, builder.load_image, run_dir.figures, dropped)]
+        audit_counts = {**audit.summary, "dropped": len(audit.leaked) if dropped else 0}
     session.timer.lap("evaluate_s")
     results = {
         "task": config.task,
@@ -231,7 +223,8 @@ def evaluate_and_report(
         "epochs": run_dir.metrics_at(config.train.report_epochs),
         "skipped": list(dataset.skipped),
         "warnings": list(dataset.warnings),
-        "audit": {**audit.summary, "dropped": len(audit.leaked) if dropped else 0},
+        "audit": audit_counts,
+        "data_changes": session.data.changes._asdict(),
         "seed": config.seed,
         "timing": session.timer.timing(),
         **({"sources": builder.report["classes"]} if builder.report else {}),
@@ -242,9 +235,4 @@ def evaluate_and_report(
     if builder.report:
         write_json(run_dir.path / REPORT_FILE, builder.report)
     defaults = resolved_defaults()
-    write_report(run_dir.path, figures, dataset.skipped, defaults, dataset.warnings, [section])
-
-
-def summary_line(run_dir: RunDir) -> str:
-    """The outcome and the path of the report."""
-    return f"{(run_dir.results or {})['summary']} Report: {run_dir.path / 'report.html'}"
+    write_report(run_dir.path, figures, dataset.skipped, defaults, dataset.warnings, sections)

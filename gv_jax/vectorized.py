@@ -21,6 +21,7 @@ from gv_jax.data.augment.augmentations import build_augmentation
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime
 from gv_jax.experiment import Fitted, Session
+from gv_jax.run_data import REJECT_CHANGES, DataPolicy, load_run_data
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.fit import RunTracker
 from gv_jax.training.lease import lease
@@ -46,11 +47,12 @@ VMAPPED_FIELDS = (
 
 @dataclass(frozen=True)
 class Member:
-    """One run. arguments: those of its command line."""
+    """One run. arguments: those of its command line. policy: see `run_data`."""
 
     config: Config
     workdir: Path
     arguments: tuple[str, ...]
+    policy: DataPolicy = REJECT_CHANGES
 
     @property
     def run_dir(self) -> RunDir:
@@ -67,6 +69,8 @@ class Member:
         key = {name: value for name, value in fields.items() if name not in VMAPPED_FIELDS}
         key["has_weight_decay"] = self.config.optimizer.weight_decay > 0
         key["step"] = latest_step(self.run_dir)
+        record = self.run_dir.data_record
+        key["data"] = record and hash(repr(record))
         if self.config.finetune.stage_lrs:  # which do not follow the optimizer's learning rate
             key["learning_rate"] = self.config.optimizer.learning_rate
         if self.config.train.patience or self.config.probe.method:
@@ -95,7 +99,7 @@ def run_members(members: Sequence[Member]) -> list[str]:
     for index, member in enumerate(members):
         member.run_dir.check_same_config(member.config.to_dict(), resolved_defaults())
         if member.run_dir.finished:
-            lines[index] = f"already finished: {experiment.summary_line(member.run_dir)}"
+            lines[index] = f"already finished: {member.run_dir.outcome}"
         else:
             groups.setdefault(member.group_key, []).append(index)
     for indices in groups.values():
@@ -103,7 +107,7 @@ def run_members(members: Sequence[Member]) -> list[str]:
         if len(group) > 1:
             lines |= zip(indices, train_group(group), strict=True)
         else:
-            lines[indices[0]] = experiment.run(group[0].config, group[0].workdir)
+            lines[indices[0]] = experiment.run(group[0].config, group[0].workdir, group[0].policy)
     return [lines[index] for index in range(len(members))]
 
 
@@ -113,10 +117,10 @@ def train_group(group: Sequence[Member]) -> list[str]:
     with ExitStack() as stack, explain_oom(len(group) * first.train.batch_size):
         leases = [stack.enter_context(lease(member.workdir)) for member in group]
         timer = Timer()
-        dataset = experiment.load_data(first)
+        data = load_run_data(first, group[0].run_dir, group[0].policy, training=True)
         timer.lap("data_s")
-        setup, runtime = experiment.prepare(first, dataset)
-        size = dataset.splits["train"].images.shape[1:3]
+        setup, runtime = experiment.prepare(first, data.dataset)
+        size = data.dataset.splits["train"].images.shape[1:3]
         shared = (runtime.task, size, runtime.loop, runtime.mesh)
         others = [experiment.init_setup(member.config, *shared) for member in group[1:]]
         setups = [setup, *others]
@@ -136,7 +140,7 @@ def train_group(group: Sequence[Member]) -> list[str]:
         timer.lap("compile_s")
         trackers = []
         for member, setup, held in zip(group, setups, leases, strict=True):
-            member.run_dir.open(member.config.to_dict(), member.arguments)
+            member.run_dir.open(member.config.to_dict(), data.record, member.arguments)
             tracker = RunTracker(
                 runtime.loop,
                 member.run_dir,
@@ -156,12 +160,12 @@ def train_group(group: Sequence[Member]) -> list[str]:
                 lines.append(f"{member.workdir}: {outcome}")
                 continue
             best, progress = outcome
-            session = Session(member.run_dir, timer.fork(), held)
+            session = Session(member.run_dir, data, timer.fork(), held)
             session.timer.laps["train_s"] = progress.seconds
             facts = {**progress.steps, "runs_in_program": len(group)}
             fitted = Fitted(best, facts, progress.seconds)
             experiment.evaluate_and_report(member.config, setup, runtime, fitted, session)
-            lines.append(experiment.summary_line(member.run_dir))
+            lines.append(member.run_dir.outcome)
     return lines
 
 

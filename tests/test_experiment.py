@@ -47,7 +47,7 @@ def test_a_run_learns_and_leaves_its_files(finished):
         "per_class", "timing", "seed",
     }  # fmt: skip
     assert {file.name for file in run.iterdir()} == {
-        "config.json", "metrics.jsonl", "tensorboard", "checkpoints", "results.json",
+        "config.json", "data.json", "metrics.jsonl", "tensorboard", "checkpoints", "results.json",
         "predictions.csv", "figures", "report.html", "report.md",
     }  # fmt: skip
     for split in ("train", "valid"):

@@ -66,7 +66,7 @@ def make_group_job(group: Sequence[AblationRun]) -> Job:
     """One job that trains several runs in one program."""
     words: list[str] = []
     for run in group:
-        words += [*["--and"][: len(words)], f"--workdir={run.run_dir.path}", *run.arguments]
+        words += [*["--and"][: len(words)], *run.job_arguments]
     name = f"{group[0].name}-and-{len(group) - 1}"
     return Job(
         name=name,

@@ -36,10 +36,9 @@ class AblationRun:
     @property
     def job(self) -> Job:
         """The process that executes the run."""
-        command = (sys.executable, "-m", "gv_jax.main", f"--workdir={self.run_dir.path}")
         return Job(
             name=self.name,
-            command=(*command, *self.arguments),
+            command=(sys.executable, "-m", "gv_jax.main", *self.job_arguments),
             run_dirs=(self.run_dir.path,),
             log=self.ablation.logs / f"{self.name}.log",
         )
@@ -107,9 +106,19 @@ class AblationRun:
 
     @property
     def arguments(self) -> list[str]:
-        """Arguments of `gv-jax train`, without --workdir."""
+        """Arguments of `gv-jax train`, without --workdir and those of the study."""
         fields = (f"--config.{name}={value}" for name, value in self.fields.items())
         return [f"--config={self.ablation.config}", *fields]
+
+    @property
+    def job_arguments(self) -> list[str]:
+        """Arguments of `gv-jax train` for the process that executes the run."""
+        return [
+            f"--workdir={self.run_dir.path}",
+            f"--data-records={self.ablation.data_records}",
+            f"--on-changed-data={self.ablation.on_changed_data}",
+            *self.arguments,
+        ]
 
     @property
     def shell_command(self) -> str:
@@ -131,6 +140,7 @@ class Ablation:
         folder: results/<name>.
         overrides: of every variant, from the command line.
         metric: split and name in results.json, as in "test.accuracy".
+        on_changed_data: "reject" or "keep", see `run_data.DataPolicy`.
     """
 
     name: str
@@ -142,6 +152,12 @@ class Ablation:
     folder: Path
     overrides: Overrides = field(default_factory=dict)
     metric: str = "test.accuracy"
+    on_changed_data: str = "reject"
+
+    @property
+    def data_records(self) -> Path:
+        """The folder of the images that its runs began with."""
+        return self.folder / "data"
 
     @property
     def logs(self) -> Path:

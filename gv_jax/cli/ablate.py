@@ -11,7 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gv_jax.ablation.study_file import SMOKE, StudyFile, conflicting_overrides, read_study_file
-from gv_jax.cli.flags import OneLineParser, check_field_names, echo, read_config_file
+from gv_jax.cli.flags import (
+    OneLineParser,
+    add_data_flags,
+    check_field_names,
+    echo,
+    read_config_file,
+)
 from gv_jax.errors import UserError
 from gv_jax.jobs.driver import INTERRUPTED_STATUS
 from gv_jax.jobs.engine import add_engine_flags, make_engine, parse_natural
@@ -49,6 +55,7 @@ def make_parser() -> OneLineParser:
         "label smoothing only in one program: faster on a GPU, slower on a CPU",
     )
     parser.add_argument("--retry", action="store_true", help="run failed runs again")
+    add_data_flags(parser)
     add_engine_flags(parser)
     return parser
 
@@ -72,6 +79,7 @@ def ablate(arguments: Sequence[str]) -> int:
 
     from gv_jax.ablation import report, runner
     from gv_jax.ablation.study import Ablation
+    from gv_jax.run_data import check_shared_records
 
     smoke = {**SMOKE, **study_file.smoke} if options.smoke else {}
     ablation = Ablation(
@@ -84,10 +92,13 @@ def ablate(arguments: Sequence[str]) -> int:
         folder=options.results / (study_file.name + ("-smoke" if options.smoke else "")),
         overrides={**smoke, **fields},
         metric=metric,
+        on_changed_data=options.on_changed_data,
     )
     if options.retry:
         runner.forget_failures(ablation)
     missing = runner.find_missing(ablation)
+    if missing:
+        check_shared_records(ablation.data_records, options.on_changed_data)
     complete = not missing or runner.run_missing(
         ablation,
         make_engine(options, ablation.folder, len(missing)),

@@ -64,6 +64,28 @@ class OneLineParser(argparse.ArgumentParser):
         return unknown("option", name, valid)
 
 
+def add_data_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds --on-changed-data to a parser."""
+    parser.add_argument(
+        "--on-changed-data",
+        choices=("reject", "keep"),
+        default="reject",
+        help="if images changed since the run or study began: stop (reject), or go on with its "
+        "own images and leave out those that were added or modified (keep)",
+    )
+
+
+def add_records_flag(parser: argparse.ArgumentParser) -> None:
+    """Adds --data-records, which the commands of studies pass to their runs, to a parser."""
+    parser.add_argument(
+        "--data-records",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="folder in which runs of one study record their images, so that all use the same",
+    )
+
+
 def run_command(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str]) -> NoReturn:
     """Calls main(arguments) and exits with its status; a UserError is one line and status 2."""
     try:

@@ -11,7 +11,13 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from gv_jax.cli.flags import OneLineParser, check_field_names, echo, read_config_file
+from gv_jax.cli.flags import (
+    OneLineParser,
+    add_data_flags,
+    check_field_names,
+    echo,
+    read_config_file,
+)
 from gv_jax.errors import UserError
 from gv_jax.jobs.driver import INTERRUPTED_STATUS
 from gv_jax.jobs.engine import add_engine_flags, make_engine, parse_natural
@@ -60,6 +66,7 @@ def make_parser() -> OneLineParser:
         metavar="DIR",
         help="parent of the folder search-CONFIG-SPACE (results)",
     )
+    add_data_flags(parser)
     add_engine_flags(parser)
     return parser
 
@@ -83,6 +90,7 @@ def search(arguments: Sequence[str]) -> int:
     if importlib.util.find_spec("optuna") is None:
         raise UserError("a search needs Optuna: pip install 'gv_jax[search]'")
 
+    from gv_jax.run_data import check_shared_records
     from gv_jax.search import report, runner
     from gv_jax.search.trials import Search
 
@@ -98,8 +106,11 @@ def search(arguments: Sequence[str]) -> int:
         prune=not options.no_prune,
         seed=options.seed,
         overrides=fields,
+        on_changed_data=options.on_changed_data,
     )
     study = task.open()
+    if not task.is_complete(study):
+        check_shared_records(task.data_records, options.on_changed_data)
     complete = task.is_complete(study) or runner.run_trials(
         task, make_engine(options, task.folder, task.total), options.workers, echo
     )

@@ -9,7 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gv_jax.cli.flags import OneLineParser, echo, load_config, run_command
+from gv_jax.cli.flags import (
+    OneLineParser,
+    add_data_flags,
+    add_records_flag,
+    echo,
+    load_config,
+    run_command,
+)
 
 MODES = {
     "train": "train, evaluate and report",
@@ -31,6 +38,8 @@ def make_parser() -> OneLineParser:
     )
     modes = "; ".join(f"{name}: {text}" for name, text in MODES.items())
     parser.add_argument("--mode", choices=MODES, default="train", help=modes)
+    add_data_flags(parser)
+    add_records_flag(parser)
     return parser
 
 
@@ -47,19 +56,21 @@ def train(arguments: Sequence[str]) -> None:
     from gv_jax import experiment
     from gv_jax.config.resolve import as_probe, resolve
     from gv_jax.config.validate import validate
+    from gv_jax.run_data import DataPolicy
     from gv_jax.tasks.model import summarize_model
     from gv_jax.training.fit import InterruptedRun
 
     suffix = "-probe" if options.mode == "probe" else ""
     workdir = Path(options.workdir or Path("runs", name_run(options.config) + suffix))
+    policy = DataPolicy(options.on_changed_data, options.data_records)
     if options.mode == "summary":
         echo(summarize_model(validate(resolve(config))))
     elif options.mode == "evaluate":
-        echo(experiment.evaluate(config, workdir))
+        echo(experiment.evaluate(config, workdir, policy))
     else:
         config = as_probe(config) if options.mode == "probe" else config
         try:
-            echo(experiment.run(config, workdir))
+            echo(experiment.run(config, workdir, policy))
         except InterruptedRun as stop:
             echo(f"{stop}; state saved: run the same command to resume")
 

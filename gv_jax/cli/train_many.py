@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gv_jax.cli.flags import OneLineParser, echo, load_config
+from gv_jax.cli.flags import OneLineParser, add_data_flags, add_records_flag, echo, load_config
 from gv_jax.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def parse_members(arguments: Sequence[str]) -> list["Member"]:
     parser = OneLineParser("train-many", (__doc__ or "").partition(": ")[2])
     parser.add_argument("--workdir", metavar="DIR", default="", help="run directory")
     parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
+    add_data_flags(parser)
+    add_records_flag(parser)
     members = [parse_member(parser, part) for part in split_arguments(arguments)]
     if len({member.workdir.resolve() for member in members}) < len(members):
         raise UserError("two runs have the same --workdir")
@@ -48,12 +50,15 @@ def parse_members(arguments: Sequence[str]) -> list["Member"]:
 
 def parse_member(parser: OneLineParser, arguments: Sequence[str]) -> "Member":
     """The run that the arguments between two separators describe."""
+    from gv_jax.run_data import DataPolicy
     from gv_jax.vectorized import Member
 
     options, fields = parser.parse_with_fields(arguments)
     if not options.workdir:
         raise UserError(f"{' '.join(arguments)}: give each run its --workdir=DIR")
-    return Member(load_config(options.config, fields), Path(options.workdir), tuple(arguments))
+    policy = DataPolicy(options.on_changed_data, options.data_records)
+    config = load_config(options.config, fields)
+    return Member(config, Path(options.workdir), tuple(arguments), policy)
 
 
 def split_arguments(arguments: Sequence[str]) -> list[list[str]]:

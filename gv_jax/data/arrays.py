@@ -14,11 +14,13 @@ class Split:
         images: uint8 [n h w c], memory-mapped and read-only unless it is a selection.
         labels: int32 [n], or multi-hot float32 [n k].
         ids: n unique names.
+        hashes: Content hash of each stored image, see `cache.hash_image`; () if unknown.
     """
 
     images: np.ndarray
     labels: np.ndarray
     ids: Sequence[str]
+    hashes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,32 @@
 """A decoded data set on disk: memory-mapped images beside labels and ids, written once."""
 
+import hashlib
 import io
 import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from gv_jax.data import decode
 from gv_jax.data.arrays import Dataset, Split
-from gv_jax.data.box import Box
+from gv_jax.data.box import NO_BOX, Box
 from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.data.transforms import TransformPipeline
 from gv_jax.errors import UserError
 
+CACHE_VERSION = 2  # of the files of a cache
 META_FILE = "meta.json"
+JPEG_MAGIC = b"\xff\xd8\xff"
+IMAGES_PER_BATCH = 32  # decoded images in memory
+DECODE_THREADS = 4  # decoding and hashing release Python's lock
 
 
 def read_cache(folder: Path) -> Dataset:
@@ -34,6 +42,7 @@ def read_cache(folder: Path) -> Dataset:
             np.load(folder / f"{split}.npy", mmap_mode="r"),
             np.load(folder / f"{split}_labels.npy"),
             tuple(ids),
+            tuple(meta["hashes"][split]),
         )
         for split, ids in meta["ids"].items()
     }
@@ -72,9 +81,9 @@ def write_cache(
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
-        ids = {}
+        ids, hashes = {}, {}
         for split in builder.info.splits:
-            ids[split], labels, dropped_labels = _write_images(
+            ids[split], hashes[split], labels, dropped_labels = _write_images(
                 builder, split, transform, unfinished, dropped
             )
             if split == "train" and not multi_label:
@@ -93,6 +102,7 @@ def write_cache(
             "warnings": builder.warnings,
             "cache_key": cache_key,
             "ids": ids,
+            "hashes": hashes,
         }
         (unfinished / META_FILE).write_text(json.dumps(meta))
         try:
@@ -110,20 +120,25 @@ def _write_images(
     transform: TransformPipeline,
     folder: Path,
     dropped: frozenset[str],
-) -> tuple[list[str], list[int], set[int]]:
-    """Writes folder/<split>.npy image by image; returns (ids, labels, labels of `dropped`)."""
+) -> tuple[list[str], list[str], list[int], set[int]]:
+    """Writes folder/<split>.npy image by image.
+
+    Returns:
+        Ids, hashes and first labels of the written images, and the labels of `dropped`.
+    """
     count = builder.info.splits[split].num_examples - (len(dropped) if split == "train" else 0)
     ids: list[str] = []
+    hashes: list[str] = []
     labels: list[int] = []
     dropped_labels: set[int] = set()
     shape = (0, 0, 0)
     # Not written through a memory map: a full disk would kill the process with SIGBUS.
     with (folder / f"{split}.npy").open("wb") as file:
-        for image_id, label, data, box in _iter_examples(builder, split):
+        for image_id, label, image, image_hash, box in _iter_images(builder, split):
             if image_id in dropped:
                 dropped_labels.add(label)
                 continue
-            pixels = transform(decode.open_image(io.BytesIO(data)), box)
+            pixels = transform(image, box)
             if not ids:
                 shape = pixels.shape
                 _write_header(file, (count, *shape))
@@ -135,14 +150,48 @@ def _write_images(
                 )
             file.write(pixels.tobytes())
             ids.append(image_id)
+            hashes.append(image_hash)
             labels.append(label)
-    return ids, labels, dropped_labels
+    return ids, hashes, labels, dropped_labels
 
 
-def _iter_examples(builder: ImageBuilder, split: str) -> Iterator[tuple[str, int, bytes, Box]]:
+def _iter_images(
+    builder: ImageBuilder, split: str
+) -> Iterator[tuple[str, int, Image.Image, str, Box]]:
+    """(id, first label, decoded image, content hash, box) of the images of a split, in order."""
     total = builder.info.splits[split].num_examples
     title = f"{builder.name}: decode {split}"
-    return iter(tqdm(builder.examples(split), title, total, unit=" images", delay=1))
+    examples = iter(tqdm(builder.examples(split), title, total, unit=" images", delay=1))
+
+    def decode_example(
+        example: tuple[str, int, bytes, Box],
+    ) -> tuple[str, int, Image.Image, str, Box]:
+        image_id, label, data, box = example
+        image = decode.open_image(io.BytesIO(data))
+        return image_id, label, image, hash_image(data, image, box), box
+
+    with ThreadPoolExecutor(DECODE_THREADS) as pool:
+        while batch := list(islice(examples, IMAGES_PER_BATCH)):
+            yield from pool.map(decode_example, batch)
+
+
+def hash_image(data: bytes, image: Image.Image, box: Box) -> str:
+    """The content hash of a stored image: 16 hexadecimal digits of a SHA-256.
+
+    It is that of the pixels, except for a JPEG, whose pixels depend on the version of the decoder.
+
+    Args:
+        data: The stored file.
+        image: The decoded image.
+        box: Its bounding box, or NO_BOX.
+    """
+    header = f"{box} " if box != NO_BOX else ""
+    if data.startswith(JPEG_MAGIC):
+        content = data
+    else:
+        header += f"{image.mode} {image.size} "
+        content = image.tobytes()
+    return hashlib.sha256(header.encode() + content).hexdigest()[:16]
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:

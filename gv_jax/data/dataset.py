@@ -16,7 +16,7 @@ from gv_jax.data import audit, decode, transforms
 from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.builders import DATASETS
 from gv_jax.data.builders.base import ImageBuilder
-from gv_jax.data.cache import read_cache, write_cache
+from gv_jax.data.cache import CACHE_VERSION, read_cache, write_cache
 from gv_jax.data.splits.kfold import take_fold
 from gv_jax.data.transforms import SUPER_RESOLUTION, Upscale, build_transforms, parse_preprocess
 from gv_jax.errors import UserError, unknown
@@ -220,7 +220,7 @@ def _make_builder(name: str, kwargs: Mapping[str, Any]) -> ImageBuilder:
 
 
 def _hash_key(builder: ImageBuilder, cache_key: Mapping[str, Any]) -> str:
-    versions = [decode.DECODE_VERSION, transforms.TRANSFORMS_VERSION]
+    versions = [decode.DECODE_VERSION, transforms.TRANSFORMS_VERSION, CACHE_VERSION]
     text = json.dumps([builder.fingerprint, cache_key, *versions], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 

@@ -42,6 +42,7 @@ class Search:
         prune: whether trials that are worse than the median are stopped early.
         seed: of the sampler.
         overrides: config fields of every trial.
+        on_changed_data: "reject" or "keep", see `run_data.DataPolicy`.
     """
 
     config: str
@@ -54,6 +55,12 @@ class Search:
     prune: bool = True
     seed: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    on_changed_data: str = "reject"
+
+    @property
+    def data_records(self) -> Path:
+        """The folder of the images that its trials began with."""
+        return self.folder / "data"
 
     @property
     def report(self) -> Path:
@@ -169,7 +176,12 @@ class TrialRun:
     @property
     def command(self) -> tuple[str, ...]:
         arguments = override_args(self.search.config, self.fields)
-        return (sys.executable, "-m", "gv_jax.main", f"--workdir={self.path}", *arguments)
+        return (
+            *(sys.executable, "-m", "gv_jax.main", f"--workdir={self.path}"),
+            f"--data-records={self.search.data_records}",
+            f"--on-changed-data={self.search.on_changed_data}",
+            *arguments,
+        )
 
     @property
     def job(self) -> Job:

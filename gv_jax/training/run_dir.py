@@ -16,10 +16,13 @@ import jax
 from flax.traverse_util import flatten_dict
 from tensorboardX import SummaryWriter
 
+from gv_jax.data.record import DataRecord, record_from_json, record_to_json
 from gv_jax.errors import UserError
 
-FORMAT_VERSION = 2  # of the files in a run directory
+FORMAT_VERSION = 3  # of the files in a run directory
 NON_METRICS = ("step", "epoch", "split", "learning_rate", "images_per_second")  # in log rows
+# Fields that say where images are. Which images they are is a matter of data.json.
+LOCATION_FIELDS = ("data.root", "data.path")
 RECORDED_PACKAGES = (
     "gv_jax",
     "jax",
@@ -34,7 +37,7 @@ RECORDED_PACKAGES = (
 
 @dataclasses.dataclass(frozen=True)
 class RunDir:
-    """config.json, metrics.jsonl, tensorboard/, checkpoints/, results.json, ... in `path`."""
+    """config.json, data.json, metrics.jsonl, tensorboard/, checkpoints/, ... in `path`."""
 
     path: Path
 
@@ -56,6 +59,11 @@ class RunDir:
         """The content of results.json; None before the evaluation."""
         file = self.path / "results.json"
         return json.loads(file.read_text("utf-8")) if file.exists() else None
+
+    @property
+    def outcome(self) -> str:
+        """The summary of the results, and the path of the report."""
+        return f"{(self.results or {})['summary']} Report: {self.path / 'report.html'}"
 
     @property
     def config(self) -> dict[str, Any]:
@@ -88,7 +96,9 @@ class RunDir:
         current = flatten_config(to_json_types(config))
         stored = flatten_config(to_json_types(defaults or {})) | flatten_config(self.config)
         changed = [
-            name for name in sorted({*stored, *current}) if stored.get(name) != current.get(name)
+            name
+            for name in sorted({*stored, *current})
+            if name not in LOCATION_FIELDS and stored.get(name) != current.get(name)
         ]
         if changed:
             first = changed[0]
@@ -109,14 +119,32 @@ class RunDir:
             )
 
     def _is_new(self) -> bool:
+        own = ("lease", "data.json")
         is_folder = self.path.is_dir()
-        return is_folder and all(file.name.startswith("lease") for file in self.path.iterdir())
+        return is_folder and all(file.name.startswith(own) for file in self.path.iterdir())
 
-    def open(self, config: dict[str, Any], arguments: Sequence[str] = ()) -> None:
-        """Creates the directory and config.json unless they exist.
+    @property
+    def data_record(self) -> DataRecord | None:
+        """The content of data.json: the images of the run; None before it began."""
+        file = self.path / "data.json"
+        if not (self.path / "config.json").exists() or not file.exists():
+            return None
+        try:
+            return record_from_json(json.loads(file.read_text("utf-8")))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{file} is damaged ({error}): copy the run directory again, or give another "
+                "--workdir for a new run"
+            ) from error
+
+    def open(
+        self, config: dict[str, Any], record: DataRecord, arguments: Sequence[str] = ()
+    ) -> None:
+        """Creates the directory, data.json and config.json unless they exist.
 
         Args:
             config: of the run.
+            record: of its data.
             arguments: of the command line to record; by default those of this process.
         """
         file = self.path / "config.json"
@@ -129,6 +157,8 @@ class RunDir:
             **run_metadata(arguments or sys.argv[1:]),
             "seed": config["seed"],
         }
+        text = json.dumps(record_to_json(record), separators=(",", ":"))
+        write_text(self.path / "data.json", text + "\n")
         write_json(file, content)
 
     def rows(self) -> list[dict[str, Any]]:

@@ -16,7 +16,11 @@ def test_the_shell_command_is_that_of_the_job(make_ablation):
         "--config.train.epochs=3 --config.seed=0"
     )
     assert run.job.command[1:4] == ("-m", "gv_jax.main", f"--workdir={run.run_dir.path}")
-    assert list(run.job.command[4:]) == run.arguments
+    assert run.job.command[4:6] == (
+        f"--data-records={run.ablation.data_records}",
+        "--on-changed-data=reject",
+    )
+    assert list(run.job.command[6:]) == run.arguments
 
 
 def test_runs_that_differ_in_numbers_only_share_a_program(make_ablation):

@@ -8,6 +8,7 @@ from flax import nnx
 
 from gv_jax import models
 from gv_jax.config import default
+from gv_jax.data.record import DataRecord
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, init_train_state
@@ -25,7 +26,7 @@ def write_run(path: Path, model: nnx.Module, fields: dict[str, Any], results: di
     config = default.get_config()
     config.update_from_flattened_dict({"data.interpolation": "bilinear", **fields})
     run_dir = RunDir(path)
-    run_dir.open(config.to_dict())
+    run_dir.open(config.to_dict(), DataRecord("", (), {}, {}, {}))
     network = SplitModule.from_module(model)
     weights = {"params": network.params, "batch_stats": network.batch_stats}
     with Checkpoints(run_dir.checkpoints) as checkpoints:

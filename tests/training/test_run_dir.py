@@ -4,34 +4,57 @@ import json
 
 import pytest
 
+from gv_jax.data.record import DataRecord, RecordedSplit
 from gv_jax.errors import UserError
 from gv_jax.training.run_dir import FORMAT_VERSION, RunDir, flatten_config
 
 CONFIG = {"seed": 0, "train": {"epochs": 3, "decay": (1, 2)}}
+IMAGES = RecordedSplit(("a/0.png", "b/0.png"), ("00", "01"), ((0,), (1,)))
+RECORD = DataRecord("image_folder", ("a", "b"), {}, {"train": IMAGES}, {"task": "classification"})
 
 
 def test_the_same_config_opens_again(tmp_path):
     run_dir = RunDir(tmp_path / "new" / "run")
     run_dir.check_same_config(CONFIG)
-    run_dir.open(CONFIG, ["--config=a.py"])
+    run_dir.open(CONFIG, RECORD, ["--config=a.py"])
     run_dir.check_same_config(CONFIG)
     content = json.loads((run_dir.path / "config.json").read_text())
     assert content["config"]["train"]["decay"] == [1, 2]
     assert content["format_version"] == FORMAT_VERSION
     assert content["command"][-1] == "--config=a.py"
     assert {"seed", "versions", "git_commit", "device"} <= set(content)
+    assert run_dir.data_record == RECORD
+
+
+@pytest.mark.parametrize("content", ["", '{"name": "image_folder"}', "[]"])
+def test_a_damaged_record_is_one_line(tmp_path, content):
+    run_dir = RunDir(tmp_path)
+    run_dir.open(CONFIG, RECORD)
+    (tmp_path / "data.json").write_text(content)
+    with pytest.raises(UserError, match=r"data\.json") as error:
+        assert run_dir.data_record
+    assert "\n" not in str(error.value)
+
+
+def test_data_may_be_moved(tmp_path):
+    """data.json says which images a run has, so the folder that they are in does not matter."""
+    run_dir = RunDir(tmp_path)
+    run_dir.open({**CONFIG, "data": {"path": "a", "root": "b", "size": 8}}, RECORD)
+    run_dir.check_same_config({**CONFIG, "data": {"path": "c", "root": "d", "size": 8}})
+    with pytest.raises(UserError, match=r"data\.size"):
+        run_dir.check_same_config({**CONFIG, "data": {"path": "c", "root": "d", "size": 9}})
 
 
 def test_another_config_is_refused(tmp_path):
     run_dir = RunDir(tmp_path)
-    run_dir.open(CONFIG)
+    run_dir.open(CONFIG, RECORD)
     with pytest.raises(UserError, match=r"train\.epochs.* 3 .* 4 .*--workdir"):
         run_dir.check_same_config({**CONFIG, "train": {"epochs": 4, "decay": (1, 2)}})
 
 
 def test_a_field_that_is_newer_than_the_run_has_its_default(tmp_path):
     run_dir = RunDir(tmp_path)
-    run_dir.open(CONFIG)
+    run_dir.open(CONFIG, RECORD)
     newer = {**CONFIG, "model": {"width": 8}}
     run_dir.check_same_config(newer, defaults=newer)
     with pytest.raises(UserError, match=r"model\.width.* 8 .* 9 "):
@@ -41,7 +64,7 @@ def test_a_field_that_is_newer_than_the_run_has_its_default(tmp_path):
 @pytest.mark.parametrize("version", [None, 1, FORMAT_VERSION + 1])
 def test_another_format_is_refused(tmp_path, version):
     run_dir = RunDir(tmp_path)
-    run_dir.open(CONFIG)
+    run_dir.open(CONFIG, RECORD)
     content = json.loads((tmp_path / "config.json").read_text())
     content |= {"format_version": version}
     if version is None:

@@ -1,11 +1,11 @@
 """Lists the files of a user's folder without opening or changing any of them."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gv_jax.data.builders.content_hash import content_digest
 from gv_jax.errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
@@ -18,14 +18,10 @@ class FileEntry:
     Attributes:
         name: path relative to the listed folder, with / between its parts.
         path: full path.
-        size: bytes.
-        mtime_ns: modification time in nanoseconds.
     """
 
     name: str
     path: Path
-    size: int
-    mtime_ns: int
 
 
 @dataclass(frozen=True)
@@ -58,12 +54,9 @@ def scan(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> FolderList
     )
 
 
-def files_digest(files: Iterable[FileEntry]) -> str:
-    """SHA-256 of names, sizes and modification times: changes when a file does."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.name}\0{file.size}\0{file.mtime_ns}\n".encode())
-    return digest.hexdigest()
+def files_digest(files: Iterable[FileEntry], root: Path) -> str:
+    """SHA-256 of the names and contents of files; `root` is the folder of prepared data."""
+    return content_digest([(file.name, file.path) for file in files], root)
 
 
 def check_root_outside(root: Path, folder: Path) -> None:
@@ -111,8 +104,7 @@ def _walk(
                 if not entry.is_file():
                     problems.append((path, "is a dangling link or no regular file"))
                     continue
-                status = entry.stat()
-                yield FileEntry(name, path, status.st_size, status.st_mtime_ns)
+                yield FileEntry(name, path)
         except OSError as error:
             problems.append((path, f"cannot be opened ({error.strerror})"))
 

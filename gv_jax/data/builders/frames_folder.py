@@ -88,7 +88,7 @@ class FramesFolder(ImageBuilder, skip_registration=True):
         }
         fingerprint_fields = {
             "folder": os.path.realpath(self.folder),
-            "files": folder_listing.files_digest(self.listing.files),
+            "files": folder_listing.files_digest(self.listing.files, root),
             "problems": [f"{file}: {reason}" for file, reason in self.listing.problems],
             "title_pattern": title_pattern,
             **self.split_options,

@@ -1,6 +1,5 @@
 """Covers of video games by genre, without duplicates and split by title; supplied by the user."""
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from gv_jax.data import decode, titles
 from gv_jax.data.builders import cover_sources, folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
+from gv_jax.data.builders.content_hash import content_digest
 from gv_jax.data.builders.cover_report import CopyGroup, covers_report, group_copies
 from gv_jax.data.builders.cover_sources import Cover
 from gv_jax.data.duplicates import groups, hashing
@@ -58,18 +58,16 @@ class GameCovers(ImageBuilder, skip_registration=True):
         folder_listing.check_root_outside(root, self.folder)
         self.index = cover_sources.read_covers(self.folder, genres)
         self.classes, self.groups = self.index.classes, {}
-        digest = hashlib.sha256()
-        for cover in self.index.covers:
-            status = cover.path.stat()
-            fields = cover.name, cover.genres, cover.title, status.st_size, status.st_mtime_ns
-            line = "\0".join(map(str, fields)) + "\n"
-            digest.update(line.encode("utf-8", "backslashreplace"))
+        files = [
+            ("\0".join([cover.name, cover.title, *cover.genres]), cover.path)
+            for cover in self.index.covers
+        ]
         super().__init__(
             root=root,
             path=path,
             fingerprint_fields={
                 "folder": os.path.realpath(self.folder),
-                "covers": digest.hexdigest(),
+                "covers": content_digest(files, root),
                 "classes": self.classes,
                 "errors": self.index.errors,
                 "duplicates": [hashing.HASH_VERSION, groups.GROUPS_VERSION],

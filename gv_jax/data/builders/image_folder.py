@@ -63,7 +63,7 @@ class ImageFolder(ImageBuilder, skip_registration=True):
             path=path,
             fingerprint_fields={
                 "folder": os.path.realpath(self.folder),
-                "files": folder_listing.files_digest(self.listing.files),
+                "files": folder_listing.files_digest(self.listing.files, root),
                 "folders": self.listing.folders,
                 "problems": [f"{file}: {reason}" for file, reason in self.listing.problems],
                 "group_pattern": group_pattern,

@@ -3,7 +3,6 @@
 Supplied by the user.
 """
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from gv_jax.data import decode
 from gv_jax.data.builders import csv_rows
 from gv_jax.data.builders.base import Example, ImageBuilder
+from gv_jax.data.builders.content_hash import content_digest
 from gv_jax.data.builders.csv_rows import CsvRow
 from gv_jax.errors import UserError
 
@@ -82,13 +82,17 @@ class LegoMinifigures(ImageBuilder, skip_registration=True):
             )
         self.classes = unique_names({figure: names[figure] for figure in self.figures})
         self.groups = self._find_universes()
-        state = "\n".join(self._iter_state()).encode("utf-8", "backslashreplace")
+        tables = [
+            name for name in (INDEX_FILE, METADATA_FILE, TEST_FILE) if (self.folder / name).exists()
+        ]
+        file_names = dict.fromkeys([*tables, *(row.path for row in self.rows)])
+        files = [(name, self.folder / name) for name in file_names]
         super().__init__(
             root=root,
             path=path,
             fingerprint_fields={
                 "folder": os.path.realpath(self.folder),
-                "files": hashlib.sha256(state).hexdigest(),
+                "files": content_digest(files, root),
             },
             **options,
         )
@@ -136,18 +140,6 @@ class LegoMinifigures(ImageBuilder, skip_registration=True):
                 return {}
             universes[name] = Counter(parts[0] for parts in paths).most_common(1)[0][0]
         return universes
-
-    def _iter_state(self) -> Iterator[str]:
-        """Everything that determines the data set: the CSV files, size and time of every image."""
-        for file_name in (INDEX_FILE, METADATA_FILE, TEST_FILE):
-            file = self.folder / file_name
-            yield file.read_text("utf-8-sig") if file.exists() else "-"
-        for row in self.rows:
-            try:
-                status = (self.folder / row.path).stat()
-                yield f"{row.path}\0{status.st_size}\0{status.st_mtime_ns}"
-            except OSError:
-                yield f"{row.path}\0-"
 
     def generate(self) -> Mapping[str, Sequence[Example]]:
         for origin, reason in self.row_errors:

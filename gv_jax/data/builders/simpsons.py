@@ -14,6 +14,7 @@ from tqdm import tqdm
 from gv_jax.data import decode
 from gv_jax.data.builders import folder_listing, simpsons_boxes
 from gv_jax.data.builders.base import Example, ImageBuilder
+from gv_jax.data.builders.content_hash import content_digest
 from gv_jax.data.builders.folder_listing import FileEntry
 from gv_jax.data.builders.simpsons_boxes import BoxAnnotation
 from gv_jax.data.splits import stratified
@@ -64,14 +65,19 @@ class Simpsons(ImageBuilder, skip_registration=True):
         }
         self.test_listing = folder_listing.scan(self.test_folder)
         listings = [*self.members.values(), self.test_listing]
-        boxes = self.boxes_file.stat() if self.boxes_file.is_file() else None
+        files = [
+            (str(file.path), file.path)  # a character can have files of the same name in the test
+            for listing in listings
+            for file in listing.files
+        ]
+        if self.boxes_file.is_file():
+            files.append((BOXES_FILE, self.boxes_file))
         super().__init__(
             root=root,
             path=path,
             fingerprint_fields={
                 "folder": os.path.realpath(self.folder),
-                "files": [folder_listing.files_digest(listing.files) for listing in listings],
-                "boxes": [boxes.st_size, boxes.st_mtime_ns] if boxes else [],
+                "files": content_digest(files, root),
                 "characters": self.classes,
             },
             **options,

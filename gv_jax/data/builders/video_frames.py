@@ -1,6 +1,5 @@
 """Frames of the user's videos; every video is a game."""
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,9 +83,7 @@ class VideoFrames(ImageBuilder, skip_registration=True):
         }
         self.scratch = Path()
         fingerprint_fields = {
-            "files": [
-                [os.path.realpath(file.path), file.size, file.mtime_ns] for file in self.files
-            ],
+            "files": folder_listing.files_digest(self.files, common["root"]),
             "problems": [f"{file}: {reason}" for file, reason in self.problems],
             "frame_stride": frame_stride,
             **self.split_options,
@@ -176,8 +173,7 @@ def find_videos(
         )
     source = Path(path).expanduser()
     if source.is_file():
-        status = source.stat()
-        return [FileEntry(source.name, source, status.st_size, status.st_mtime_ns)], ()
+        return [FileEntry(source.name, source)], ()
     if not source.is_dir():
         raise UserError(
             f"{path}: no such video or folder of videos. Give one as --config.data.path=FILE."

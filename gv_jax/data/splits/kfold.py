@@ -107,5 +107,8 @@ def select(split: Split, mask: np.ndarray) -> Split:
     """The images of `split` where `mask`, bool [n], is true."""
     indices = np.flatnonzero(mask).tolist()
     return Split(
-        split.images[indices], split.labels[indices], tuple(split.ids[index] for index in indices)
+        split.images[indices],
+        split.labels[indices],
+        tuple(split.ids[index] for index in indices),
+        tuple(split.hashes[index] for index in indices) if split.hashes else (),
     )

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from gv_jax.data import decode
 from gv_jax.data.builders.image_folder import ImageFolder
@@ -211,7 +212,9 @@ def test_the_fingerprint_depends_on_everything_that_determines_the_data_set(tmp_
         seen.append(make_builder(folder, tmp_path, **options).fingerprint)
     (folder / "notes.txt").write_text("irrelevant")
     assert make_builder(folder, tmp_path).fingerprint == seen[0]
-    os.utime(folder / "cat" / "0.png", ns=(1, 1))
+    os.utime(folder / "cat" / "0.png", ns=(1, 1))  # the content is the same
+    assert make_builder(folder, tmp_path).fingerprint == seen[0]
+    Image.new("RGB", (9, 9)).save(folder / "cat" / "0.png")
     seen.append(make_builder(folder, tmp_path).fingerprint)
     (folder / "cat" / "0.png").rename(folder / "cat" / "9.png")
     seen.append(make_builder(folder, tmp_path).fingerprint)

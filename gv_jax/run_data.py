@@ -1,0 +1,194 @@
+"""The data of a run: read from the present data set, and held to what the run began with.
+
+The runs of a study share records, so that all of them use the same images.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from gv_jax.config.default import Config
+from gv_jax.data.arrays import Dataset
+from gv_jax.data.dataset import load_dataset
+from gv_jax.data.record import (
+    Changes,
+    DataRecord,
+    describe_changes,
+    find_changes,
+    make_record,
+    record_from_json,
+    record_to_json,
+    restore_recorded,
+)
+from gv_jax.data.transforms import SUPER_RESOLUTION, parse_preprocess
+from gv_jax.errors import UserError
+from gv_jax.inference.upscale import make_lazy_upscaler
+from gv_jax.tasks.registry import TASKS
+from gv_jax.training.run_dir import RunDir, to_json_types
+
+REJECT, KEEP = "reject", "keep"
+POLICIES = (REJECT, KEEP)  # values of --on-changed-data
+# Fields of config.data that change the pixels but not which images there are; of these, runs that
+# share a record may have different values. The rest determines ids and splits.
+PIXEL_FIELDS = (
+    *("size", "crop_pct", "channels", "resize_mode", "interpolation", "background", "preprocess"),
+    *("super_resolution", "mean", "std", "root"),
+)
+
+
+class DataPolicy(NamedTuple):
+    """What to do on changed data.
+
+    Attributes:
+        on_changed: "reject", or "keep" to continue on the recorded images.
+        records: Folder of the records that the runs of a study share; None for a run by itself.
+    """
+
+    on_changed: str = REJECT
+    records: Path | None = None
+
+
+REJECT_CHANGES = DataPolicy()
+
+
+class RunData(NamedTuple):
+    """The data set to use, what the run records of it, and how the present data set differs."""
+
+    dataset: Dataset
+    record: DataRecord
+    changes: Changes
+
+
+def load_run_data(
+    config: Config, run_dir: RunDir, policy: DataPolicy, *, training: bool
+) -> RunData:
+    """The data of a run: what it recorded when it began, read from the present data set."""
+    source = {"task": config.task, "data": to_json_types(config.data.to_dict())}
+    return match_recorded(load_data(config), run_dir, source, policy, training=training)
+
+
+def load_data(config: Config) -> Dataset:
+    """The present data set of `config`, prepared and cached by the first call."""
+    upscaler, upscaler_id = None, ""
+    run = config.data.super_resolution
+    if run and SUPER_RESOLUTION in parse_preprocess(config.data.preprocess):
+        upscaler, upscaler_id = make_lazy_upscaler(run)
+    multi_label = TASKS[config.task].multi_label
+    return load_dataset(
+        config.data, multi_label=multi_label, upscaler=upscaler, upscaler_id=upscaler_id
+    )
+
+
+def match_recorded(
+    dataset: Dataset,
+    run_dir: RunDir,
+    source: Mapping[str, Any],
+    policy: DataPolicy,
+    *,
+    training: bool,
+) -> RunData:
+    """The images that the run, or its study, began with; for a new one, those of `dataset`.
+
+    Args:
+        dataset: The present data set.
+        run_dir: Of the run.
+        source: What determined the splits, {"task", "data", ...} in JSON values.
+        policy: What to do if images differ from the recorded ones.
+        training: Whether the run is to be trained further.
+
+    Raises:
+        UserError: The data set changed, and the policy is to reject that; or too little is left.
+    """
+    record = run_dir.data_record or find_shared_record(policy.records, source)
+    if record is None:
+        record = share_record(policy.records, make_record(dataset, source))
+    if record == make_record(dataset, record.source):
+        return RunData(dataset, record, Changes())
+    changes = find_changes(record, dataset)
+    if not any(changes):
+        return RunData(restore_recorded(record, dataset, training=training), record, changes)
+    text = f"the data changed since this run began: {describe_changes(changes)}"
+    if policy.on_changed == REJECT:
+        raise UserError(
+            f"{run_dir.path}: {text}. Restore the data, use the recorded images only with "
+            f"--on-changed-data={KEEP}, or begin anew in another folder"
+        )
+    try:
+        restored = restore_recorded(record, dataset, training=training)
+    except UserError as error:
+        raise UserError(f"{run_dir.path}: {text}; {error}") from error
+    left_out = f"{run_dir.path.name}: {text}; added and modified images are not used"
+    warnings = (*restored.warnings, left_out)
+    return RunData(dataclasses.replace(restored, warnings=warnings), record, changes)
+
+
+def find_shared_record(folder: Path | None, source: Mapping[str, Any]) -> DataRecord | None:
+    """The record of the runs of a study that have the same source; None without one."""
+    if folder is None:
+        return None
+    try:
+        text = (folder / f"{hash_source(source)}.json").read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    return record_from_json(json.loads(text))
+
+
+def share_record(folder: Path | None, record: DataRecord) -> DataRecord:
+    """Stores a record for the other runs of a study; returns that of the first run that did."""
+    if folder is None:
+        return record
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{hash_source(record.source)}.json"
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    partial.write_text(json.dumps(record_to_json(record)), encoding="utf-8")
+    try:
+        os.link(partial, file)  # fails if another process was first
+    except FileExistsError:
+        return record_from_json(json.loads(file.read_text("utf-8")))
+    except OSError:  # no hard links on this file system
+        partial.replace(file)
+        return record
+    finally:
+        partial.unlink(missing_ok=True)
+    return record
+
+
+def hash_source(source: Mapping[str, Any]) -> str:
+    """Equal for runs whose config can differ in pixels only: they have the same images."""
+    data = {name: value for name, value in source["data"].items() if name not in PIXEL_FIELDS}
+    text = json.dumps({**source, "data": data}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def read_shared_records(folder: Path) -> list[DataRecord]:
+    """The records of a study."""
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    return [record_from_json(json.loads(file.read_text("utf-8"))) for file in files]
+
+
+def check_shared_records(folder: Path, on_changed: str) -> None:
+    """Checks that the data of a study are those that it began with, before it is continued.
+
+    Args:
+        folder: Of the records of its runs.
+        on_changed: "reject", or "keep" to continue on the recorded images.
+
+    Raises:
+        UserError: The data changed, and `on_changed` is "reject".
+    """
+    for record in read_shared_records(folder):
+        if on_changed == KEEP:
+            return
+        changes = find_changes(record, load_data(ConfigDict(record.source)))
+        if any(changes):
+            raise UserError(
+                f"{folder.parent}: the data changed since it began: {describe_changes(changes)}. "
+                f"Restore the data, continue on the recorded images only with "
+                f"--on-changed-data={KEEP}, or begin anew with another --results"
+            )

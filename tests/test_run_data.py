@@ -1,0 +1,180 @@
+"""A run, and a study, on data that changed: rejected, or continued on the recorded images."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gv_jax import experiment
+from gv_jax.config.resolve import resolve
+from gv_jax.errors import UserError
+from gv_jax.run_data import KEEP, DataPolicy, check_shared_records, load_run_data
+from gv_jax.training.run_dir import RunDir
+from tests.runs.runs import make_small_config, read_results
+
+KEEP_RECORDED = DataPolicy(KEEP)
+FIELDS = {"train.epochs": 2, "optimizer.learning_rate": 5e-3}
+
+
+@pytest.fixture(autouse=True)
+def strict():
+    """Optax promotes dtypes itself."""
+
+
+@pytest.fixture(scope="module")
+def finished(shapes, tmp_path_factory):
+    """The folder with the images and the run directory of a finished run."""
+    base = tmp_path_factory.mktemp("finished")
+    shutil.copytree(shapes, base / "images")
+    config = make_small_config(base / "images", base / "data", **FIELDS)
+    experiment.run(config, base / "run")
+    return base
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """A copy of the images, the prepared data and the run, to change."""
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def make_config(base):
+    return make_small_config(base / "images", base / "data", **FIELDS)
+
+
+def add_image(base, name, color=90):
+    file = base / "images" / name
+    file.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.full((16, 16, 3), color, np.uint8)).save(file)
+
+
+def replace_image(base):
+    """Replaces the content of a test image; keeps its size in bytes and its time."""
+    test_id = RunDir(base / "run").data_record.splits["test"].ids[0]
+    file = base / "images" / test_id
+    before = file.stat()
+    pixels = np.asarray(Image.open(file))[::-1]
+    Image.fromarray(pixels).save(file)
+    content = file.read_bytes()
+    file.write_bytes(content[: before.st_size] + bytes(max(0, before.st_size - len(content))))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return test_id
+
+
+def rename_class(base):
+    (base / "images" / "red").rename(base / "images" / "aaa")
+
+
+CHANGES = {
+    "an image added": (lambda base: add_image(base, "red/99.png"), ["red/99.png", "1 image"]),
+    "an image removed": (lambda base: (base / "images/red/03.png").unlink(), ["red/03.png"]),
+    "a class added": (lambda base: [add_image(base, f"ant/{n}.png", n) for n in range(9)], ["ant"]),
+    "a class renamed": (rename_class, ["red", "aaa"]),
+    "an image replaced": (replace_image, ["1 image"]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_data_are_rejected_and_nothing_is_lost(copy, change):
+    apply, words = CHANGES[change]
+    apply(copy)
+    before = {file: file.read_bytes() for file in (copy / "run").glob("*.*")}
+    with pytest.raises(UserError) as error:
+        experiment.evaluate(make_config(copy), copy / "run")
+    line = str(error.value)
+    assert "\n" not in line
+    assert all(word in line for word in [*words, str(copy / "run"), "--on-changed-data=keep"])
+    assert {file: file.read_bytes() for file in (copy / "run").glob("*.*")} == before
+
+
+def test_evaluation_keeps_the_recorded_images(copy):
+    """A class that sorts first and new images neither move labels nor enter a split."""
+    before = read_results(copy / "run")
+    for number in range(9):
+        add_image(copy, f"ant/{number}.png", number)
+        add_image(copy, f"red/9{number}.png", 200 + number)
+    experiment.evaluate(make_config(copy), copy / "run", KEEP_RECORDED)
+    after = read_results(copy / "run")
+    for name in ("train", "valid", "test", "per_class"):
+        assert after[name] == before[name]
+    changes = after["data_changes"]
+    assert changes["new_classes"] == ["ant"]
+    assert len(changes["added"]) == 18
+    assert any("18 images added" in warning for warning in after["warnings"])
+    assert "18 images added" in (copy / "run" / "report.html").read_text()
+
+
+def test_moved_data_are_the_same_data(copy):
+    shutil.move(copy / "images", copy / "elsewhere")
+    shutil.move(copy / "elsewhere", copy / "deep" / "images")
+    config = make_small_config(copy / "deep" / "images", copy / "data2", **FIELDS)
+    before = read_results(copy / "run")
+    experiment.evaluate(config, copy / "run")
+    assert read_results(copy / "run")["test"] == before["test"]
+
+
+def interrupt(base):
+    """Makes the finished run one that was interrupted."""
+    for name in ("report.html", "results.json", "predictions.csv"):
+        (base / "run" / name).unlink()
+
+
+def test_an_interrupted_run_is_not_resumed_on_other_images(copy):
+    interrupt(copy)
+    add_image(copy, "blue/99.png")
+    with pytest.raises(UserError, match=r"blue/99\.png.*--on-changed-data=keep"):
+        experiment.run(make_config(copy), copy / "run")
+    experiment.run(make_config(copy), copy / "run", KEEP_RECORDED)
+    assert read_results(copy / "run")["data_changes"]["added"] == ["blue/99.png"]
+
+
+def test_training_is_not_resumed_without_a_training_image(copy):
+    interrupt(copy)
+    lost = RunDir(copy / "run").data_record.splits["train"].ids[0]
+    (copy / "images" / lost).unlink()
+    with pytest.raises(UserError, match=r"1 of the .*'train'"):
+        experiment.run(make_config(copy), copy / "run", KEEP_RECORDED)
+
+
+def load_in_study(base, on_changed, seed=0, **fields):
+    """The data of one run of a study, as its process loads them."""
+    config = make_config(base)
+    config.update_from_flattened_dict({"seed": seed, **fields})
+    policy = DataPolicy(on_changed, base / "study" / "data")
+    run_dir = RunDir(base / "study" / f"{seed}")
+    return load_run_data(resolve(config), run_dir, policy, training=True).dataset
+
+
+def test_runs_of_a_study_use_the_same_images(copy):
+    first = load_in_study(copy, "reject")
+    check_shared_records(copy / "study" / "data", "reject")
+    add_image(copy, "red/99.png")
+    with pytest.raises(UserError, match=r"red/99\.png.*--on-changed-data=keep"):
+        check_shared_records(copy / "study" / "data", "reject")
+    with pytest.raises(UserError, match=r"red/99\.png"):
+        load_in_study(copy, "reject", seed=1)
+    check_shared_records(copy / "study" / "data", "keep")
+    for fields in ({}, {"data.size": (8, 8)}):  # pixels may differ between the runs of a study
+        later = load_in_study(copy, "keep", seed=1, **fields)
+        for name, split in first.splits.items():
+            assert later.splits[name].ids == split.ids
+
+
+def test_another_fold_is_another_record(copy):
+    ids = [
+        load_in_study(copy, "reject", **{"data.folds": 3, "data.fold": fold}).splits["valid"].ids
+        for fold in range(3)
+    ]
+    assert sum(map(len, ids)) == len(set().union(*ids))
+    assert len(list((copy / "study" / "data").glob("*.json"))) == 3
+
+
+def test_data_json_names_classes_and_hashes(finished):
+    content = json.loads((finished / "run" / "data.json").read_text())
+    assert content["classes"] == ["blue", "green", "red"]
+    assert set(content["splits"]) == {"train", "valid", "test"}
+    for split in content["splits"].values():
+        assert len(split["ids"]) == len(split["hashes"]) == len(split["labels"])
+        assert len(set(split["hashes"])) == len(split["hashes"])
