@@ -45,9 +45,10 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     An image is stored as PNG or JPEG with its original size and channels, a box as (top, left,
     bottom, right). Creating a builder may list and hash files, but decodes no image and writes
-    only remembered hashes; `prepare()` writes the rest. A subclass sets `name`, `VERSION`, `classes` and `groups` before it calls
-    `super().__init__`, and implements `generate()`, which may fill `skipped`, `warnings`,
-    `extra_labels` and `report`. `prepare()` stores these four with the data set.
+    only remembered hashes; `prepare()` writes the rest. A subclass sets `name`, `VERSION`,
+    `classes` and `groups` before it calls `super().__init__`, and implements `generate()`, which
+    may fill `skipped`, `warnings`, `extra_labels` and `report`. `prepare()` stores these four with
+    the data set.
 
     Attributes:
         classes: class names in the order of the labels.
