@@ -12,7 +12,13 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
+
+# Of property tests: few and always the same examples, or many new ones under the marker slow
+SHARED = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("fast", max_examples=40, derandomize=True, **SHARED)
+settings.register_profile("slow", max_examples=2_000, **SHARED)
 
 CACHE_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 

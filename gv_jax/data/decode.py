@@ -5,18 +5,18 @@ runs on the host, once per image.
 """
 
 import io
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-DECODE_VERSION = 1  # version of the resulting pixels; caches of another version are not used
-MAX_PIXELS = 50_000_000  # far above any game image; PIL itself would decode up to 178 million
-IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+from gv_jax.data.formats import jpeg, png
+from gv_jax.data.formats.exif import read_orientation, transpose
+from gv_jax.data.formats.first_frame import open_header, read_first_frame, read_header
+from gv_jax.data.formats.header import CorruptImageError, Header
+
+DECODE_VERSION = 2  # version of the resulting pixels; caches of another version are not used
 IMAGE_MODES = ("L", "LA", "RGB", "RGBA")
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -29,10 +29,6 @@ RESIZE_MODES = ("stretch", "crop", "pad")
 CHANNEL_MODES = (1, 3, 4)
 
 
-class CorruptImageError(Exception):
-    """An image that cannot be used. The caller puts the file name before the message."""
-
-
 def open_image(source: Path | BinaryIO) -> Image.Image:
     """The first frame, decoded and upright (EXIF), of mode L, LA, RGB or RGBA with exact colors.
 
@@ -41,83 +37,57 @@ def open_image(source: Path | BinaryIO) -> Image.Image:
             decoded), below 2x2, or in a mode that 8-bit gray or RGB cannot represent exactly
             (16 bits, float, CMYK).
     """
-    with open_checked(source, _check_header) as image:
-        image.load()
-        return ImageOps.exif_transpose(image.convert(_plain_mode(image)))
+    return open_with_remarks(source)[0]
+
+
+def open_with_remarks(source: Path | BinaryIO) -> tuple[Image.Image, tuple[str, ...]]:
+    """`open_image`, and a remark "has ...; ..." on all that the image does not preserve."""
+    frame = read_first_frame(source, _check_header)
+    image = frame.image.convert(_plain_mode(frame.image.mode, frame.image.has_transparency_data))
+    return transpose(image, frame.orientation), frame.remarks
 
 
 def encode_for_storage(path: Path) -> bytes:
     """The bytes of an upright PNG or JPEG without palette; other files are encoded as PNG."""
-    with open_checked(path, _check_header) as image:
-        upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-        if upright and image.mode == _plain_mode(image) and image.format in ("PNG", "JPEG", "MPO"):
-            return path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CorruptImageError(f"cannot be read ({error.strerror})") from error
+    if data.startswith(jpeg.MAGIC) and data.endswith(jpeg.END_OF_IMAGE):
+        with open_header(io.BytesIO(data)) as image:  # not decoded, for speed
+            header = read_header(image)
+            upright = read_orientation(image) == 1
+        if upright and header.mode == _plain_mode(header.mode, header.transparent):
+            return data
+    elif data.startswith(png.MAGIC):
+        frame = read_first_frame(io.BytesIO(data), _check_header)
+        mode = _plain_mode(frame.header.mode, frame.header.transparent)
+        if frame.orientation == 1 and frame.header.mode == mode and not frame.remarks:
+            return data
     buffer = io.BytesIO()
     open_image(path).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-@contextmanager
-def open_checked(
-    source: Path | BinaryIO, check: Callable[[ImageFile.ImageFile], None]
-) -> Iterator[ImageFile.ImageFile]:
-    """Opens an image; errors in the body of the `with` statement become CorruptImageErrors too.
-
-    Args:
-        source: File, or a binary stream.
-        check: Called with the image before decoding; may raise CorruptImageError.
-
-    Raises:
-        CorruptImageError: No image, truncated, or above MAX_PIXELS (read from the header, not
-            decoded).
-    """
-    try:
-        with warnings.catch_warnings():  # PIL warns about palettes and EXIF that do no harm
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=IMAGE_FORMATS) as image:
-                width, height = image.size
-                if width * height > MAX_PIXELS:
-                    raise CorruptImageError(
-                        f"has {width}x{height} pixels, above the limit of {MAX_PIXELS:,}"
-                    )
-                check(image)
-                yield image
-    except CorruptImageError:
-        raise
-    except UnidentifiedImageError as error:
-        raise CorruptImageError("is not a readable image (PNG, JPEG, BMP, GIF or WebP)") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise CorruptImageError(
-            f"has a number of pixels above the limit of {MAX_PIXELS:,}"
-        ) from error
-    except OSError as error:
-        raise CorruptImageError(f"cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # decoders also raise struct.error, IndexError, SyntaxError, ...
-        raise CorruptImageError(f"cannot be decoded ({error})") from error
-
-
-def _check_header(image: ImageFile.ImageFile) -> None:
-    width, height = image.size
+def _check_header(header: Header) -> None:
+    width, height = header.size
     if width < 2 or height < 2:
         raise CorruptImageError(f"has only {width}x{height} pixels")
-    # PIL would silently drop the lower 8 bits of RGB.
-    if any(";16B" in str(tile) for tile in image.tile):
+    if header.deep:  # PIL would silently drop the lower 8 bits of RGB
         raise CorruptImageError("has 16 bits per channel; save it with 8")
-    _plain_mode(image)
+    _plain_mode(header.mode, header.transparent)
 
 
-def _plain_mode(image: Image.Image) -> str:
+def _plain_mode(mode: str, transparent: bool) -> str:
     """The mode of IMAGE_MODES that represents the image exactly; palettes become their colors."""
-    transparent = image.has_transparency_data
-    match image.mode:
+    match mode:
         case "1" | "L":
             return "LA" if transparent else "L"
         case "P" | "PA" | "RGB":
             return "RGBA" if transparent else "RGB"
         case "LA" | "RGBA":
-            return image.mode
-    raise CorruptImageError(f"has color mode {image.mode}; save it as 8-bit gray, RGB or RGBA")
+            return mode
+    raise CorruptImageError(f"has color mode {mode}; save it as 8-bit gray, RGB or RGBA")
 
 
 def to_array(

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from gv_jax.data.decode import open_checked
+from gv_jax.data.formats.exif import transpose
+from gv_jax.data.formats.first_frame import open_header, read_first_frame
 
 EXACT_MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}  # without loss
 
@@ -18,18 +19,24 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         CorruptImageError: The file is no image, is truncated, or has more than MAX_PIXELS.
     """
-    with open_checked(path, lambda image: None) as image:
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):  # 16-bit gray
-            pixels = np.asarray(upright).astype(np.uint32)
-            return ((pixels * 255 + 32767) // 65535).astype(np.uint8)[..., None]
-        if upright.has_transparency_data:
-            mode = "LA" if upright.mode in ("1", "L", "LA") else "RGBA"
-        else:
-            mode = EXACT_MODES.get(upright.mode, "RGB")
-        pixels = np.asarray(upright.convert(mode))
+    frame = read_first_frame(path, lambda header: None)
+    upright = transpose(frame.image, frame.orientation)
+    if upright.mode.startswith("I"):  # 16-bit gray
+        return _round_gray(np.asarray(upright), frame.image.info.get("transparency"))
+    if frame.image.has_transparency_data:
+        mode = "LA" if upright.mode in ("1", "L", "LA") else "RGBA"
+    else:
+        mode = EXACT_MODES.get(upright.mode, "RGB")
+    pixels = np.asarray(upright.convert(mode))
     return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def _round_gray(pixels: np.ndarray, transparent: int | None) -> np.ndarray:
+    """Gray of 16 bits as uint8 [h w 1], or [h w 2] with alpha 0 for the transparent value."""
+    gray = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    if transparent is None:
+        return gray[..., None]
+    return np.stack([gray, np.where(pixels == transparent, 0, 255).astype(np.uint8)], -1)
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -42,5 +49,5 @@ def write_image(path: Path, image: np.ndarray) -> None:
 
 def is_animated(path: Path) -> bool:
     """Whether an image file has more than one frame."""
-    with open_checked(path, lambda image: None) as image:
+    with open_header(path) as image:
         return getattr(image, "n_frames", 1) > 1

@@ -137,9 +137,9 @@ class TestCorrupt:
     @pytest.mark.parametrize(
         ("data", "reason"),
         [
-            (b"", "PNG, JPEG, BMP, GIF or WebP"),
-            (b"just text", "PNG, JPEG, BMP, GIF or WebP"),
-            (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "PNG, JPEG, BMP, GIF or WebP"),
+            (b"", "not a readable image"),
+            (b"just text", "not a readable image"),
+            (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a readable image"),
             (encode_png(4, 4, 16, 0, b"\0" * 36), "16 bits"),
             (encode_png(4, 4, 16, 2, b"\0" * 100), "16 bits"),
             (encode_png(4, 4, 16, 4, b"\0" * 68), "16 bits"),
@@ -172,7 +172,7 @@ class TestCorrupt:
 
     def test_float_with_a_wrong_suffix(self, tmp_path):
         Image.new("F", (8, 8)).save(tmp_path / "a.png", "TIFF")
-        with pytest.raises(CorruptImageError, match="PNG, JPEG, BMP, GIF or WebP"):
+        with pytest.raises(CorruptImageError, match="color mode F"):
             open_image(tmp_path / "a.png")
 
     # Above MAX_PIXELS, above the limit of PIL's warning, above that of its error

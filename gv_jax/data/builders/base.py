@@ -147,6 +147,20 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             )
         self.skipped.append(line)
 
+    def open_image(self, path: Path) -> Image.Image | None:
+        """The decoded image, with what it does not preserve in `warnings`; None if it is skipped.
+
+        Raises:
+            UserError: the image cannot be used, and `skip_broken` is False.
+        """
+        try:
+            image, remarks = decode.open_with_remarks(path)
+        except decode.CorruptImageError as error:
+            self.skip_or_raise(path, str(error))
+            return None
+        self.warnings += [f"{path}: {remark}".replace("\n", "\\n") for remark in remarks]
+        return image
+
     def check_classes(self, split: str, examples: Iterable[Example], source: str) -> None:
         """Checks that a split has examples of every class.
 

@@ -94,6 +94,7 @@ class DungeonTiles(TileFolder, skip_registration=True):
     name = "dungeon_tiles"
     VERSION = tfds.core.Version("1.0.0")
     fixed_classes = tuple(CLASS_COUNTS)
+    native_size = (32, 32)
 
     def group_of(self, image_id: str) -> str:
         """The name of a tile without its number."""

@@ -8,7 +8,10 @@ from pathlib import Path
 from gv_jax.data.builders.content_hash import content_digest
 from gv_jax.errors import UserError
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+IMAGE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".webp"),
+    *(".tif", ".tiff", ".tga", ".dds", ".avif"),
+)
 
 
 @dataclass(frozen=True)

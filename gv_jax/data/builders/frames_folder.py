@@ -15,6 +15,7 @@ from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.folder_listing import FileEntry
 from gv_jax.data.builders.image_folder import compile_pattern
+from gv_jax.data.formats.first_frame import FORMAT_NAMES
 from gv_jax.data.frame_filter import FrameFilter
 from gv_jax.data.splits import frames as frame_splits
 from gv_jax.data.splits import stratified
@@ -25,7 +26,7 @@ TITLE_PATTERN = re.compile(r"(.*?) \(.*|(.*?)[ _.-]*\d+|(.+)", re.DOTALL)
 
 
 class FramesFolder(ImageBuilder, skip_registration=True):
-    """PNG, JPEG, BMP, GIF (first frame) or WebP images below a folder; classes are their titles.
+    """Images below a folder, the first frame of animations; classes are their titles.
 
     The title of an image in a subfolder is the name of the top folder. Other titles come from the
     file name: the text before " (" ("Aleste (Japan)") or before the last number ("walk_0012"), or
@@ -74,7 +75,7 @@ class FramesFolder(ImageBuilder, skip_registration=True):
         folder_listing.check_root_outside(root, self.folder)
         self.listing = folder_listing.scan(self.folder)
         if not self.listing.files:
-            raise UserError(f"{path}: contains no image (PNG, JPEG, BMP, GIF or WebP).")
+            raise UserError(f"{path}: contains no image ({FORMAT_NAMES}).")
         option = "--config.data.frames_folder.title_pattern"
         pattern = compile_pattern(option, title_pattern, "^([^/]+)_")
         self.members = group_by_title(self.listing.files, self.folder.resolve().name, pattern)
@@ -142,12 +143,8 @@ class FramesFolder(ImageBuilder, skip_registration=True):
         }
 
     def _is_usable(self, file: FileEntry, frame_filter: FrameFilter) -> bool:
-        try:
-            image = decode.open_image(file.path)
-        except decode.CorruptImageError as error:
-            self.skip_or_raise(file.path, str(error))
-            return False
-        return frame_filter.accept(decode.to_channels(image, 3, (0, 0, 0)))
+        image = self.open_image(file.path)
+        return image is not None and frame_filter.accept(decode.to_channels(image, 3, (0, 0, 0)))
 
     def _check_enough(self, labels: Sequence[int]) -> None:
         for label, title in enumerate(self.classes):

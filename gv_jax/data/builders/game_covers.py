@@ -159,21 +159,23 @@ class GameCovers(ImageBuilder, skip_registration=True):
     def _sign(self, covers: Sequence[Cover]) -> Iterator[tuple[Cover, Signature]]:
         """Every cover that can be decoded, with its signature."""
 
-        def sign(cover: Cover) -> Signature | decode.CorruptImageError:
+        def sign(cover: Cover) -> tuple[Signature | str, tuple[str, ...]]:
             try:
-                return hashing.image_signature(decode.open_image(cover.path))
+                image, remarks = decode.open_with_remarks(cover.path)
+                return hashing.image_signature(image), remarks
             except decode.CorruptImageError as error:
-                return error
+                return str(error), ()
 
         bar = tqdm(total=len(covers), desc=f"{self.name}: compare", unit=" images", delay=1)
         with ThreadPoolExecutor(SIGNATURE_THREADS) as pool, bar:
             for start in range(0, len(covers), COVERS_PER_BATCH):
                 batch = covers[start : start + COVERS_PER_BATCH]
-                for cover, signature in zip(batch, pool.map(sign, batch), strict=True):
+                for cover, (signature, remarks) in zip(batch, pool.map(sign, batch), strict=True):
+                    self.warnings += [f"{cover.origin}: {remark}" for remark in remarks]
                     if isinstance(signature, Signature):
                         yield cover, signature
                     else:
-                        self.skip_or_raise(cover.origin, str(signature))
+                        self.skip_or_raise(cover.origin, signature)
                 bar.update(len(batch))
 
 

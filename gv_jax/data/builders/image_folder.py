@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from gv_jax.data import decode
 from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.folder_listing import FileEntry, FolderListing
+from gv_jax.data.formats.first_frame import FORMAT_NAMES
 from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError
 
@@ -26,7 +26,7 @@ ClassMembers = list[tuple[str, FileEntry]]  # (class, file)
 
 
 class ImageFolder(ImageBuilder, skip_registration=True):
-    """PNG, JPEG, BMP, GIF (first frame) or WebP images of any size, in one folder per class.
+    """Images of any size, the first frame of animations, in one folder per class.
 
     If all top folders are named train, valid (val, validation) or test, and one of them train, they
     are the splits. A missing valid is then taken from train, and a missing test stays missing.
@@ -93,7 +93,7 @@ class ImageFolder(ImageBuilder, skip_registration=True):
             content = f"only the class {names[0]!r}" if names else "no class folder with images"
             raise UserError(
                 f"{path}: contains {content}. Make one folder for each of at least two classes and "
-                "put its images there (PNG, JPEG, BMP, GIF or WebP)."
+                f"put its images there ({FORMAT_NAMES})."
             )
         return tuple(names)
 
@@ -147,10 +147,8 @@ class ImageFolder(ImageBuilder, skip_registration=True):
         for name, file in tqdm(members, f"{self.name}: check", unit=" images", delay=1):
             if name not in self.classes:
                 continue
-            try:
-                image = decode.open_image(file.path)
-            except decode.CorruptImageError as error:
-                self.skip_or_raise(file.path, str(error))
+            image = self.open_image(file.path)
+            if image is None:
                 continue
             if any(self.native_size) and (image.height, image.width) != self.native_size:
                 self.skip_or_raise(

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from gv_jax.data import decode
 from gv_jax.data.builders import csv_rows
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.content_hash import content_digest
@@ -167,12 +166,7 @@ class LegoMinifigures(ImageBuilder, skip_registration=True):
         if not path.is_file():
             self.skip_or_raise(row.origin, f"{row.path} does not exist")
             return False
-        try:
-            decode.open_image(path)
-        except decode.CorruptImageError as error:
-            self.skip_or_raise(path, str(error))
-            return False
-        return True
+        return self.open_image(path) is not None
 
 
 def row_error(row: CsvRow, names: Mapping[int, str], has_split: bool) -> str:

@@ -6,7 +6,10 @@ from gv_jax.data.builders.tile_folder import TileFolder
 
 
 class N64Textures(TileFolder, skip_registration=True):
-    """About 5,000 PNG or BMP images of 32x32 pixels in 15 class folders (Anderson 2021)."""
+    """About 5,000 PNG or BMP images, most of 32x32 pixels, in 15 class folders (Anderson 2021).
+
+    data.size and data.resize_mode apply to images of other sizes.
+    """
 
     name = "n64_textures"
     VERSION = tfds.core.Version("1.0.0")

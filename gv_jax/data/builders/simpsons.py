@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from gv_jax.data import decode
 from gv_jax.data.builders import folder_listing, simpsons_boxes
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.content_hash import content_digest
@@ -182,11 +181,8 @@ class Simpsons(ImageBuilder, skip_registration=True):
     ) -> Iterator[tuple[FileEntry, int, int]]:
         """(file, height, width) of the images that can be decoded."""
         for file in tqdm(files, f"{self.name}: check {description}", unit=" images", delay=1):
-            try:
-                image = decode.open_image(file.path)
-            except decode.CorruptImageError as error:
-                self.skip_or_raise(file.path, str(error))
-            else:
+            image = self.open_image(file.path)
+            if image is not None:
                 yield file, image.height, image.width
 
 

@@ -1,4 +1,4 @@
-"""Data sets of 32x32 RGBA tiles in a fixed set of class folders."""
+"""Data sets of tiles or textures in a fixed set of class folders."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,13 +9,12 @@ from gv_jax.errors import UserError
 
 
 class TileFolder(ImageFolder, skip_registration=True):
-    """An image folder with the classes `fixed_classes` and images of 32x32 pixels.
+    """An image folder with the classes `fixed_classes`.
 
     The folder is `path`, or root/<name> if `path` is empty. Its classes are known without it.
     """
 
     fixed_classes: tuple[str, ...]
-    native_size = (32, 32)
 
     def __init__(self, *, root: Path, path: str, **options):
         super().__init__(
@@ -30,8 +29,7 @@ class TileFolder(ImageFolder, skip_registration=True):
         if not self.folder.is_dir():
             raise UserError(
                 f"{self.folder}: no such folder. Put the {len(self.fixed_classes)} class folders "
-                f"of {self.name} there ({names}), with images of 32x32 pixels, or give their "
-                "folder as --config.data.path=DIR."
+                f"of {self.name} there ({names}), or give their folder as --config.data.path=DIR."
             )
         present = {name for members in self.members.values() for name, _ in members}
         missing = [name for name in self.fixed_classes if name not in present]

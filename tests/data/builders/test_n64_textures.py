@@ -61,16 +61,25 @@ def test_load_from_a_path_or_from_root(tmp_path, with_path):
             assert (image[:16] == (opaque if image_id.endswith("bmp") else (1, 2, 3, 0))).all()
 
 
-def test_an_image_of_another_size(tmp_path):
+@pytest.mark.parametrize("resize_mode", ["stretch", "crop", "pad"])
+def test_images_of_other_sizes_are_resized(tmp_path, resize_mode):
     folder = write_textures(tmp_path / "in")
-    Image.new("RGBA", (64, 32)).save(folder / "water" / "big.png")
-    with pytest.raises(UserError, match=r"water/big\.png: .*64x32.*config\.data\.skip_broken"):
-        make_builder(tmp_path, folder).generate()
-    builder = make_builder(tmp_path, folder, skip_broken=True)
-    builder.generate()
-    (skipped,) = builder.skipped
-    assert skipped.startswith(f"{folder}/water/big.png: ")
-    assert "64x32" in skipped
+    for number, size in enumerate([(64, 64), (24, 40), (40, 24), (128, 16), (5, 300)]):
+        image = Image.new("RGBA", size, (9, 200, 9, 255))
+        image.save(folder / "water" / f"other{number}.png")
+    data = load(tmp_path, folder, resize_mode=resize_mode)
+    others = [
+        image
+        for part in data.splits.values()
+        for image, image_id in zip(part.images, part.ids, strict=True)
+        if "other" in image_id
+    ]
+    assert len(others) == 5
+    for image in others:
+        assert image.shape == (32, 32, 4)
+        colors = {tuple(color) for color in image.reshape(-1, 4).tolist()}
+        padding = {(1, 2, 3, 0)} if resize_mode == "pad" else set()
+        assert {(9, 200, 9, 255)} <= colors <= {(9, 200, 9, 255)} | padding
 
 
 def test_no_folder(tmp_path):

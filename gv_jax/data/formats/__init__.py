@@ -1,0 +1,1 @@
+"""Reading of single image file formats, beyond what Pillow does by itself."""
