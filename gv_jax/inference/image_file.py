@@ -1,6 +1,7 @@
 """Reads image files of any kind for inference, and writes the results."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -11,7 +12,7 @@ from gv_jax.data.formats.first_frame import open_header, read_first_frame
 EXACT_MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}  # without loss
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(source: Path | BinaryIO) -> np.ndarray:
     """Reads the first frame, upright: uint8 [h w c], gray, gray and alpha, RGB or RGBA.
 
     Palettes are resolved. Of 16 bits, gray is rounded to 8, and RGB keeps the upper 8.
@@ -19,7 +20,7 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         CorruptImageError: The file is no image, is truncated, or has more than MAX_PIXELS.
     """
-    frame = read_first_frame(path, lambda header: None)
+    frame = read_first_frame(source, lambda header: None)
     upright = transpose(frame.image, frame.orientation)
     if upright.mode.startswith("I"):  # 16-bit gray
         return _round_gray(np.asarray(upright), frame.image.info.get("transparency"))

@@ -1,5 +1,6 @@
 """Random and damaged files: an image with the right pixels or a CorruptImageError, nothing else."""
 
+import contextlib
 import io
 import struct
 import warnings
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gv_jax.data.decode import CorruptImageError, open_image, open_with_remarks
+from gv_jax.inference.image_file import read_image
 from tests.data.formats.bmp_files import V4, encode_bmp, expected_field
+from tests.data.formats.gif_files import encode_gif, expected_gif
 from tests.data.formats.png_files import CHANNELS, DEPTHS, chunk, encode_png, expected_pixels
 
 KINDS = [(c, depth) for c, depths in DEPTHS.items() for depth in depths if depth < 16]
@@ -82,6 +85,51 @@ def bmp_files(draw):
     return data, np.dstack(fields).astype(np.uint8)
 
 
+@st.composite
+def gif_files(draw):
+    """(file, expected RGBA pixels); a frame on a canvas, which may be larger."""
+    bits, rng = draw(st.integers(1, 8)), draw(seeds)
+    palette = rng.integers(0, 256, (1 << bits, 3), dtype=np.uint8)
+    indices = rng.integers(0, 1 << bits, (draw(SIDES), draw(SIDES)))
+    offset = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
+    margin = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
+    size = zip(indices.shape, offset, margin, strict=True)
+    where = {
+        "canvas": tuple(map(sum, size)),
+        "offset": offset,
+        "transparent": draw(st.none() | st.integers(0, (1 << bits) - 1)),
+    }
+    flags = {"local": draw(st.booleans()), "interlaced": draw(st.booleans())}
+    data = encode_gif(indices, palette, **where, **flags)
+    return data, expected_gif(indices, palette, **where)
+
+
+@st.composite
+def lossless_files(draw):
+    """(file that Pillow writes without loss, expected RGBA pixels)."""
+    channels, rng = draw(st.sampled_from([1, 3, 4])), draw(seeds)
+    pixels = rng.integers(0, 256, (draw(SIDES), draw(SIDES), channels), dtype=np.uint8)
+    kind, options = draw(
+        st.sampled_from(
+            [
+                ("PNG", {}),
+                ("PNG", {"optimize": True}),
+                ("WEBP", {"lossless": True, "exact": True}),
+                ("TIFF", {}),
+                ("TIFF", {"compression": "tiff_lzw"}),
+                ("TIFF", {"compression": "packbits"}),
+                ("TGA", {}),
+                ("TGA", {"compression": "tga_rle"}),
+                ("DDS", {}),
+            ]
+        )
+    )
+    image = Image.fromarray(pixels.squeeze(-1) if channels == 1 else pixels)
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue(), np.array(image.convert("RGBA"))
+
+
 def default_masks(bits):
     return (0x7C00, 0x3E0, 0x1F) if bits == 16 else (0xFF0000, 0xFF00, 0xFF)
 
@@ -138,6 +186,8 @@ def damaged_files(draw):
 
 def check_outcome(data: bytes) -> None:
     """Decodes the file: an image of a plain mode, or one line why not. Warnings are errors."""
+    with contextlib.suppress(CorruptImageError):  # it takes more kinds of images
+        assert read_image(io.BytesIO(data)).dtype == np.uint8
     try:
         opened, remarks = open_with_remarks(io.BytesIO(data))
     except CorruptImageError as error:
@@ -151,7 +201,10 @@ def check_outcome(data: bytes) -> None:
 
 def check_pixels(file: tuple[bytes, np.ndarray]) -> None:
     data, expected = file
-    assert np.array_equal(open_image(io.BytesIO(data)).convert("RGBA"), expected)
+    opened = np.asarray(open_image(io.BytesIO(data)).convert("RGBA"))
+    assert np.array_equal(opened[..., 3], expected[..., 3])
+    visible = expected[..., 3] > 0
+    assert np.array_equal(opened[visible], expected[visible])
 
 
 random_files = st.builds(
@@ -175,6 +228,8 @@ PROFILES = pytest.mark.parametrize(
     [
         pytest.param(check_pixels, png_files(), id="png"),
         pytest.param(check_pixels, bmp_files(), id="bmp"),
+        pytest.param(check_pixels, gif_files(), id="gif"),
+        pytest.param(check_pixels, lossless_files(), id="lossless"),
         pytest.param(check_outcome, damaged_files(), id="damaged"),
         pytest.param(check_outcome, random_files, id="random"),
     ],

@@ -31,6 +31,8 @@ def read_orientation(image: Image.Image) -> int:
 
     The Exif block comes first, then `tiff:Orientation` of the XMP packet.
     """
+    if not image.info:
+        return 1
     block = image.info.get("exif") or _raw_profile(image)
     found = parse_orientation(block) if isinstance(block, bytes) else None
     found = _xmp_orientation(image) if found is None else found
@@ -76,6 +78,8 @@ def _raw_profile(image: Image.Image) -> bytes:
 
 def _xmp_orientation(image: Image.Image) -> int | None:
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    if not packet:
+        return None
     if isinstance(packet, str):
         packet = packet.encode("utf-8", "replace")
     match = re.search(rb'tiff:Orientation(?:="|>)([0-9])', packet)

@@ -2,7 +2,6 @@
 
 import io
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from gv_jax.data.formats import bmp, jpeg, png, tga
 from gv_jax.data.formats.exif import read_orientation
 from gv_jax.data.formats.header import CorruptImageError, Header
+from gv_jax.data.formats.silence import silence_warnings
 
 MAX_PIXELS = 50_000_000  # far above any game image; PIL itself would decode up to 178 million
 IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "TGA", "DDS", "AVIF")
@@ -23,7 +23,6 @@ FORMAT_NAMES = "PNG, JPEG, BMP, GIF, WebP, TIFF, TGA, DDS or AVIF"
 DEEP = re.compile(r"(?<!BGR);16|BC6")  # of the arguments of Pillow's decoders
 REPAIRS = {png.MAGIC: png.iter_repairs, jpeg.MAGIC: jpeg.iter_repairs}
 ANIMATED_FORMATS = ("PNG", "GIF", "WEBP", "TIFF", "AVIF")
-BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 Check = Callable[[Header], None]
 
 
@@ -73,7 +72,7 @@ def read_first_frame(source: Path | BinaryIO, check: Check) -> FirstFrame:
             return FirstFrame(*_read_bmp(stream.read(), check_all))
         try:
             return _decode(stream, check_all, PILLOW_FORMATS)
-        except (CorruptImageError, *BOMBS):
+        except (CorruptImageError, Image.DecompressionBombError):
             raise
         except Exception as error:  # decoders raise struct.error, IndexError, SyntaxError, ...
             failure = error
@@ -99,7 +98,7 @@ def open_header(source: Path | BinaryIO) -> Iterator[ImageFile.ImageFile]:
 
 def read_header(image: ImageFile.ImageFile) -> Header:
     """The header of an opened image that is not decoded yet."""
-    deep = image.mode.startswith("I;16") or any(DEEP.search(str(tile)) for tile in image.tile)
+    deep = image.mode.startswith("I;16") or any(DEEP.search(str(tile.args)) for tile in image.tile)
     transparent = image.has_transparency_data
     return Header(str(image.format), image.size, image.mode, transparent, deep)
 
@@ -173,15 +172,13 @@ def _open(source: Path | BinaryIO) -> Iterator[BinaryIO]:
 def _explain_errors() -> Iterator[None]:
     """Turns every error into a CorruptImageError, and silences warnings."""
     try:
-        with warnings.catch_warnings():  # PIL warns about palettes and EXIF that do no harm
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with silence_warnings():  # PIL warns about palettes and EXIF that do no harm
             yield
     except CorruptImageError:
         raise
     except UnidentifiedImageError as error:
         raise CorruptImageError(f"is not a readable image ({FORMAT_NAMES})") from error
-    except BOMBS as error:
+    except Image.DecompressionBombError as error:
         raise CorruptImageError(
             f"has a number of pixels above the limit of {MAX_PIXELS:,}"
         ) from error

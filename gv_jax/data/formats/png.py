@@ -15,7 +15,9 @@ ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"eXIf", *ANIMATION)
 XMP_KEYWORD = b"XML:com.adobe.xmp\0\0"  # not compressed
 # Pillow's notes on the decoding, which a text chunk with such a keyword overwrites
-RESERVED_KEYS = ("transparency", "interlace", "bbox", "default_image", "disposal", "blend")
+RESERVED_KEYS = frozenset(
+    ("transparency", "interlace", "bbox", "default_image", "disposal", "blend")
+)
 GRAY_SCALES = {  # raw mode -> (mask of a sample, factor to the decoded pixels)
     "1": (1, 255),
     "L;2": (3, 85),
@@ -54,8 +56,8 @@ def read_transparency(
     """
     if image.mode == "P" and image.palette is None:
         raise CorruptImageError("has no palette")
-    for key in RESERVED_KEYS:
-        if isinstance(image.info.get(key), str):
+    for key in RESERVED_KEYS.intersection(image.info):
+        if isinstance(image.info[key], str):
             raise ValueError(f"a text chunk is named {key}")
     stored = image.info.get("transparency")
     if stored is None or image.mode == "P":
