@@ -1,6 +1,11 @@
 """Classify the genre of a video game from its cover; you supply the covers.
 
-gv-jax train --config=configs/game_covers.py --config.data.path=DIR [--config.task=multi_label]
+gv-jax train --config=configs/game_covers.py --config.data.path=DIR \\
+    [--config.model.pretrained=hub:timm/resnet18.a1_in1k] [--config.task=multi_label]
+
+With pretrained weights, the recipe of the published project is the default: only the last two
+stages and the head are trained, each with its own low learning rate (Yosinski et al. 2014). Without
+weights, all stages are trained at one learning rate.
 
 DIR holds a folder of covers for each genre, or a CSV file with the columns file and genres (one or
 several, separated by | ; or ,). Duplicates are dropped and all covers of a title are in one split;
@@ -19,7 +24,8 @@ from ml_collections import ConfigDict
 from gv_jax.config import default
 
 
-def get_config() -> ConfigDict:
+def get_config(pretrained: str = "") -> ConfigDict:
+    """The configuration; `pretrained` is the later value of config.model.pretrained."""
     config = default.get_config()
     config.data.name = "game_covers"
     config.data.size = (224, 224)
@@ -34,4 +40,8 @@ def get_config() -> ConfigDict:
     config.augment.shear = 10.0
     config.augment.brightness = config.augment.contrast = config.augment.saturation = 0.2
     config.augment.erase = 0.5
+    if pretrained:
+        config.model.dropout = 0.5
+        config.finetune.last_stages = 3  # the last two stages and the head
+        config.finetune.stage_lrs = (1e-4, 1e-5, 1e-6)  # of the head first
     return config

@@ -39,7 +39,7 @@ EFFICIENTNET = {
     **GENTLE,
 }
 VARIANTS = {
-    "frozen": {**RESNET50, **PLAIN, "finetune.last_stages": 1},
+    "frozen": {**RESNET50, **PLAIN, "finetune.last_stages": 1, "finetune.stage_lrs": ()},
     "staged": {**RESNET50, **PLAIN, **TIERS, "loss.class_weights": "inverse"},
     "full": FULL,
     "full_efficientnet": EFFICIENTNET,

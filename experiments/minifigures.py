@@ -31,11 +31,11 @@ VARIANTS = {
         "squeezenet_probe": {**SQUEEZENET, **PROBE},
         "resnet18_upper": {**RESNET18, **LOWER, "finetune.freeze_bn": True, "train.epochs": 30},
         "resnet18_probe": {**RESNET18, **PROBE},
-        "squeezenet_scratch": {**SMALL, "finetune.stage_lrs": (), "optimizer.learning_rate": 1e-3},
+        "squeezenet_scratch": SMALL,
         "net_scratch": {
             "model.name": "shared_net",
             "data.size": (28, 28),
-            "finetune.stage_lrs": (),
+            "optimizer.learning_rate": 3e-3,
         },
     }.items()
 }

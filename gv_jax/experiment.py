@@ -18,7 +18,6 @@ from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.data.builders.base import REPORT_FILE
 from gv_jax.data.dataset import prepare_builder
 from gv_jax.data.sampling import make_sampler
-from gv_jax.data.splits.kfold import assign_folds, labels_to_classes
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime, make_evaluator
 from gv_jax.reporting.audit_page import audit_section
@@ -30,7 +29,8 @@ from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.fit import LoopConfig, RunTracker, fit
 from gv_jax.training.lease import Lease, lease
-from gv_jax.training.probe import fit_probe
+from gv_jax.training.linear import MULTI_LABEL, SINGLE_LABEL
+from gv_jax.training.probe import fit_probe, make_probe_folds
 from gv_jax.training.run_dir import RunDir, write_json
 from gv_jax.training.step import make_train_step
 from gv_jax.training.timer import Timer, explain_oom
@@ -174,9 +174,10 @@ def fit_linear_probe(
     """Fits the classifier layer in closed form, or by logistic regression."""
     session.timer.lap("compile_s")
     session.run_dir.open(config.to_dict(), session.data.record)
-    split = runtime.dataset.splits["train"]
+    split, section = runtime.dataset.splits["train"], config.probe
+    labels, is_multi = np.asarray(split.labels), runtime.task.multi_label
     groups = list(map(prepare_builder(config.data).group_of, split.ids))
-    folds = assign_folds(labels_to_classes(split.labels), groups, config.probe.folds, config.seed)
+    folds = make_probe_folds(labels, groups, section.folds, config.seed, len(section.l2))
     best, progress, choice = fit_probe(
         setup.network,
         setup.state,
@@ -185,13 +186,13 @@ def fit_linear_probe(
         runtime.validate,
         session.run_dir,
         layer=setup.classifier,
-        transforms=tta_transforms(config.probe.flip, 0),
+        transforms=tta_transforms(section.flip, 0),
         batch_size=config.train.batch_size,
         dtype=jnp.dtype(config.model.dtype),
-        method=config.probe.method,
-        labels=np.asarray(split.labels),
-        num_classes=len(runtime.dataset.classes),
-        l2=tuple(config.probe.l2),
+        kind=MULTI_LABEL if is_multi else SINGLE_LABEL,
+        method=section.method,
+        targets=labels if is_multi else np.eye(len(runtime.dataset.classes))[labels],
+        l2=tuple(section.l2),
         folds=folds,
     )
     return Fitted(best, {**progress.steps, **choice}, progress.seconds)
@@ -206,7 +207,9 @@ def evaluate_and_report(
     evaluation = task.evaluate(runtime.evaluator.collect(*weights), dataset)
     predict, feature_maps = runtime.evaluator.functions_of(*weights)
     batch = task.prepare_batch(runtime.batch_at(config.seed)(0))
-    augmented = jax.device_get(setup.augment(jax.random.key(config.seed), *batch))
+    augmented = None
+    if not config.probe.method:  # it augments nothing
+        augmented = jax.device_get(setup.augment(jax.random.key(config.seed), *batch))
     figures = task.draw(evaluation, run_dir.figures, augmented, predict, feature_maps)
     builder, sections, audit_counts = prepare_builder(config.data), [], {}
     if not any(session.data.changes):  # an audit of changed data is not one of this run's

@@ -1,7 +1,6 @@
 """The finished runs of an ablation by variant: metrics, cost, differences from the reference."""
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from gv_jax.ablation.paired_tests import (
     summarize,
 )
 from gv_jax.ablation.study import Ablation, AblationRun
+from gv_jax.errors import UserError
 
 OTHER_METRICS = ("balanced_accuracy", "macro_f1", "loss", "psnr", "ssim")  # shown if available
 
@@ -164,19 +164,24 @@ def paired_differences(
 
 def per_image_scores(run: AblationRun, split: str, metric: str) -> dict[str, float]:
     """Image id -> its metric, or whether its class is predicted correctly."""
-    with (run.run_dir.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == split]
+    file = run.run_dir.path / "predictions.csv"
+    if not file.exists():
+        raise UserError(
+            f"{run.run_dir.path} is an incomplete copy of a run: {file.name} is missing; copy the "
+            "whole folder again, or remove it to train the run again"
+        )
+    with file.open(encoding="utf-8", newline="") as content:
+        rows = [row for row in csv.DictReader(content) if row.get("split") == split]
     if rows and metric not in rows[0] and "confidence" in rows[0]:
         return {row["id"]: float(row["label"] == row["predicted"]) for row in rows}
     return {row["id"]: float(row[metric]) for row in rows if metric in row}
 
 
 def images_per_second(run: AblationRun) -> float:
-    """Training images per second, median over epochs."""
+    """Training images per second, median over epochs; NaN without a log."""
     rows = run.run_dir.rows()
-    return float(
-        np.median([row["images_per_second"] for row in rows if "images_per_second" in row])
-    )
+    speeds = [row["images_per_second"] for row in rows if "images_per_second" in row]
+    return float(np.median(speeds)) if speeds else float("nan")
 
 
 def mean_or_nan(values: Sequence[float]) -> float:
@@ -203,5 +208,4 @@ def find_baselines(ablation: Ablation) -> dict[str, tuple[str, float]]:
 
 def device_names(ablation: Ablation) -> str:
     """The devices of the finished runs, from their config.json."""
-    files = [run.run_dir.path / "config.json" for run in ablation.finished]
-    return ", ".join(sorted({json.loads(file.read_text("utf-8"))["device"] for file in files}))
+    return ", ".join(sorted({run.run_dir.metadata["device"] for run in ablation.finished}))

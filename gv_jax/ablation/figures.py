@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from gv_jax.ablation import charts
 from gv_jax.ablation.comparison import VariantResult
-from gv_jax.ablation.study import Ablation
+from gv_jax.ablation.study import Ablation, file_stem
 from gv_jax.evaluation.class_metrics import normalize_rows
 from gv_jax.reporting.figures.charts import plot_confusion
 from gv_jax.reporting.figures.report_figure import ReportFigure
@@ -94,7 +94,7 @@ def draw_classes(ablation: Ablation) -> Iterator[Drawn]:
     for name, matrix in fractions.items():
         figure = plot_confusion(matrix, classes, fractions=True)
         caption = "Percent of each true class (row), all seeds."
-        yield f"confusion_{name}", figure, "confusion", name, caption
+        yield f"confusion_{file_stem(name)}", figure, "confusion", name, caption
 
 
 def validation_metrics(ablation: Ablation) -> list[str]:

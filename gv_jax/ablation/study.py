@@ -1,6 +1,8 @@
 """An ablation: its question, its variants, and the run directory of every variant and seed."""
 
 import ast
+import hashlib
+import re
 import shlex
 import sys
 from collections.abc import Collection, Mapping
@@ -16,6 +18,8 @@ from gv_jax.errors import UserError, unknown
 from gv_jax.jobs import Job
 from gv_jax.training.run_dir import RunDir
 
+MAX_STEM = 60  # characters
+
 
 @dataclass(frozen=True)
 class AblationRun:
@@ -27,11 +31,11 @@ class AblationRun:
 
     @property
     def name(self) -> str:
-        return f"{self.variant}-seed{self.seed}"
+        return f"{file_stem(self.variant)}-seed{self.seed}"
 
     @property
     def run_dir(self) -> RunDir:
-        return RunDir(self.ablation.folder / "runs" / self.variant / f"seed{self.seed}")
+        return RunDir(self.ablation.folder / "runs" / file_stem(self.variant) / f"seed{self.seed}")
 
     @property
     def job(self) -> Job:
@@ -193,6 +197,18 @@ class Ablation:
     def finished_of(self, variant: str) -> list[AblationRun]:
         """The finished runs of one variant."""
         return [run for run in self.finished if run.variant == variant]
+
+
+def file_stem(name: str) -> str:
+    """The name of a variant as part of a file name: itself, if it is one in every file system.
+
+    Else other characters become underscores and a hash keeps it distinguishable.
+    """
+    stem = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII)
+    if stem == name and len(name) <= MAX_STEM and not name.startswith((".", "-")):
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+    return f"{stem[:MAX_STEM].strip('._-') or 'variant'}-{digest}"
 
 
 def to_json_value(value: Any) -> Any:

@@ -26,7 +26,7 @@ class StudyFile:
         variants: VARIANTS, name -> overrides.
         reference: REFERENCE, the variant with which the others are compared.
         seeds: SEEDS, number of runs per variant.
-        metric: METRIC, split and name in results.json.
+        metric: METRIC, split and name in results.json; "": the main one of the task.
         smoke: SMOKE, overrides of a smoke test in addition to those of every smoke test.
     """
 
@@ -36,7 +36,7 @@ class StudyFile:
     variants: Mapping[str, Overrides]
     reference: str
     seeds: int = 3
-    metric: str = "test.accuracy"
+    metric: str = ""
     smoke: Overrides = field(default_factory=dict)
 
 
@@ -58,6 +58,9 @@ def read_study_file(file: str) -> StudyFile:
     variants = names["VARIANTS"]
     if not isinstance(variants, dict) or not all(isinstance(v, dict) for v in variants.values()):
         raise UserError(f"{file}: VARIANTS is not a dict of name -> overrides")
+    for name in variants:
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            raise UserError(f"{file}: the variant {name!r} needs a name of printable text")
     if names["REFERENCE"] not in variants:
         raise unknown(f"variant (REFERENCE of {file})", names["REFERENCE"], variants)
     return StudyFile(

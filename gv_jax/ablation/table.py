@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -9,15 +10,22 @@ from gv_jax.ablation.comparison import VariantResult, device_names
 from gv_jax.ablation.paired_tests import Difference, Summary
 from gv_jax.ablation.study import Ablation
 from gv_jax.evaluation.metrics import is_fraction
-from gv_jax.reporting.formatting import NO_VALUE, format_duration, format_value, heading
+from gv_jax.reporting.formatting import (
+    NO_VALUE,
+    format_duration,
+    format_markdown_table,
+    format_value,
+    heading,
+)
 from gv_jax.reporting.page import Cell, Table
+from gv_jax.wording import count_noun
 
 SCORES_CAPTION = "Mean ± standard deviation [95 % confidence interval, Student's t] over seeds."
 COMPARISONS_CAPTION = (
     "Paired differences [95 % confidence interval]. Over seeds: Student's paired t-test, for other "
     "seeds; with few seeds only large differences are significant. Over images: paired bootstrap "
     "of the {split} images (10,000 resamples), for other images. p with Holm's correction for "
-    "{count} comparison{s}."
+    "{comparisons}."
 )
 COSTS_CAPTION = (
     "Means over seeds; training speed. Runs that were trained in one program have equal parts of "
@@ -101,7 +109,7 @@ def comparisons_table(ablation: Ablation, variants: Sequence[VariantResult]) -> 
         for variant in compared
     ]
     caption = COMPARISONS_CAPTION.format(
-        count=len(compared), s="" if len(compared) == 1 else "s", split=ablation.split
+        comparisons=count_noun(len(compared), "comparison"), split=ablation.split
     )
     header = (f"Difference from {ablation.reference}", "Over seeds", "p", "Over images", "p")
     return Table(header, rows, caption)
@@ -114,12 +122,17 @@ def costs_table(variants: Sequence[VariantResult]) -> Table:
             Cell(variant.name),
             Cell(f"{variant.parameters:,}", numeric=True),
             Cell(format_duration(variant.seconds), numeric=True),
-            Cell(f"{variant.images_per_second:,.0f}", numeric=True),
+            Cell(format_value("images_per_second", speed_of(variant)), numeric=True),
         ]
         for variant in variants
         if variant.seeds
     ]
     return Table(("Cost", "Parameters", "Training", "Images/s"), rows, COSTS_CAPTION)
+
+
+def speed_of(variant: VariantResult) -> float | None:
+    """Images per second; None if unknown."""
+    return variant.images_per_second if math.isfinite(variant.images_per_second) else None
 
 
 def format_mean_std(metric: str, summary: Summary | None) -> str:
@@ -157,12 +170,8 @@ def to_markdown_tables(ablation: Ablation, tables: Sequence[Table]) -> str:
     """The description and the tables as Markdown."""
     parts = [f"# {ablation.name}", ablation.description]
     for table in tables:
-        lines = [
-            table.header,
-            ["---", *["--:"] * (len(table.header) - 1)],
-            *([cell.text for cell in row] for row in table.rows),
-        ]
-        parts += ["\n".join(f"| {' | '.join(line)} |" for line in lines), table.caption]
+        rows = [[cell.text for cell in row] for row in table.rows]
+        parts += [format_markdown_table(table.header, rows), table.caption]
     return "\n\n".join([*parts, f"Device: {device_names(ablation) or 'none yet'}."]) + "\n"
 
 

@@ -42,7 +42,7 @@ def make_parser() -> OneLineParser:
     parser.add_argument(
         "--metric",
         metavar="SPLIT.NAME",
-        help="metric in results.json (METRIC of FILE, or test.accuracy)",
+        help="metric in results.json (METRIC of FILE, or the main one of the task on test)",
     )
     parser.add_argument(
         "--population",
@@ -68,19 +68,17 @@ def ablate(arguments: Sequence[str]) -> int:
     """
     options, fields = make_parser().parse_with_fields(arguments)
     study_file = read_study_file(options.file)
-    metric = options.metric or study_file.metric
     seeds = study_file.seeds if options.seeds is None else options.seeds
     if seeds < 1 or options.population < 1:
         raise UserError("--seeds and --population must be at least 1")
-    split, _, name = metric.partition(".")
-    if split not in ("train", "valid", "test") or not name:
-        raise UserError(f"--metric={metric}: give a split and a name, as in valid.accuracy")
     check_fields(study_file, fields)
 
     from gv_jax.ablation import report, runner
     from gv_jax.ablation.study import Ablation
     from gv_jax.run_data import check_shared_records
+    from gv_jax.tasks.metric_names import choose_metric
 
+    task = read_config_file(study_file.config).task
     smoke = {**SMOKE, **study_file.smoke} if options.smoke else {}
     ablation = Ablation(
         name=study_file.name,
@@ -91,7 +89,7 @@ def ablate(arguments: Sequence[str]) -> int:
         seeds=seeds,
         folder=options.results / (study_file.name + ("-smoke" if options.smoke else "")),
         overrides={**smoke, **fields},
-        metric=metric,
+        metric=choose_metric(task, options.metric or study_file.metric, "test"),
         on_changed_data=options.on_changed_data,
     )
     if options.retry:

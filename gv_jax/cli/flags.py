@@ -4,9 +4,10 @@ Imports nothing heavy: `--help` and mistakes are reported within a fraction of a
 """
 
 import argparse
+import inspect
 import runpy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ from gv_jax.errors import UserError, unknown
 
 Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 EXAMPLE = "--config=configs/quickstart.py"
+PRETRAINED = "model.pretrained"  # the field of the weights that a training starts from
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -122,7 +124,7 @@ def load_config(file: str, fields: dict[str, str]) -> Config:
     from absl import flags
     from ml_collections import config_flags
 
-    config = read_config_file(file)
+    config = read_config_file(file, fields)
     check_field_names(config, fields)
     line = ["gv-jax", *(f"--config.{name}={value}" for name, value in fields.items())]
     values = flags.FlagValues()
@@ -134,8 +136,15 @@ def load_config(file: str, fields: dict[str, str]) -> Config:
     return values.config.copy_and_resolve_references()
 
 
-def read_config_file(file: str) -> Config:
-    """The configuration that a config file returns, without fields of the command line.
+def read_config_file(file: str, fields: Mapping[str, str] | None = None) -> Config:
+    """The configuration that a config file returns, before fields of the command line are applied.
+
+    A `get_config(pretrained)` gets the weights that the command line names, or "": it sets what a
+    training from these weights needs.
+
+    Args:
+        file: as of `load_config`.
+        fields: of the command line.
 
     Raises:
         UserError: no `file` is given, or there is no such file.
@@ -145,7 +154,12 @@ def read_config_file(file: str) -> Config:
     path, colon, argument = file.partition(":")
     if not Path(path).is_file():
         raise UserError(f"no config file {path}: see the files under configs/")
-    return runpy.run_path(path)["get_config"](*([argument] if colon else []))
+    get_config = runpy.run_path(path)["get_config"]
+    if list(inspect.signature(get_config).parameters) != ["pretrained"]:
+        return get_config(*([argument] if colon else []))
+    config = get_config((fields or {}).get(PRETRAINED, argument))
+    config.model.pretrained = argument
+    return config
 
 
 def check_field_names(config: Config, names: Sequence[str] | dict[str, str]) -> None:

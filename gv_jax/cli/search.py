@@ -16,7 +16,7 @@ from gv_jax.cli.flags import (
     add_data_flags,
     check_field_names,
     echo,
-    read_config_file,
+    load_config,
 )
 from gv_jax.errors import UserError
 from gv_jax.jobs.driver import INTERRUPTED_STATUS
@@ -49,9 +49,9 @@ def make_parser() -> OneLineParser:
     )
     parser.add_argument(
         "--metric",
-        default="valid.accuracy",
+        default="",
         metavar="SPLIT.NAME",
-        help="metric in results.json (valid.accuracy)",
+        help="metric in results.json (the main one of the task, as in valid.accuracy)",
     )
     parser.add_argument(
         "--no-prune", action="store_true", help="do not stop trials that are worse than the median"
@@ -78,13 +78,11 @@ def search(arguments: Sequence[str]) -> int:
         0; 130 if it was interrupted.
     """
     options, fields = make_parser().parse_with_fields(arguments)
-    config = read_config_file(options.config)
+    config = load_config(options.config, fields)
     if not options.space:
         raise UserError("give --space=SPACE, for example --space=finetune")
     if options.trials < 1 or options.folds == 1:
         raise UserError("--trials must be at least 1, and --folds 0 or at least 2")
-    if options.metric.count(".") != 1:
-        raise UserError(f"--metric={options.metric}: give a split and a name, as in valid.accuracy")
     space = load_space(options.space)
     check_field_names(config, [*space, *fields])
     if importlib.util.find_spec("optuna") is None:
@@ -93,6 +91,7 @@ def search(arguments: Sequence[str]) -> int:
     from gv_jax.run_data import check_shared_records
     from gv_jax.search import report, runner
     from gv_jax.search.trials import Search
+    from gv_jax.tasks.metric_names import choose_metric
 
     config_name = Path(options.config.partition(":")[0]).stem
     task = Search(
@@ -101,7 +100,7 @@ def search(arguments: Sequence[str]) -> int:
         method=options.method,
         n_trials=options.trials,
         folds=options.folds,
-        metric=options.metric,
+        metric=choose_metric(config.task, options.metric, "valid"),
         folder=options.results / f"search-{config_name}-{Path(options.space).stem}",
         prune=not options.no_prune,
         seed=options.seed,

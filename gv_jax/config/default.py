@@ -14,7 +14,7 @@ def get_config() -> ConfigDict:
     """The configuration that every file under configs/ starts from."""
     return ConfigDict(
         {
-            "seed": 0,  # of weights, batches, augmentation and dropout
+            "seed": 0,  # of weights, batches, augmentation, dropout and the folds of a probe
             "task": "classification",  # a name in gv_jax.tasks.registry.TASKS
             "data": data(),
             "model": {
@@ -34,7 +34,7 @@ def get_config() -> ConfigDict:
                 "steps_per_epoch": 0,  # steps per epoch; 0: one pass over the training split
                 "valid_batches": 0,  # batches of the validation split per epoch; 0: all
                 "ema": 0.0,  # decay per step of an EMA of the weights, used in evaluation
-                "select": "best",  # weights to report: best (on the validation split) or last
+                "select": "best",  # weights to report: best (on valid; ties: by loss) or last
                 "report_epochs": (),  # epochs, from 1, whose metrics are listed in the report
                 "patience": 0,  # stop after this many epochs without improvement
                 "checkpoint_seconds": 30.0,  # minimum time between checkpoints; 0: every epoch

@@ -15,6 +15,18 @@ import numpy as np
 from scipy import special
 
 CALIBRATION_BINS = 15  # as in Guo et al. 2017, "On calibration of modern neural networks"
+AVERAGES, MEASURES = ("micro", "macro", "weighted"), ("precision", "recall", "f1")
+CLASSIFICATION_METRICS = (  # of a split in results.json, the most important first
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "loss",
+    "top5_accuracy",
+    *(f"{average}_{name}" for name in MEASURES for average in AVERAGES if name != "f1"),
+    "micro_f1",
+    "weighted_f1",
+    "ece",
+)
 TOP5_MIN_CLASSES = 10  # top-5 accuracy is reported from this number of classes on
 
 
@@ -111,11 +123,11 @@ def averaged_metrics(labels: np.ndarray, predicted: np.ndarray) -> dict[str, flo
     """`{micro,macro,weighted}_{precision,recall,f1}`; micro averages are all the accuracy."""
     values = {
         average: precision_recall_f1_support(labels, predicted, average=average)
-        for average in ("micro", "macro", "weighted")
+        for average in AVERAGES
     }
     return {
         f"{average}_{name}": float(values[average][index])
-        for index, name in enumerate(("precision", "recall", "f1"))
+        for index, name in enumerate(MEASURES)
         for average in values
     }
 

@@ -9,6 +9,7 @@ import numpy as np
 from gv_jax.data.arrays import Dataset
 from gv_jax.evaluation import class_metrics
 from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
+from gv_jax.wording import count_noun
 
 MAX_CONFUSIONS = 12  # rows of the table of the most frequent confusions
 
@@ -48,7 +49,9 @@ def evaluate_classification(
     labels, predicted = dataset.splits[main_split].labels, log_probs[main_split].argmax(1)
     matrix = class_metrics.confusion_matrix(labels, predicted, num_classes)
     majority, log_priors = class_metrics.majority_class(dataset.splits["train"].labels, num_classes)
-    baseline: dict[str, Any] = {"name": "majority class", "class": dataset.classes[majority]}
+    is_balanced = len(set(np.exp(log_priors).round(12))) == 1
+    name = "single class" if is_balanced else "majority class"
+    baseline: dict[str, Any] = {"name": name, "class": dataset.classes[majority]}
     results: dict[str, Any] = {"baseline": baseline}
     for split, split_log_probs in log_probs.items():
         split_labels = dataset.splits[split].labels
@@ -77,18 +80,27 @@ def evaluate_classification(
 
 
 def summarize_classification(results: Mapping[str, Any], main_split: str, num_classes: int) -> str:
-    """The accuracy with its confidence interval, and the baseline."""
+    """The accuracy with its confidence interval, and whether it differs from the baseline's."""
     count, accuracy = results[main_split]["count"], results[main_split]["accuracy"]
     correct = round(accuracy * count)
     low, high = class_metrics.wilson_interval(correct, count)
     interval = f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}"
     baseline = results["baseline"]
-    return (
+    baseline_accuracy = baseline[main_split]["accuracy"]
+    name = baseline["name"].replace(" ", "-")
+    images = count_noun(count, "image")
+    sentences = [
         f"{SPLIT_TITLES[main_split]} accuracy {100 * accuracy:.1f} % "
-        f"({correct:,} of {count:,} images; 95 % CI {interval}) "
-        f'on {num_classes} classes. Majority-class baseline ("{baseline["class"]}"): '
-        f"{100 * baseline[main_split]['accuracy']:.1f} %."
-    )
+        f"({correct:,} of {images}; 95 % CI {interval}) "
+        f"on {count_noun(num_classes, 'class')}.",
+        f'{name[0].upper()}{name[1:]} baseline ("{baseline["class"]}"): '
+        f"{100 * baseline_accuracy:.1f} %.",
+    ]
+    if low <= baseline_accuracy <= high:
+        sentences.append(f"The accuracy is not distinguishable from the {name} baseline.")
+    elif high < baseline_accuracy:
+        sentences.append(f"The accuracy is below the {name} baseline.")
+    return " ".join(sentences)
 
 
 def per_class_rows(

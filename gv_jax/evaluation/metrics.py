@@ -76,6 +76,10 @@ METRICS: dict[str, Metric] = {
     "count": Metric("count", format=","),
     "support": Metric("support", format=","),
     "fraction": _fraction("fraction", ""),
+    # Linear probe
+    "penalty": Metric("L2 penalty", format="g"),
+    "held_out_accuracy": _fraction("held-out accuracy"),
+    "held_out_ranking_precision": _fraction("held-out label ranking average precision"),
     # Training and cost
     "epoch": Metric("epoch", format=","),
     "step": Metric("step", format=","),

@@ -10,6 +10,7 @@ from gv_jax.data.arrays import Dataset
 from gv_jax.evaluation import multilabel_metrics
 from gv_jax.evaluation.class_metrics import safe_divide
 from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
+from gv_jax.wording import count_noun
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def summarize_multilabel(
     average_precision = with_baseline("mean average precision", "mean_average_precision")
     return (
         f"{SPLIT_TITLES[main_split]} {average_precision} "
-        f"on {num_labels} labels and {metrics['count']:,} images. "
+        f"on {count_noun(num_labels, 'label')} and {count_noun(metrics['count'], 'image')}. "
         f"{with_baseline('Macro F1', 'macro_f1')} and {with_baseline('micro F1', 'micro_f1')}, "
         f"with thresholds chosen on the {tuning_split} split. "
         f"{with_baseline('Exact-match accuracy', 'exact_accuracy')}; its baseline is the most "

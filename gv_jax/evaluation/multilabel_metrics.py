@@ -13,6 +13,20 @@ from scipy import special
 
 from gv_jax.evaluation.class_metrics import precision_recall_f1_support, safe_divide
 
+MULTILABEL_METRICS = (  # of a split in results.json, the most important first
+    "mean_average_precision",
+    "macro_f1",
+    "micro_f1",
+    "exact_accuracy",
+    "ranking_precision",
+    "label_accuracy",
+    "loss",
+    "macro_precision",
+    "macro_recall",
+    "micro_precision",
+    "micro_recall",
+)
+
 
 def precision_recall_curve(
     scores: np.ndarray, targets: np.ndarray

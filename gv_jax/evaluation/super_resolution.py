@@ -8,6 +8,7 @@ import numpy as np
 
 from gv_jax.data.arrays import Dataset
 from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
+from gv_jax.wording import count_noun
 
 # Of each image of a split: "psnr", "ssim", ..., and "baseline_psnr", ... of bicubic upsampling.
 SuperResolutionOutputs = Mapping[str, np.ndarray]
@@ -87,8 +88,9 @@ def summarize_super_resolution(results: Mapping[str, Any], main_split: str) -> s
     gain = results["gain"]
     return (
         f"{SPLIT_TITLES[main_split]} PSNR {metrics['psnr']:.2f} dB and SSIM {metrics['ssim']:.3f} "
-        f"on {metrics['count']:,} images; {BASELINE_NAME} baseline {baseline['psnr']:.2f} dB and "
-        f"{baseline['ssim']:.3f}. Mean gain {gain['mean_db']:+.2f} dB per image; "
+        f"on {count_noun(metrics['count'], 'image')}; {BASELINE_NAME} baseline "
+        f"{baseline['psnr']:.2f} dB and {baseline['ssim']:.3f}. "
+        f"Mean gain {gain['mean_db']:+.2f} dB per image; "
         f"{100 * gain['improved_fraction']:.1f} % of the images improve."
     )
 

@@ -27,8 +27,10 @@ def load_finished_run(path: Path, task: str) -> RunDir:
     if not run_dir.finished or results is None:
         raise UserError(f"{path} holds no finished run: give the --workdir of one")
     run_dir.check_format_version()
-    if results["task"] != task:
-        raise UserError(f"{path} holds a run of task {results['task']}: give a run of task {task}")
+    if results.get("task") != task:
+        raise UserError(
+            f"{path} holds a run of task {results.get('task')}: give a run of task {task}"
+        )
     return run_dir
 
 
@@ -43,12 +45,10 @@ def restore_best_weights(run_dir: RunDir, network: SplitModule) -> tuple[Any, An
         Parameters and batch statistics.
 
     Raises:
-        UserError: The checkpoint is missing.
+        UserError: The checkpoint is missing or damaged.
     """
     shapes = {"params": network.params, "batch_stats": network.batch_stats}
     template = jax.tree.map(lambda leaf: jax.device_put(np.zeros(leaf.shape, leaf.dtype)), shapes)
     with Checkpoints(run_dir.checkpoints) as checkpoints:
-        if checkpoints.latest is None:
-            raise UserError(f"{run_dir.checkpoints} holds no checkpoint: the weights are missing")
         best = checkpoints.restore_best(template)
     return best["params"], best["batch_stats"]

@@ -1,5 +1,6 @@
 """Names and values of results as text for readers, by the registry of metrics."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from gv_jax.evaluation.metrics import get_metric
@@ -53,3 +54,17 @@ def format_duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {round(seconds) % 60:02d} s"
     return f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def format_markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, numbers to the right; it is also read in a terminal.
+
+    Every cell is on one line, and its pipes are escaped.
+    """
+
+    def format_row(cells: Sequence[str]) -> str:
+        texts = (" ".join(cell.split()).replace("|", r"\|") for cell in cells)
+        return f"| {' | '.join(texts)} |"
+
+    marks = ["---", *["--:"] * (len(header) - 1)]
+    return "\n".join([format_row(header), format_row(marks), *map(format_row, rows)])

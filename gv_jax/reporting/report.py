@@ -9,6 +9,7 @@ from gv_jax.evaluation.metrics import is_fraction
 from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
 from gv_jax.reporting.figures import charts
 from gv_jax.reporting.figures.common import save_report_figure
+from gv_jax.reporting.figures.probe import plot_penalties
 from gv_jax.reporting.figures.report_figure import ReportFigure
 from gv_jax.reporting.formatting import format_value, heading
 from gv_jax.reporting.page import (
@@ -25,9 +26,11 @@ from gv_jax.reporting.page import (
 )
 from gv_jax.reporting.provenance import provenance_section
 from gv_jax.training.run_dir import RunDir, write_text
+from gv_jax.wording import count_noun
 
 FIGURE_SECTIONS = {  # section of figures and tables -> its title, in order
     "learning": "Learning curves",
+    "probe": "Linear probe",
     "results": "Results",
     "errors": "Errors",
     "classes": "Per class",
@@ -44,6 +47,10 @@ BASELINES_CAPTION = (
     "mean color of each gray level in training (lookup). MSE and MAE are of a and b divided by "
     "128. Flicker: change of a and b between consecutive frames, for pixels of constant gray."
 )
+PENALTIES_CAPTION = (
+    "Score on the held-out folds of the training split, by the L2 penalty of the classifier. The "
+    "penalty of the highest score is used, and of equally good ones the largest."
+)
 ROW_TABLES = {  # key of a list of rows in results.json -> section, caption
     "top_confusions": (
         "errors",
@@ -55,6 +62,7 @@ ROW_TABLES = {  # key of a list of rows in results.json -> section, caption
         "Images per class as collected, after removal of duplicates, and in each split.",
     ),
     "epochs": ("learning", "Epochs selected by config.train.report_epochs."),
+    "penalties": ("probe", PENALTIES_CAPTION),
     "baselines": ("results", BASELINES_CAPTION),
     "per_game": (
         "classes",
@@ -87,7 +95,8 @@ def write_report(
     run_dir = RunDir(folder)
     results = run_dir.results or {}
     metadata = json.loads((folder / "config.json").read_text("utf-8"))
-    all_figures = [*draw_curves(run_dir, results), *figures]
+    draw = draw_penalties if is_probe(results) else draw_curves
+    all_figures = [*draw(run_dir, results), *figures]
     page = Page(
         eyebrow=f"{heading(results.get('task', 'run'))} · gv_jax",
         title=f"{results.get('model', 'Model')} on {results.get('dataset', 'images')}",
@@ -104,6 +113,25 @@ def write_report(
     for name, text in texts.items():
         # Names of files need not be valid UTF-8.
         write_text(folder / name, text.encode("utf-8", "replace").decode())
+
+
+def is_probe(results: Mapping[str, Any]) -> bool:
+    """Whether a linear classifier was fitted, which has no learning curves."""
+    return "penalty" in results.get("training", {})
+
+
+def draw_penalties(run_dir: RunDir, results: Mapping[str, Any]) -> list[ReportFigure]:
+    """Draws the cross-validation of a linear probe; nothing if it has one penalty."""
+    rows = results["training"]["penalties"]
+    if len(rows) < 2:
+        return []
+    folder = run_dir.path / "figures"
+    folder.mkdir(exist_ok=True)
+    (metric,) = rows[0].keys() - {"penalty", "used"}
+    figure, file = plot_penalties(rows, metric), folder / "penalties.png"
+    title = "Cross-validation of the penalty"
+    caption = "The marked penalty is used for the classifier of the report."
+    return [save_report_figure(figure, file, "probe", title, caption)]
 
 
 def draw_curves(run_dir: RunDir, results: Mapping[str, Any]) -> list[ReportFigure]:
@@ -147,7 +175,7 @@ def run_facts(results: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[s
     if counts:
         trainable = counts.get("trainable", counts["total"])
         note = "" if trainable == counts["total"] else f" ({trainable:,} trainable)"
-        facts.append(f"{counts['total']:,} parameters{note}")
+        facts.append(f"{count_noun(counts['total'], 'parameter')}{note}")
     sizes = [
         f"{results[split]['count']:,} {split}"
         for split in SPLIT_TITLES
@@ -156,7 +184,11 @@ def run_facts(results: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[s
     if sizes:
         facts.append(f"images: {', '.join(sizes)}")
     if "train_s" in results.get("timing", {}):
-        facts.append(f"trained for {format_value('train_s', results['timing']['train_s'])}")
+        verb = "fitted in" if is_probe(results) else "trained for"
+        facts.append(f"{verb} {format_value('train_s', results['timing']['train_s'])}")
+    if is_probe(results):
+        training = results["training"]
+        facts.append(f"{training['method']} probe, L2 penalty {training['penalty']:g}")
     if metadata.get("device"):
         facts.append(f"on {metadata['device']}")
     return [*facts, f"seed {metadata.get('seed', results.get('seed'))}"]
@@ -199,6 +231,7 @@ def report_sections(
         warnings: "source: reason" of each input that was changed or ignored.
     """
     sections = []
+    results = {**results, "penalties": results.get("training", {}).get("penalties", [])}
     for key in dict.fromkeys([*FIGURE_SECTIONS, *(figure.section for figure in figures)]):
         items: list[ReportFigure | Table] = [metrics_table(results)] if key == "results" else []
         items += [figure for figure in figures if figure.section == key]
@@ -230,7 +263,7 @@ def metrics_table(results: Mapping[str, Any]) -> Table:
         for split_name, title in SPLIT_TITLES.items()
         if split_name in results
     }
-    caption = "Means over all images of a split, with the selected weights."
+    caption = "Means over all images of a split."
     if split in baseline:
         columns[f"Baseline, {split}"] = baseline[split]
         label = f' ("{baseline["class"]}")' if "class" in baseline else ""

@@ -30,7 +30,8 @@ class Categorical:
 
     @property
     def is_valid(self) -> bool:
-        return len(self.values) > 0
+        """Whether there are values, all with different texts."""
+        return 0 < len(self.values) == len(set(map(str, self.values)))
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def load_space(name: str) -> Space:
         if not isinstance(values, Categorical | Float) or not values.is_valid:
             raise UserError(
                 f"{file}: {field} is {values!r}: give a Categorical, Float or Int with at least "
-                "one value"
+                "one value and without equal ones"
             )
     return space
 

@@ -12,7 +12,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from gv_jax.evaluation.metrics import is_fraction
-from gv_jax.reporting.formatting import NO_VALUE, format_duration, format_value, heading
+from gv_jax.reporting.formatting import (
+    NO_VALUE,
+    format_duration,
+    format_markdown_table,
+    format_value,
+    heading,
+)
 from gv_jax.reporting.page import Cell, Table
 from gv_jax.search.runner import show_value
 from gv_jax.search.trials import Search
@@ -119,12 +125,8 @@ def format_score(metric: str, row: TrialRow) -> str:
 
 def to_markdown_table(table: Table, best: str) -> str:
     """The table as Markdown, and the command of the best trial."""
-    rows = [
-        list(table.header),
-        ["---", *["--:"] * (len(table.header) - 1)],
-        *([cell.text for cell in row] for row in table.rows),
-    ]
-    lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    rows = [[cell.text for cell in row] for row in table.rows]
+    lines = format_markdown_table(table.header, rows)
     return f"{lines}\n\n{table.caption}\n\nBest trial:\n\n    {best}\n"
 
 

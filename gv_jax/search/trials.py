@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FixedTrial, FrozenTrial
 
 from gv_jax.errors import UserError
 from gv_jax.evaluation.metrics import lower_is_better
 from gv_jax.jobs import Job
+from gv_jax.search.journal import open_study
 from gv_jax.search.space import Space, grid_points, suggest_fields
 from gv_jax.training.run_dir import RunDir
 
@@ -95,10 +94,9 @@ class Search:
         """The Optuna study of the folder, new or existing.
 
         Raises:
-            UserError: the folder holds another search.
+            UserError: the folder holds another search, or one of an older format.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = str(self.folder / "journal.log")
         pruner = (
             optuna.pruners.MedianPruner(
                 n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_EPOCHS
@@ -106,14 +104,13 @@ class Search:
             if self.prune
             else optuna.pruners.NopPruner()
         )
-        study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(file, lock_obj=JournalFileOpenLock(file))),
-            pruner=pruner,
-            study_name="search",
-            direction="maximize" if self.maximize else "minimize",
-            load_if_exists=True,
-        )
+        study = open_study(self.folder / "journal.log", pruner, self.maximize)
         stored = study.user_attrs.get("signature")
+        if stored is None and (study.user_attrs or study.get_trials(deepcopy=False)):
+            raise UserError(
+                f"{self.folder} holds a search of an older format: give another --results, or "
+                "remove that folder"
+            )
         if stored is None:
             study.set_user_attr("signature", self.signature)
         elif stored != self.signature:

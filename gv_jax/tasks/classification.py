@@ -12,6 +12,7 @@ import optax
 
 from gv_jax.data.arrays import Dataset
 from gv_jax.errors import UserError
+from gv_jax.evaluation.class_metrics import CLASSIFICATION_METRICS
 from gv_jax.evaluation.classification import (
     ClassificationEvaluation,
     evaluate_classification,
@@ -50,6 +51,7 @@ class Classification:
     uses_labels: ClassVar[bool] = True
     gray_inputs: ClassVar[bool] = False
     multi_label: ClassVar[bool] = False
+    metric_names: ClassVar[tuple[str, ...]] = CLASSIFICATION_METRICS
 
     num_classes: int
     mean: tuple[float, ...] = (0.5,)

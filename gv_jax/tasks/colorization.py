@@ -14,6 +14,7 @@ from gv_jax.data.augment.degrade import Degradation, build_degradation
 from gv_jax.data.sampling import padded_batches
 from gv_jax.errors import UserError
 from gv_jax.evaluation.colorization import (
+    COLOR_METRICS,
     MAIN_BASELINE,
     ColorizationEvaluation,
     evaluate_colorization,
@@ -60,6 +61,7 @@ class Colorization:
     uses_labels: ClassVar[bool] = False
     gray_inputs: ClassVar[bool] = True
     multi_label: ClassVar[bool] = False
+    metric_names: ClassVar[tuple[str, ...]] = (*COLOR_METRICS, "flicker")
 
     head: ColorHead
     degrade: Degradation

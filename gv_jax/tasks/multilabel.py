@@ -12,6 +12,7 @@ import numpy as np
 
 from gv_jax.data.arrays import Dataset
 from gv_jax.evaluation.multilabel import MultilabelEvaluation, evaluate_multilabel
+from gv_jax.evaluation.multilabel_metrics import MULTILABEL_METRICS
 from gv_jax.image.standardize import standardize
 from gv_jax.models import CLASSIFIERS
 from gv_jax.reporting.figures.common import Augmented, FeatureMaps
@@ -48,6 +49,7 @@ class MultiLabel:
     uses_labels: ClassVar[bool] = True
     gray_inputs: ClassVar[bool] = False
     multi_label: ClassVar[bool] = True
+    metric_names: ClassVar[tuple[str, ...]] = MULTILABEL_METRICS
 
     num_classes: int
     mean: tuple[float, ...] = (0.5,)

@@ -27,8 +27,11 @@ LABEL_FIELDS = (  # fields that work on labels or on logits per class
     "tta.flip",
     "tta.shift",
 )
-CLASS_BALANCING = ("loss.class_weights", "loss.logit_adjustment", "train.sampling")
-SINGLE_CLASS_FIELDS = (*CLASS_BALANCING, "probe.method")  # fields that need one class per image
+CLASS_BALANCING = (  # fields that need exactly one class per image
+    "loss.class_weights",
+    "loss.logit_adjustment",
+    "train.sampling",
+)
 
 
 class RunTask(Task, Protocol):
@@ -40,12 +43,15 @@ class RunTask(Task, Protocol):
             standardized by config.data.mean and config.data.std, which follow pretrained weights.
         gray_inputs: Whether the inputs are the images in gray, degraded by config.degrade.
         multi_label: Whether a label is a set of classes, multi-hot [k], in place of one class.
+        metric_names: Names in METRICS of the metrics of a split in results.json, the main one
+            first. Some are absent for some data sets, such as the flicker without clips.
     """
 
     models: ClassVar[tuple[str, ...]]
     uses_labels: ClassVar[bool]
     gray_inputs: ClassVar[bool]
     multi_label: ClassVar[bool]
+    metric_names: ClassVar[tuple[str, ...]]
 
     @classmethod
     def validate(cls, config: Config) -> None:
@@ -153,13 +159,13 @@ def is_on(config: Config, field: str) -> bool:
 
 def check_no_labels(config: Config) -> None:
     """Raises UserError for a field that needs labels; for tasks whose target is the image."""
-    check_off(config, LABEL_FIELDS, "the task has no labels")
+    check_off(config, (*LABEL_FIELDS, "probe.method"), "the task has no labels")
     check_no_single_class(config)
 
 
 def check_no_single_class(config: Config) -> None:
     """Raises UserError for a field that needs exactly one class per image."""
-    check_off(config, SINGLE_CLASS_FIELDS, "it needs exactly one class per image")
+    check_off(config, CLASS_BALANCING, "it needs exactly one class per image")
 
 
 def check_no_degradation(config: Config) -> None:

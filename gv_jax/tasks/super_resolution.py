@@ -12,6 +12,7 @@ import numpy as np
 from gv_jax.data.arrays import Dataset
 from gv_jax.errors import UserError
 from gv_jax.evaluation.super_resolution import (
+    SUPER_RESOLUTION_METRICS,
     SuperResolutionEvaluation,
     evaluate_super_resolution,
 )
@@ -47,6 +48,7 @@ class SuperResolution:
     uses_labels: ClassVar[bool] = False
     gray_inputs: ClassVar[bool] = False
     multi_label: ClassVar[bool] = False
+    metric_names: ClassVar[tuple[str, ...]] = SUPER_RESOLUTION_METRICS
 
     channels: int = 3
     monitor: tuple[str, str] = ("psnr", "max")

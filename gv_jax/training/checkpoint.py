@@ -64,13 +64,22 @@ class Checkpoints:
         return self._restore(best=ocp.args.StandardRestore(abstract_tree(weights)))["best"]
 
     def _restore(self, **items: Any) -> Any:
-        assert self.latest is not None
+        if self.latest is None:
+            raise UserError(
+                f"{self._manager.directory} has no checkpoint: the run directory was copied "
+                "without its weights; copy it again, or train in a new --workdir"
+            )
         try:
             return self._manager.restore(self.latest, args=ocp.args.Composite(**items))
         except (ValueError, KeyError) as error:
             raise UserError(
-                f"the checkpoint in {self._manager.directory} is of another model or optimizer: "
-                f"{first_line(error)}"
+                f"the checkpoint in {self._manager.directory} is damaged, or of another model or "
+                f"optimizer: {first_line(error)}"
+            ) from error
+        except Exception as error:  # which one depends on the file that is missing or cut
+            raise UserError(
+                f"the checkpoint in {self._manager.directory} is incomplete ({first_line(error)}): "
+                "copy the run directory again, or train in a new --workdir"
             ) from error
 
     def __enter__(self) -> "Checkpoints":
@@ -98,5 +107,5 @@ def snapshot(state: TrainState) -> dict[str, Any]:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an exception's message."""
-    return str(error).strip().partition("\n")[0]
+    """The first line of an exception's message, or its kind."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

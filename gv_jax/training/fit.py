@@ -1,5 +1,6 @@
 """One whole training: from the latest checkpoint, or the start, to the last step."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -68,6 +69,7 @@ class Progress:
     step: int = 0
     metric_sums: MetricSums = field(default_factory=dict)
     best_score: float | None = None
+    best_loss: float = math.inf
     best_step: int = 0
     epochs_since_best: int = 0
     seconds: float = 0.0
@@ -77,17 +79,26 @@ class Progress:
         """The steps of the reported weights and of the last ones."""
         return {"best_step": self.best_step or self.step, "last_step": self.step}
 
-    def update_best(self, score: float, direction: str) -> bool:
-        """Records an epoch's `score`; returns whether its weights are the best so far.
+    def update_best(self, score: float, loss: float, direction: str) -> bool:
+        """Records an epoch; returns whether its weights are the best so far.
 
-        Of equal scores, the last one is the best.
+        Of equal scores, which are frequent among few images, the lower loss is the best; of equal
+        losses, the earlier epoch.
+
+        Args:
+            score: of the metric that selects the weights.
+            loss: on the same images.
+            direction: "max" or "min", of the metric.
         """
-        best = self.best_score
-        better = best is None or (score > best if direction == "max" else score < best)
-        self.epochs_since_best = 0 if better else self.epochs_since_best + 1
-        if better or score == best:
-            self.best_score, self.best_step = score, self.step
-        return better or score == best
+        sign = 1 if direction == "max" else -1
+        is_better = self.best_score is None or (sign * score, -loss) > (
+            sign * self.best_score,
+            -self.best_loss,
+        )
+        self.epochs_since_best = 0 if is_better else self.epochs_since_best + 1
+        if is_better:
+            self.best_score, self.best_loss, self.best_step = score, loss, self.step
+        return is_better
 
 
 class InterruptedRun(Exception):  # noqa: N818 - the end of a run that is no error
@@ -192,7 +203,10 @@ class RunTracker:
         metrics = self.validate(state)
         self._log.log_valid_epoch(self.progress.step, metrics)
         name, direction = self.loop.monitor
-        if self.progress.update_best(metrics[name], direction) or not self.loop.select_best:
+        if (
+            self.progress.update_best(metrics[name], metrics["loss"], direction)
+            or not self.loop.select_best
+        ):
             self.best = snapshot(state)
 
     def close(self) -> None:

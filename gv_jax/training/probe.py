@@ -1,6 +1,7 @@
 """The linear probe: a new classifier layer, fitted to the fixed features of a network."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,11 +13,13 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gv_jax.data.augment.tta import Transform
 from gv_jax.data.sampling import padded_batches
+from gv_jax.data.splits.kfold import assign_folds, labels_to_classes
 from gv_jax.distributed import compiler_options
+from gv_jax.errors import UserError
 from gv_jax.training.checkpoint import Checkpoints, snapshot
 from gv_jax.training.features import make_features
 from gv_jax.training.fit import Progress
-from gv_jax.training.linear import fit_cv
+from gv_jax.training.linear import ProbeKind, fit_cv
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, TrainState, Tree
 from gv_jax.training.task import Batch, Task
@@ -36,11 +39,11 @@ def fit_probe(
     transforms: Sequence[Transform],
     batch_size: int,
     dtype: Any,
+    kind: ProbeKind,
     method: str,
-    labels: np.ndarray,
-    num_classes: int,
+    targets: np.ndarray,
     l2: tuple[float, ...],
-    folds: np.ndarray,
+    folds: np.ndarray | None,
 ) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
     """Fits the classifier layer; logs and saves the result as a training of one step.
 
@@ -55,32 +58,31 @@ def fit_probe(
         transforms: the identity, or the identity and the mirroring, whose features are fitted too.
         batch_size: images per batch.
         dtype: what the network computes in.
+        kind: of the labels.
         method: in linear.SOLVERS.
-        labels: of the training split, int [n].
-        num_classes: of the classifier.
+        targets: of the training split, one-hot or multi-hot [n k].
         l2: penalties to choose from.
-        folds: the cross-validation fold of each image, int [n].
+        folds: the cross-validation fold of each image, int [n], or None.
 
     Returns:
-        The weights to report {"params", "batch_stats"}; the progress; the chosen penalty and the
-        held-out accuracy of every penalty.
+        The weights to report {"params", "batch_stats"}; the progress; the method, the chosen
+        penalty and {"penalty", "held_out_METRIC", "used"} of every penalty.
     """
     started = time.monotonic()
     extract = make_features(network, task, layer, transforms, dtype=dtype)
     extract = jax.jit(extract, compiler_options=compiler_options())
-    features, max_norm = extract_features(extract, state, get_batch, len(labels), batch_size)
+    features, max_norm = extract_features(extract, state, get_batch, len(targets), batch_size)
     num_transforms = features.shape[1]
     flipped = features[:, 1] if num_transforms > 1 else None
-    cv = fit_cv(method, features[:, 0], labels, num_classes, l2, folds, flipped)
+    cv = fit_cv(kind, method, features[:, 0], targets, l2, folds, flipped)
     state = replace_head(state, layer, cv.kernel, cv.bias, max_norm)
     progress = Progress(step=1, best_step=1, seconds=time.monotonic() - started)
-    predictions = (features[:, 0] @ cv.kernel + cv.bias).argmax(1)
     train_row = {
         "step": 1,
         "epoch": 1,
-        "images_per_second": num_transforms * len(labels) / progress.seconds,
+        "images_per_second": num_transforms * len(targets) / progress.seconds,
         "split": "train",
-        "accuracy": float((predictions == labels).mean()),
+        kind.metric: kind.score(features[:, 0] @ cv.kernel + cv.bias, targets),
     }
     run_dir.truncate_log(0)
     run_dir.log(train_row)
@@ -89,7 +91,51 @@ def fit_probe(
     best = snapshot(state)
     with Checkpoints(run_dir.checkpoints) as checkpoints:
         checkpoints.save(1, state, best, asdict(progress))
-    return best, progress, {"penalty": cv.penalty, "held_out_accuracies": cv.accuracies}
+    choice = {
+        "method": method,
+        "penalty": cv.penalty,
+        "penalties": [
+            {"penalty": penalty, f"held_out_{kind.metric}": score, "used": penalty == cv.penalty}
+            for penalty, score in cv.held_out.items()
+        ],
+    }
+    return best, progress, choice
+
+
+def make_probe_folds(
+    labels: np.ndarray, groups: Sequence[str], folds: int, seed: int, num_penalties: int
+) -> np.ndarray | None:
+    """The cross-validation fold of each image, int [n]; None if it is neither possible nor needed.
+
+    Args:
+        labels: of the training split, int [n] or multi-hot [n k].
+        groups: the group of each image; a group is never divided.
+        folds: number of folds.
+        seed: of the assignment.
+        num_penalties: number of penalties to choose from.
+
+    Raises:
+        UserError: no class has two groups, or there are fewer groups than folds.
+    """
+    classes = labels_to_classes(labels)
+    groups_of: defaultdict[int, set[str]] = defaultdict(set)
+    for group, image_classes in zip(groups, classes, strict=True):
+        for label in image_classes:
+            groups_of[label].add(group)
+    if max(map(len, groups_of.values()), default=0) < 2:
+        if num_penalties == 1:
+            return None
+        raise UserError(
+            f"config.probe.folds={folds}: no class has 2 images or groups of images for "
+            "cross-validation; add images, or give one penalty, which needs none, as in "
+            "'--config.probe.l2=(10.0,)'"
+        )
+    if len(set(groups)) < folds:
+        raise UserError(
+            f"config.probe.folds={folds}: the training split has only {len(set(groups))} groups of "
+            f"images; give --config.probe.folds={len(set(groups))} or fewer"
+        )
+    return assign_folds(classes, groups, folds, seed)
 
 
 def extract_features(

@@ -58,7 +58,7 @@ class RunDir:
     def results(self) -> dict[str, Any] | None:
         """The content of results.json; None before the evaluation."""
         file = self.path / "results.json"
-        return json.loads(file.read_text("utf-8")) if file.exists() else None
+        return read_json_object(file) if file.exists() else None
 
     @property
     def outcome(self) -> str:
@@ -68,11 +68,12 @@ class RunDir:
     @property
     def config(self) -> dict[str, Any]:
         """The configuration in config.json."""
-        return self._metadata["config"]
+        return self.metadata["config"]
 
     @property
-    def _metadata(self) -> dict[str, Any]:
-        return json.loads((self.path / "config.json").read_text("utf-8"))
+    def metadata(self) -> dict[str, Any]:
+        """The content of config.json."""
+        return read_json_object(self.path / "config.json", needed=("config",))
 
     def check_same_config(
         self, config: dict[str, Any], defaults: dict[str, Any] | None = None
@@ -111,7 +112,7 @@ class RunDir:
 
     def check_format_version(self) -> None:
         """Raises UserError if the run was written in another format than FORMAT_VERSION."""
-        version = self._metadata.get("format_version", 1)
+        version = self.metadata.get("format_version", 1)
         if version != FORMAT_VERSION:
             raise UserError(
                 f"{self.path} holds a run of format_version {version}, "
@@ -167,9 +168,12 @@ class RunDir:
         rows = []
         for line in file.read_text("utf-8").splitlines() if file.exists() else []:
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except json.JSONDecodeError:
                 break
+            if not isinstance(row, dict):
+                break
+            rows.append(row)
         return rows
 
     def metrics_at(self, epochs: Sequence[int]) -> list[dict[str, Any]]:
@@ -259,6 +263,35 @@ def flatten_config(config: dict[str, Any]) -> dict[str, Any]:
 def to_json_types(config: dict[str, Any]) -> dict[str, Any]:
     """`config` as it is read back from a JSON file: tuples become lists."""
     return json.loads(json.dumps(config))
+
+
+def read_json_object(file: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
+    """The object in a JSON file of a run directory.
+
+    Args:
+        file: the file.
+        needed: keys that it must have.
+
+    Raises:
+        UserError: there is no such file, or it is damaged.
+    """
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{file.parent} is an incomplete copy of a run: {file.name} is missing; copy the whole "
+            "folder again"
+        ) from error
+    except ValueError as error:  # UnicodeDecodeError is one too
+        raise UserError(
+            f"{file} is damaged ({error}): copy the run directory again, or train in a new "
+            "--workdir"
+        ) from error
+    if not isinstance(content, dict) or not set(needed) <= content.keys():
+        raise UserError(
+            f"{file} is not of a run: copy the run directory again, or train in a new --workdir"
+        )
+    return content
 
 
 def write_json(file: Path, value: Any) -> None:

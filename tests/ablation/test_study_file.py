@@ -18,7 +18,7 @@ def test_optional_constants_have_defaults(tmp_path):
     file.write_text(STUDY)
     study = read_study_file(str(file))
     assert (study.name, study.description) == ("steps", "Do larger steps help?")
-    assert (study.seeds, study.metric, study.smoke) == (3, "test.accuracy", {})
+    assert (study.seeds, study.metric, study.smoke) == (3, "", {})
     file.write_text(STUDY + 'SEEDS = 5\nMETRIC = "valid.loss"\nSMOKE = {"seed": 1}\n')
     study = read_study_file(str(file))
     assert (study.seeds, study.metric, study.smoke) == (5, "valid.loss", {"seed": 1})
@@ -32,6 +32,9 @@ def test_optional_constants_have_defaults(tmp_path):
         ("REFERENCE", "BASE", "REFERENCE"),
         ('= "plain"', '= "plian"', "'plain'"),
         ("{}", "3", "VARIANTS"),
+        ('"fast": {', "1: {", "variant 1 "),
+        ('"fast": {', '"": {', "variant ''"),
+        ('"fast": {', '"two\\nlines": {', r"variant 'two\\nlines'"),
     ],
 )
 def test_mistakes_are_named(tmp_path, old, new, value):

@@ -6,7 +6,10 @@ import pytest
 from gv_jax.search import runner
 
 QUICKSTART = "--config=configs/quickstart.py"
+COLOR = "--config=configs/colorize_quickstart.py"
 SPACE = "--space=finetune"
+RATES = "--space=momentum"
+MINIMIZED = ("ciede2000", "mse", "mae", "flicker", "colorfulness_error", "loss")
 
 
 @pytest.mark.parametrize(
@@ -20,6 +23,10 @@ SPACE = "--space=finetune"
         ([QUICKSTART, SPACE, "--folds=1"], ["--folds"]),
         ([QUICKSTART, SPACE, "--trials=0"], ["--trials"]),
         ([QUICKSTART, SPACE, "--metric=accuracy"], ["--metric=accuracy", "valid.accuracy"]),
+        ([QUICKSTART, SPACE, "--metric=valid.acuracy"], ["'acuracy'", "'accuracy'"]),
+        ([QUICKSTART, SPACE, "--metric=valid.ciede2000"], ["'ciede2000'", "macro_f1"]),
+        ([COLOR, RATES, "--metric=valid.accuracy"], ["'accuracy'", "ciede2000"]),
+        ([COLOR, RATES, "--metric=valid.colorfulness"], ["colorfulness", "valid.ciede2000"]),
         ([QUICKSTART, SPACE, "--method=bayes"], ["bayes", "tpe"]),
         ([QUICKSTART, SPACE, "surplus"], ["'surplus'"]),
     ],
@@ -31,16 +38,42 @@ def test_mistakes_are_one_line(command, words, names):
 
 
 @pytest.mark.parametrize(
-    ("metric", "direction"),
-    [("test.ciede2000", "MINIMIZE"), ("valid.loss", "MINIMIZE"), ("valid.psnr", "MAXIMIZE")],
+    ("config", "metric", "direction"),
+    [
+        *[(COLOR, f"test.{name}", "MINIMIZE") for name in MINIMIZED],
+        *[(COLOR, f"valid.{name}", "MAXIMIZE") for name in ("within_5", "psnr", "ssim")],
+        (QUICKSTART, "valid.loss", "MINIMIZE"),
+        (QUICKSTART, "valid.ece", "MINIMIZE"),
+        (QUICKSTART, "valid.macro_f1", "MAXIMIZE"),
+    ],
 )
-def test_metrics_have_their_direction(command, tmp_path, monkeypatch, metric, direction):
-    searches = []
-    monkeypatch.setattr(runner, "run_trials", lambda search, *_: searches.append(search))
+def test_metrics_have_their_direction(command, tmp_path, searches, config, metric, direction):
     words = (f"--metric={metric}", f"--results={tmp_path}", "--workers=1", "--folds=3")
-    done = command("search", QUICKSTART, SPACE, *words, "--config.data.size=(8,8)")
+    done = command("search", config, RATES, *words, "--config.data.size=(8,8)")
     assert "no trial completed" in done.err
     [search] = searches
     assert search.open().direction is optuna.study.StudyDirection[direction]
     assert (search.folds, search.overrides) == (3, {"data.size": "(8,8)"})
-    assert search.folder == tmp_path / "search-quickstart-finetune"
+    assert search.folder.parent == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "metric"),
+    [
+        ([QUICKSTART], "valid.accuracy"),
+        ([QUICKSTART, "--config.task=multi_label"], "valid.mean_average_precision"),
+        ([COLOR], "valid.ciede2000"),
+        (["--config=configs/super_resolution.py"], "valid.psnr"),
+    ],
+)
+def test_the_main_metric_of_the_task_is_the_default(command, tmp_path, searches, words, metric):
+    command("search", *words, RATES, f"--results={tmp_path}", "--workers=1")
+    assert [search.metric for search in searches] == [metric]
+
+
+@pytest.fixture
+def searches(monkeypatch):
+    """The searches that a command would run."""
+    found = []
+    monkeypatch.setattr(runner, "run_trials", lambda search, *_: found.append(search))
+    return found

@@ -20,7 +20,7 @@ def test_variants_are_configurations(study, smoke, tmp_path):
     study_file = read_study_file(str(study))
     overrides = {**SMOKE, **study_file.smoke} if smoke else {}
     for variant in study_file.variants.values():
-        config = read_config_file(study_file.config)
+        config = read_config_file(study_file.config, variant)
         config.update_from_flattened_dict({**variant, **overrides})
         if config.model.pretrained:  # the file need not exist; of a classifier it would be read
             config.model.pretrained = str(weights) if config.task == "colorization" else ""

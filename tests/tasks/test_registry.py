@@ -34,7 +34,7 @@ def test_a_task_accepts_its_models_and_the_defaults(name):
         *[(name, "tta.flip", True) for name in IMAGE_TASKS],
         *[(name, "tta.shift", 1) for name in IMAGE_TASKS],
         *[(name, "degrade.gray_levels", 4) for name in TASKS if name != "colorization"],
-        *[(name, "probe.method", "ridge") for name in TASKS if name != "classification"],
+        *[(name, "probe.method", "ridge") for name in IMAGE_TASKS],
         *[(name, "train.sampling", "balanced") for name in TASKS if name != "classification"],
         *[(name, "loss.class_weights", "inverse") for name in TASKS if name != "classification"],
         *[(name, "loss.logit_adjustment", 1.0) for name in TASKS if name != "classification"],

@@ -1,6 +1,7 @@
 """A whole training: selected weights, early stopping, exact resume after an interruption."""
 
 import functools
+import itertools
 import os
 import signal
 
@@ -72,10 +73,10 @@ def run(path, validate=None, get_batch=get_batch, lease=None, **changes):
     return fit(jax.tree.map(jnp.array, state), train_step, get_batch, tracker)
 
 
-def make_validate(accuracies):
-    """A validation with these accuracies, epoch by epoch."""
-    remaining = iter(accuracies)
-    return lambda state: {"loss": 1.0, "accuracy": next(remaining)}
+def make_validate(accuracies, losses=()):
+    """A validation with these accuracies and losses (1.0), epoch by epoch."""
+    epochs = itertools.zip_longest(accuracies, losses, fillvalue=1.0)
+    return lambda state: dict(zip(("accuracy", "loss"), next(epochs), strict=True))
 
 
 def assert_equal(weights, expected):
@@ -128,10 +129,29 @@ def test_the_best_weights_are_selected(tmp_path):
     assert (progress.best_score, progress.best_step) == (0.9, 8)
 
 
-def test_of_equal_scores_the_last_weights_are_selected(whole, tmp_path):
-    best, progress = run(tmp_path, make_validate([0.1, 0.9, 0.9]))
-    assert_equal(best, whole[1])
-    assert (progress.best_step, progress.epochs_since_best) == (12, 1)
+@pytest.mark.parametrize(
+    ("losses", "best_step"),
+    [((0.7, 0.5, 0.6), 8), ((0.7, 0.5, 0.4), 12), ((0.5, 0.5, 0.5), 4), ((0.4, 0.5, 0.6), 4)],
+)
+def test_of_equal_scores_the_lower_loss_is_selected_then_the_earlier_epoch(
+    tmp_path, losses, best_step
+):
+    expected, _ = run(tmp_path / "short", steps=best_step)
+    best, progress = run(tmp_path / "long", make_validate([0.9] * 3, losses))
+    assert_equal(best, expected)
+    assert (progress.best_step, progress.best_loss) == (best_step, min(losses))
+    assert progress.epochs_since_best == (12 - best_step) // 4
+
+
+@pytest.mark.parametrize("last_epoch", [1, 2])
+def test_a_resumed_run_selects_the_same_of_equal_scores(tmp_path, last_epoch):
+    losses = (0.7, 0.5, 0.6)
+    expected, _ = run(tmp_path / "whole", make_validate([0.9] * 3, losses))
+    run(tmp_path / "parts", make_validate([0.9] * 3, losses), steps=4 * last_epoch)
+    rest = make_validate([0.9] * (3 - last_epoch), losses[last_epoch:])
+    best, progress = run(tmp_path / "parts", rest)
+    assert_equal(best, expected)
+    assert progress.best_step == 8
 
 
 def test_the_last_weights_are_selected_on_request(whole, tmp_path):
@@ -184,8 +204,11 @@ def test_a_process_that_lost_its_lease_stops(tmp_path):
     assert RunDir(tmp_path).rows() == []
 
 
-def test_the_best_score_can_be_the_smallest():
+@pytest.mark.parametrize(
+    ("direction", "scores"), [("min", (0.5, 0.6, 0.5, 0.7, 0.4)), ("max", (2, 1, 2, 0, 3))]
+)
+def test_the_best_score_is_that_of_the_direction(direction, scores):
     progress = Progress(step=1)
-    is_best = [progress.update_best(score, "min") for score in (0.5, 0.6, 0.5, 0.7, 0.4)]
-    assert is_best == [True, False, True, False, True]
+    is_best = [progress.update_best(score, 1.0, direction) for score in scores]
+    assert is_best == [True, False, False, False, True]
     assert progress.epochs_since_best == 0

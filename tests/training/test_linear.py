@@ -3,11 +3,21 @@
 import numpy as np
 import pytest
 from scipy.special import log_softmax
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.metrics import label_ranking_average_precision_score, log_loss
 from sklearn.model_selection import cross_val_score
 
 from gv_jax.errors import UserError
-from gv_jax.training.linear import fit_cv, fit_logistic, fit_ridge, fit_temperature
+from gv_jax.training.linear import (
+    MULTI_LABEL,
+    SINGLE_LABEL,
+    fit_cv,
+    fit_logistic,
+    fit_one_vs_rest,
+    fit_platt,
+    fit_ridge,
+    fit_temperature,
+)
 
 FOLDS = np.arange(90) // 4 % 3
 
@@ -52,7 +62,7 @@ def test_logistic_agrees_with_scikit_learn():
 def test_the_penalty_has_the_best_held_out_accuracy(method, make_model):
     x, labels = make_blobs(num_features=60, std=3.0)
     l2 = (1.0, 10.0, 300.0)
-    cv = fit_cv(method, 5 * x, labels, 4, l2, FOLDS)
+    cv = fit_cv(SINGLE_LABEL, method, 5 * x, np.eye(4)[labels], l2, FOLDS)
     scaled = x / np.sqrt(((x - x.mean(0)) ** 2).mean())
     parts = [(np.flatnonzero(fold != FOLDS), np.flatnonzero(fold == FOLDS)) for fold in range(3)]
     sizes = [len(held_out) for _, held_out in parts]
@@ -60,7 +70,7 @@ def test_the_penalty_has_the_best_held_out_accuracy(method, make_model):
     for penalty in l2:
         scores = cross_val_score(make_model(penalty), scaled, labels, cv=parts)
         expected[penalty] = float(np.average(scores, weights=sizes))
-    assert cv.accuracies == pytest.approx(expected)
+    assert cv.held_out == pytest.approx(expected)
     assert cv.penalty == max(l2, key=lambda penalty: (expected[penalty], penalty))
     predictions = (5 * x @ cv.kernel + cv.bias).argmax(1)
     model = make_model(cv.penalty).fit(scaled, labels)
@@ -69,20 +79,101 @@ def test_the_penalty_has_the_best_held_out_accuracy(method, make_model):
 
 def test_features_of_flipped_images_are_fitted_but_not_evaluated():
     x, labels = make_blobs()
-    single = fit_cv("ridge", x, labels, 4, (1.0,), FOLDS)
-    doubled = fit_cv("ridge", x, labels, 4, (2.0,), FOLDS, flipped=x)  # twice images and penalty
+    targets = np.eye(4)[labels]
+    single = fit_cv(SINGLE_LABEL, "ridge", x, targets, (1.0,), FOLDS)
+    # Twice the images and twice the penalty.
+    doubled = fit_cv(SINGLE_LABEL, "ridge", x, targets, (2.0,), FOLDS, flipped=x)
     np.testing.assert_allclose(single.kernel, doubled.kernel, rtol=1e-9)
-    assert single.accuracies[1.0] == doubled.accuracies[2.0]
+    assert single.held_out[1.0] == doubled.held_out[2.0]
 
 
 def test_the_temperature_minimizes_the_cross_entropy():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(4000, 3)) * 2
     labels = np.array([rng.choice(3, p=row) for row in np.exp(log_softmax(logits, 1))])
-    assert fit_temperature(logits / 20, np.eye(3)[labels]) == pytest.approx(20, rel=0.08)
+    factor, offset = fit_temperature(logits / 20, np.eye(3)[labels])
+    assert factor == pytest.approx(20, rel=0.08)
+    assert offset == 0
+
+
+def make_multi_label(n=90, num_features=20, k=3):
+    """Features, and labels that are linear decisions on them with noise."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(n, num_features))
+    noise = rng.normal(size=(n, k))
+    return x, (x @ rng.normal(size=(num_features, k)) / 3 + noise > 0.3).astype(float)
+
+
+def test_one_vs_rest_agrees_with_scikit_learn():
+    x, targets = make_multi_label()
+    l2 = (20.0, 1.0)
+    for penalty, (kernel, bias) in zip(l2, fit_one_vs_rest(x, targets, l2), strict=True):
+        for label in range(3):
+            expected = make_logistic(penalty).fit(x, targets[:, label]).decision_function(x)
+            scores = x @ kernel[:, label] + bias[label]
+            np.testing.assert_allclose(scores, expected, atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("method", "make_scores"),
+    [
+        ("ridge", lambda x, t, new, penalty: Ridge(alpha=penalty).fit(x, t).predict(new)),
+        (
+            "logistic",
+            lambda x, t, new, penalty: np.stack(
+                [make_logistic(penalty).fit(x, column).decision_function(new) for column in t.T], 1
+            ),
+        ),
+    ],
+)
+def test_the_penalty_of_several_labels_has_the_best_ranking_precision(method, make_scores):
+    x, targets = make_multi_label()
+    l2 = (1.0, 30.0, 1000.0)
+    cv = fit_cv(MULTI_LABEL, method, 5 * x, targets, l2, FOLDS)
+    scaled = x / np.sqrt(((x - x.mean(0)) ** 2).mean())
+    expected = {}
+    for penalty in l2:
+        scores = np.zeros(targets.shape)
+        for fold in range(3):
+            fitted, held_out = fold != FOLDS, fold == FOLDS
+            scores[held_out] = make_scores(
+                scaled[fitted], targets[fitted], scaled[held_out], penalty
+            )
+        expected[penalty] = label_ranking_average_precision_score(targets > 0, scores)
+    assert cv.held_out == pytest.approx(expected, abs=1e-3)
+    assert cv.penalty == max(l2, key=lambda penalty: (cv.held_out[penalty], penalty))
+
+
+def test_ridge_scores_of_several_labels_become_probabilities():
+    x, targets = make_multi_label(n=2400)
+    cv = fit_cv(MULTI_LABEL, "ridge", x[:1200], targets[:1200], (10.0,), np.arange(1200) % 3)
+    losses = {}
+    for offset in (-0.3, 0.0, 0.3):
+        for factor in (0.7, 1.0, 1.4):
+            logits = factor * (x[1200:] @ cv.kernel + cv.bias) + offset
+            probabilities = 1 / (1 + np.exp(-logits.ravel()))
+            losses[offset, factor] = log_loss(targets[1200:].ravel(), probabilities)
+    assert min(losses, key=lambda key: losses[key]) == (0.0, 1.0)
+
+
+def test_platt_scaling_finds_factor_and_offset():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(4000, 2)) * 2
+    targets = (rng.random((4000, 2)) < 1 / (1 + np.exp(-logits))).astype(float)
+    assert fit_platt((logits + 1) / 20, targets) == pytest.approx((20, -1), abs=1)
+
+
+def test_one_penalty_needs_no_folds():
+    x, labels = make_blobs()
+    targets = np.eye(4)[labels]
+    without = fit_cv(SINGLE_LABEL, "ridge", x, targets, (30.0,), None)
+    assert without.held_out == {}
+    predictions = (x @ without.kernel + without.bias).argmax(1)
+    scaled = x / np.sqrt(((x - x.mean(0)) ** 2).mean())
+    np.testing.assert_array_equal(predictions, make_ridge(30.0).fit(scaled, labels).predict(scaled))
 
 
 @pytest.mark.parametrize("l2", [(), (0.0,), (1.0, float("inf"))])
 def test_a_penalty_out_of_range_is_refused(l2):
     with pytest.raises(UserError, match=r"config\.probe\.l2"):
-        fit_cv("ridge", *make_blobs(), 4, l2, FOLDS)
+        fit_cv(SINGLE_LABEL, "ridge", *make_multi_label(), l2, FOLDS)

@@ -7,12 +7,14 @@ import pytest
 from flax import nnx
 
 from gv_jax.data.augment.tta import tta_transforms
+from gv_jax.errors import UserError
 from gv_jax.models.layers import Conv
 from gv_jax.models.stages import classifier_path
 from gv_jax.tasks.classification import Classification
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.features import make_features
-from gv_jax.training.probe import fit_probe, replace_head
+from gv_jax.training.linear import SINGLE_LABEL
+from gv_jax.training.probe import fit_probe, make_probe_folds, replace_head
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, init_train_state, make_eval_step
 
@@ -95,14 +97,17 @@ def test_a_probe_is_saved_as_a_training_of_one_step(tmp_path):
         transforms=tta_transforms(flip=False, shift=0),
         batch_size=5,
         dtype=jnp.float32,
+        kind=SINGLE_LABEL,
         method="ridge",
-        labels=labels,
-        num_classes=4,
+        targets=np.eye(4)[labels],
         l2=(1.0, 10.0),
         folds=np.arange(8) // 4,
     )
     assert (progress.step, progress.best_step) == (1, 1)
-    assert choice["penalty"] in choice["held_out_accuracies"]
+    assert [row["penalty"] for row in choice["penalties"]] == [1.0, 10.0]
+    (used,) = [row["penalty"] for row in choice["penalties"] if row["used"]]
+    assert choice["penalty"] == used
+    assert {row["held_out_accuracy"] <= 1 for row in choice["penalties"]} == {True}
     features = numpy_features(network, batch["image"])
     predictions = features @ best["params"]["head"]["kernel"] + best["params"]["head"]["bias"]
     train, valid = RunDir(tmp_path).rows()
@@ -113,3 +118,28 @@ def test_a_probe_is_saved_as_a_training_of_one_step(tmp_path):
     np.testing.assert_array_equal(
         restored["params"]["head"]["kernel"], best["params"]["head"]["kernel"]
     )
+
+
+def test_folds_depend_on_the_seed_and_keep_groups_together():
+    labels, groups = np.arange(40) % 4, [str(index // 2) for index in range(40)]
+    folds = make_probe_folds(labels, groups, 4, seed=0, num_penalties=3)
+    assert sorted(np.bincount(folds)) == [10] * 4
+    assert (folds[::2] == folds[1::2]).all()
+    assert (folds != make_probe_folds(labels, groups, 4, seed=1, num_penalties=3)).any()
+
+
+@pytest.mark.parametrize("labels", [np.arange(6), np.eye(6)])
+def test_one_image_per_class_has_no_folds(labels):
+    groups = list("abcdef")
+    with pytest.raises(UserError, match=r"config\.probe\.folds=5.*config\.probe\.l2") as caught:
+        make_probe_folds(labels, groups, 5, seed=0, num_penalties=6)
+    assert "data.folds" not in str(caught.value)
+    assert make_probe_folds(labels, groups, 5, seed=0, num_penalties=1) is None
+
+
+def test_error_for_more_folds_than_groups_says_how_many_are_possible():
+    labels, groups = np.array([0, 0, 1, 1]), list("aabc")
+    values = r"config\.probe\.folds=5.*config\.probe\.folds=3"
+    with pytest.raises(UserError, match=values) as caught:
+        make_probe_folds(labels, groups, 5, seed=0, num_penalties=6)
+    assert "data.folds" not in str(caught.value)

@@ -182,4 +182,5 @@ KEY_MAPS: dict[type, Callable[[Any], Sequence[StageKeyMaps]]] = {
     InceptionV3: inception_v3_keys,
     NinaSR: ninasr_keys,
 }
+COUNTER = ".num_batches_tracked"  # suffix; of a batch normalization in PyTorch, and no weight
 IGNORED_KEYS = ("AuxLogits.",)  # prefixes; Inception-v3's auxiliary head

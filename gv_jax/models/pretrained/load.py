@@ -3,25 +3,35 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
-import numpy as np
 from flax import nnx
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from gv_jax.errors import UserError
-from gv_jax.models import MODELS, build, model_class
-from gv_jax.models.colorization import BackboneColorizer, Fusion
+from gv_jax.models import CLASSIFIERS, MODELS, build, model_class
 from gv_jax.models.pretrained import hub
-from gv_jax.models.pretrained.key_maps import KEY_MAPS
-from gv_jax.models.pretrained.state_dict import load_state_dict
-
-CONVERT_COMMAND = (
-    'python -c "import sys, torch; from safetensors.torch import save_file; '
-    'save_file(torch.load(sys.argv[1], weights_only=True), sys.argv[2])"'
+from gv_jax.models.pretrained.architecture import (
+    BACKBONE_ATTR,
+    Architecture,
+    find_architecture,
+    is_alike,
 )
-BACKBONE_ATTR = {BackboneColorizer: "backbone", Fusion: "classifier"}  # its weights are pretrained
+from gv_jax.models.pretrained.key_maps import KEY_MAPS
+from gv_jax.models.pretrained.pretrained_cfg import read_cfg
+from gv_jax.models.pretrained.state_dict import MisfitError, load_state_dict
+from gv_jax.models.pretrained.weights_file import WEIGHT_READERS, read_weights
+
+CONVERT_COMMAND = (  # a checkpoint may hold its state dict under a key, and tensors may share data
+    'python -c "import sys, torch; from safetensors.torch import save_file; '
+    "d = torch.load(sys.argv[1], map_location='cpu', weights_only=True); "
+    "d = d.get('state_dict', d.get('model', d)); "
+    'save_file({k: v.clone().contiguous() for k, v in d.items()}, sys.argv[2])"'
+)
+TORCHVISION_NAMES = {"efficientnetv2_s": "efficientnet_v2_s"}  # where they differ
+HUB_EXAMPLES = {  # torchvision has the other backbones
+    "resnet18": "hub:timm/resnet18.a1_in1k",
+    "resnet34": "hub:timm/resnet34.a1_in1k",
+    "resnet50": "hub:timm/resnet50.a1_in1k",
+}
 OPTION_FIELDS = ("stem", "last_stage", "classifier")  # config.model fields; empty: the default
 ModelSection = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 Model = TypeVar("Model", bound=nnx.Module)
@@ -78,9 +88,32 @@ def find_weights_file(section: ModelSection) -> Path:
     """
     check_pretrainable(section.name)
     source = section.pretrained
-    file = hub.fetch(source) if source.startswith(hub.HUB_PREFIX) else Path(source)
+    if source.startswith(hub.HUB_PREFIX):
+        return hub.fetch(source)
+    file = Path(source).expanduser()
+    if not file.is_file():
+        kind = "is a folder" if file.is_dir() else "is not a file"
+        raise UserError(
+            f"config.model.pretrained: {source} {kind}: {describe_sources(section.name)}"
+        )
     check_weights_file(file)
     return file
+
+
+def describe_sources(name: str) -> str:
+    """What to give as pretrained weights of the model of that name, and where to get them."""
+    advice = "give a .safetensors or .npz file in the names of torchvision or timm"
+    if name in HUB_EXAMPLES:
+        return f"{advice}, or a name on the Hugging Face hub, as in {HUB_EXAMPLES[name]}"
+    if name not in CLASSIFIERS:
+        return advice
+    torchvision_name = TORCHVISION_NAMES.get(name, name)
+    code = (
+        "import torchvision; from safetensors.torch import save_file; "
+        f"save_file(torchvision.models.{torchvision_name}(weights='DEFAULT').state_dict(), "
+        f"'{name}.safetensors')"
+    )
+    return f'{advice}, as written, where torchvision is installed, by: python -c "{code}"'
 
 
 def load_pretrained(model: Model, file: Path | str, without: Sequence[str] = ()) -> Model:
@@ -96,36 +129,66 @@ def load_pretrained(model: Model, file: Path | str, without: Sequence[str] = ())
         without: stages, names of `model.stages()`, that keep their weights.
 
     Raises:
-        UserError: names that are missing or unknown, or tensors of another shape; then the model
-            is unchanged.
+        UserError: weights of another model, a damaged file, types other than floats of 16 to 64
+            bits, or values that are not finite; then the model is unchanged.
     """
     attribute = BACKBONE_ATTR.get(type(model))
-    if attribute is not None:
-        load_pretrained(getattr(model, attribute), file, ("head",))
-        return model
+    network = getattr(model, attribute) if attribute else model
     file = Path(file)
     check_weights_file(file)
+    tensors = read_weights(file)
     try:
-        tensors = WEIGHT_READERS[file.suffix](file)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, SafetensorError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{file}: cannot read weights ({reason})") from error
-    load_state_dict(model, str(file), tensors, without)
+        load_state_dict(network, str(file), tensors, ("head",) if attribute else without)
+    except MisfitError as error:
+        architecture = find_architecture(tensors, network, type(model))
+        reason = describe_architecture(architecture, file, type(model))
+        raise UserError(reason or str(error)) from error
     return model
+
+
+def describe_architecture(
+    architecture: Architecture | None, file: Path, kind: type[nnx.Module]
+) -> str:
+    """The model that weights fit, where it is known, and the fields that choose it; else "".
+
+    Args:
+        architecture: that they fit, if they fit any.
+        file: of the weights.
+        kind: class of the model that they were meant for.
+    """
+    if architecture is not None:
+        advice = f"set {architecture.flags}, or give other weights"
+        if not is_alike(architecture.name, kind):
+            advice = "that model is for other tasks; give other weights"
+        return (
+            f"{file} has weights of the model {architecture.network}, not of this "
+            f"{kind.__name__}: {advice}"
+        )
+    name = read_cfg(file).get("architecture")
+    if not name or name in MODELS:
+        return ""
+    return (
+        f"{file} has weights of the architecture {name}, not of this {kind.__name__}; models "
+        f"that load weights: {', '.join(pretrainable_models())}"
+    )
 
 
 def check_pretrainable(name: str) -> None:
     """UserError unless the model of that name can load weights from a file."""
-    supported = [
-        other
-        for other in MODELS
-        if model_class(other) in KEY_MAPS or model_class(other) in BACKBONE_ATTR
-    ]
-    if name not in supported:
+    if name not in pretrainable_models():
         raise UserError(
             f"config.model.pretrained: model {name!r} cannot load weights from a file; "
-            f"models that can: {', '.join(supported)}"
+            f"models that can: {', '.join(pretrainable_models())}"
         )
+
+
+def pretrainable_models() -> list[str]:
+    """Names of the models that can load weights from a file."""
+    return [
+        name
+        for name in MODELS
+        if model_class(name) in KEY_MAPS or model_class(name) in BACKBONE_ATTR
+    ]
 
 
 def check_weights_file(file: Path) -> None:
@@ -138,14 +201,3 @@ def check_weights_file(file: Path) -> None:
             f"config.model.pretrained: {file} is not one of {', '.join(WEIGHT_READERS)}; "
             f"with PyTorch, convert a state dict: {CONVERT_COMMAND} {file} {target}"
         )
-
-
-def read_npz(file: Path) -> dict[str, np.ndarray]:
-    with file.open("rb") as content:  # np.load leaves it open when it fails
-        arrays = np.load(content, allow_pickle=False)
-        if isinstance(arrays, np.ndarray):
-            raise ValueError("one array without a name")
-        return dict(arrays)
-
-
-WEIGHT_READERS = {".safetensors": load_file, ".npz": read_npz}

@@ -8,11 +8,10 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors import SafetensorError, safe_open
-
 from gv_jax.errors import UserError
 from gv_jax.models.efficientnet import EfficientNetV2
 from gv_jax.models.inception_v3 import InceptionV3
+from gv_jax.models.pretrained.weights_file import read_metadata
 
 CFG_KEY = "pretrained_cfg"
 
@@ -94,9 +93,7 @@ def read_cfg(file: Path) -> dict[str, Any]:
 def read_metadata_cfg(file: Path) -> dict[str, Any]:
     """The `pretrained_cfg` in the metadata of a .safetensors file; {} without one."""
     try:
-        with safe_open(file, framework="numpy") as tensors:
-            cfg = json.loads((tensors.metadata() or {}).get(CFG_KEY, "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{file}: cannot read weights ({reason})") from error
+        cfg = json.loads(read_metadata(file).get(CFG_KEY, "{}"))
+    except ValueError as error:
+        raise UserError(f"{CFG_KEY} in the metadata of {file} is not valid JSON") from error
     return cfg if isinstance(cfg, dict) else {}

@@ -48,7 +48,7 @@ def test_error_names_all_tensors_that_do_not_fit_and_nothing_is_changed(pretrain
     message = str(caught.value)
     assert "missing: features.0.bias, classifier.1.bias;" in message
     assert "unknown: fc.weight;" in message
-    assert "features.0.weight [64, 4, 3, 3] for [3, 3, 3, 64]" in message
+    assert "features.0.weight [64, 4, 3, 3], expected [64, 3, 3, 3]" in message
     np.testing.assert_array_equal(model.head.kernel, before)
 
 
