@@ -21,6 +21,7 @@ from gv_jax.reporting.page import (
     to_html,
 )
 from gv_jax.training.run_dir import write_text
+from gv_jax.wording import count_noun
 
 MAX_VARIANT_CARDS = 4
 
@@ -75,9 +76,9 @@ def ablation_page(
         title=ablation.name,
         summary=" ".join(ablation.description.partition("\n\n")[0].split()),
         facts=[
-            f"{len(variants)} variants",
-            f"{ablation.seeds} seeds",
-            f"{num_finished} of {len(ablation.runs)} runs finished",
+            count_noun(len(variants), "variant"),
+            count_noun(ablation.seeds, "seed"),
+            f"{num_finished} of {count_noun(len(ablation.runs), 'run')} finished",
             device_names(ablation),
         ],
         cards=variant_cards(variants, ablation.metric_name),

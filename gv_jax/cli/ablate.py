@@ -21,6 +21,7 @@ from gv_jax.cli.flags import (
 from gv_jax.errors import UserError
 from gv_jax.jobs.driver import INTERRUPTED_STATUS
 from gv_jax.jobs.engine import add_engine_flags, make_engine, parse_natural
+from gv_jax.wording import count_noun
 
 
 def make_parser() -> OneLineParser:
@@ -78,7 +79,7 @@ def ablate(arguments: Sequence[str]) -> int:
     from gv_jax.run_data import check_shared_records
     from gv_jax.tasks.metric_names import choose_metric
 
-    task = read_config_file(study_file.config).task
+    task = fields.get("task", read_config_file(study_file.config).task)
     smoke = {**SMOKE, **study_file.smoke} if options.smoke else {}
     ablation = Ablation(
         name=study_file.name,
@@ -109,7 +110,8 @@ def ablate(arguments: Sequence[str]) -> int:
     report.write_ablation_report(ablation)
     echo((ablation.folder / "table.md").read_text("utf-8").rstrip("\n"))
     if failures:
-        echo(f"{len(failures)} runs failed: see {ablation.logs}; --retry runs them again")
+        failed, runs = count_noun(len(failures), "run"), "it" if len(failures) == 1 else "them"
+        echo(f"{failed} failed: see {ablation.logs}; --retry runs {runs} again")
     if not complete:
         echo("interrupted: the same command resumes it")
     echo(f"Report: {ablation.report}")

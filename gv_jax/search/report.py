@@ -34,6 +34,7 @@ from gv_jax.search.table import (
 )
 from gv_jax.search.trials import Search
 from gv_jax.training.run_dir import write_text
+from gv_jax.wording import count_noun
 
 MAX_TRIAL_CARDS = 4
 
@@ -136,7 +137,7 @@ def search_page(
     commands = "\n".join(f"{row.number}: {search.shell_command(row.values)}" for row in rows)
     sections.append(Section("Setup", [fields, Details("Commands", commands)]))
     counts = {status: sum(row.status == status for row in rows) for status in STATUSES.values()}
-    facts = [f"{counts.pop('')} of {search.total} trials completed"]
+    facts = [f"{counts.pop('')} of {count_noun(search.total, 'trial')} completed"]
     facts += [f"{count} {status}" for status, count in counts.items() if count]
     scored_on = (
         f"{search.folds} folds of the training split"

@@ -9,6 +9,7 @@ from PIL import Image
 
 from configs import game_covers
 from gv_jax import experiment
+from gv_jax.config.resolve import as_probe
 from tests.runs.runs import find_unregistered_metrics, read_results
 
 pytestmark = pytest.mark.slow
@@ -34,10 +35,8 @@ def covers(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def finished(covers, tmp_path_factory):
-    """A finished run: its directory and the line that it returned."""
-    base = tmp_path_factory.mktemp("multilabel")
+def make_config(covers, base):
+    """A multi-label run on the covers."""
     config = game_covers.get_config()
     config.update_from_flattened_dict(
         {
@@ -56,7 +55,14 @@ def finished(covers, tmp_path_factory):
             "augment.mixup": 0.2,
         }
     )
-    return base / "run", experiment.run(config, base / "run")
+    return config
+
+
+@pytest.fixture(scope="module")
+def finished(covers, tmp_path_factory):
+    """A finished run: its directory and the line that it returned."""
+    base = tmp_path_factory.mktemp("multilabel")
+    return base / "run", experiment.run(make_config(covers, base), base / "run")
 
 
 def test_labels_are_learned(finished):
@@ -80,3 +86,24 @@ def test_files_of_the_run(finished):
     assert exact == pytest.approx(results["valid"]["exact_accuracy"])
     figures = {file.stem for file in (run / "figures").iterdir()}
     assert {"precision_recall", "thresholds", "label_confusion"} <= figures
+
+
+@pytest.mark.parametrize("method", ["ridge", "logistic"])
+def test_a_probe_of_several_labels_beats_the_baseline(covers, tmp_path, method):
+    config = make_config(covers, tmp_path)
+    config.update_from_flattened_dict({"probe.method": method, "augment.mixup": 0.0})
+    experiment.run(as_probe(config), tmp_path / "run")
+    results = read_results(tmp_path / "run")
+    training, metric = results["training"], "mean_average_precision"
+    assert results["valid"][metric] > results["baseline"]["valid"][metric] + 0.1
+    assert [row["penalty"] for row in training["penalties"]] == list(config.probe.l2)
+    best = max(row["held_out_ranking_precision"] for row in training["penalties"])
+    (used,) = [row for row in training["penalties"] if row["used"]]
+    assert (used["penalty"], used["held_out_ranking_precision"]) == (training["penalty"], best)
+    assert find_unregistered_metrics(tmp_path / "run") == set()
+    page = (tmp_path / "run" / "report.md").read_text()
+    assert "figures/penalties.png" in page
+    assert "augment" not in page.partition("## Reproducibility")[0].lower()
+    assert not list((tmp_path / "run" / "figures").glob("curve_*"))
+    experiment.evaluate(as_probe(config), tmp_path / "run")
+    assert read_results(tmp_path / "run")["training"] == training
