@@ -1,7 +1,7 @@
 """Which model the names and shapes of a state dict fit."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from gv_jax.models.stages import get_node
 
 BACKBONE_ATTR = {BackboneColorizer: "backbone", Fusion: "classifier"}  # its weights are pretrained
 MIN_SIMILARITY = 0.8  # of weights that fit a model
+MIN_STAGES = 2  # that a state dict needs to be of a model
 IMAGENET_CLASSES = 1000
 GROUPS = (CLASSIFIERS, COLORIZERS, UPSCALERS)  # models for the same tasks
 
@@ -63,10 +64,17 @@ def find_architecture(
     if own >= MIN_SIMILARITY:  # another option of the same class may fit better
         candidates = [one for one in candidates if model_class(one.network) is type(network)]
     for architecture in sorted(candidates, key=lambda one: not is_alike(one.name, kind)):
-        similarity = similarity_of(build_abstract(architecture), tensors)
-        if similarity > best_score:
-            best, best_score = architecture, similarity
+        fit = fit_model(build_abstract(architecture), tensors)
+        if fit.similarity > best_score:
+            best, best_score = with_last_stage(architecture, fit.last_stage), fit.similarity
     return best
+
+
+def with_last_stage(architecture: Architecture, stage: str) -> Architecture:
+    """`architecture` without the stages after `stage`; unchanged for ""."""
+    if not stage or "last_stage" not in model_options(architecture.name):
+        return architecture
+    return architecture._replace(fields=(*architecture.fields, ("last_stage", stage)))
 
 
 def architectures() -> Iterator[Architecture]:
@@ -100,52 +108,71 @@ def build_abstract(architecture: Architecture) -> nnx.Module:
     return getattr(model, attribute) if attribute else model
 
 
-def similarity_of(model: nnx.Module, tensors: Mapping[str, np.ndarray]) -> float:
-    """Common tensors of a model and a state dict, divided by those of either, in [0, 1].
+class Fit(NamedTuple):
+    """How well a state dict fits a model.
 
-    Two tensors are common if their names are equal and so are their shapes in some order of axes.
-    Heads and auxiliary heads do not count.
-
-    Args:
-        model: of a class in KEY_MAPS; it may be abstract.
-        tensors: the state dict.
+    Attributes:
+        similarity: common tensors, divided by those of either, in [0, 1]. Two tensors are common if
+            their names are equal and so are their shapes in some order of axes. Heads, auxiliary
+            heads, and last stages that the state dict leaves out do not count.
+        last_stage: the last stage of the state dict; "" if it has all.
     """
-    return max(
-        (similarity_in_names(model, maps, tensors) for maps in KEY_MAPS[type(model)](model)),
-        default=0.0,
-    )
+
+    similarity: float
+    last_stage: str
 
 
-def similarity_in_names(model: Any, maps: StageKeyMaps, tensors: Mapping[str, np.ndarray]) -> float:
-    """`similarity_of` with one of the key maps of the model."""
-    shapes = {
-        source: get_node(model, target).shape
-        for stage in model_stages(model, maps)
-        if stage != "head"
-        for source, target in maps[stage].items()
-    }
-    required = {source: sorted_shape(shape) for source, shape in shapes.items()}
-    stem = stem_source(maps)
-    if stem in required:  # it is adapted to the channels of the images
-        *sides, _, features = shapes[stem]
-        required[stem] = sorted_shape((*sides, 3, features))
+def similarity_of(model: nnx.Module, tensors: Mapping[str, np.ndarray]) -> float:
+    """The similarity of a model of a class in KEY_MAPS and a state dict."""
+    return fit_model(model, tensors).similarity
+
+
+def fit_model(model: nnx.Module, tensors: Mapping[str, np.ndarray]) -> Fit:
+    """How well a state dict fits a model of a class in KEY_MAPS, which may be abstract."""
+    return max(fit_names(model, maps, tensors) for maps in KEY_MAPS[type(model)](model))
+
+
+def fit_names(model: Any, maps: StageKeyMaps, tensors: Mapping[str, np.ndarray]) -> Fit:
+    """`fit_model` with one of the key maps of the model."""
     known = {source for keys in maps.values() for source in keys}
     try:
         prefix = find_prefix(tensors, known).prefix
     except UserError:
-        return 0.0
+        return Fit(0.0, "")
     present = {
         name.removeprefix(prefix): sorted_shape(tensor.shape)
         for name, tensor in tensors.items()
         if name.startswith(prefix) and not name.endswith(COUNTER)
     }
+    stages = [stage for stage in model_stages(model, maps) if stage != "head"]
+    count = len(stages)
+    while count > MIN_STAGES and not maps[stages[count - 1]].keys() & present.keys():
+        count -= 1
+    required = required_shapes(model, maps, stages[:count])
     unneeded = known - required.keys()  # heads, and stages that the model leaves out
     relevant = {
         (name, shape)
         for name, shape in present.items()
         if name not in unneeded and not name.startswith(IGNORED_KEYS)
     }
-    return len(required.items() & relevant) / len(required.items() | relevant)
+    similarity = len(required.items() & relevant) / len(required.items() | relevant)
+    return Fit(similarity, "" if count == len(stages) else stages[count - 1])
+
+
+def required_shapes(
+    model: Any, maps: StageKeyMaps, stages: Sequence[str]
+) -> dict[str, tuple[int, ...]]:
+    """Source name -> sorted shape of the tensors of `stages`, for images with three channels."""
+    shapes = {
+        source: get_node(model, target).shape
+        for stage in stages
+        for source, target in maps[stage].items()
+    }
+    stem = stem_source(maps)
+    if stem in shapes:  # it is adapted to the channels of the images
+        *sides, _, features = shapes[stem]
+        shapes[stem] = (*sides, 3, features)
+    return {source: sorted_shape(shape) for source, shape in shapes.items()}
 
 
 def sorted_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

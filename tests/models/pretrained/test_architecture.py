@@ -75,6 +75,17 @@ def test_the_stem_of_a_file_is_found(network):
     )
 
 
+def test_a_file_without_the_last_stages_is_found(network):
+    tensors = zero_weights(abstract("resnet34"))
+    part = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if not name.startswith(("layer3.", "layer4.", "fc."))
+    }
+    found = find_architecture(part, network, ResNet)
+    assert dict(found.fields) == {"name": "resnet34", "stem": "imagenet", "last_stage": "stage2"}
+
+
 def test_weights_that_fit_have_no_other_model(network):
     tensors = zero_weights(abstract("resnet18"))
     assert similarity_of(network, tensors) == 1
