@@ -11,6 +11,8 @@ import orbax.checkpoint as ocp
 from gv_jax.errors import UserError
 from gv_jax.training.step import TrainState
 
+MAX_REASON = 240  # characters of a message of Orbax, which may hold a whole tree
+
 for name in ("absl", "orbax"):  # they log every save at INFO and below
     logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -107,5 +109,6 @@ def snapshot(state: TrainState) -> dict[str, Any]:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an exception's message, or its kind."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    """The start of the first line of an exception's message, or its kind."""
+    line = str(error).strip().partition("\n")[0].partition(" [tensorstore_spec=")[0]
+    return line[:MAX_REASON] or type(error).__name__
