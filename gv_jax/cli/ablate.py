@@ -24,7 +24,7 @@ from gv_jax.jobs.engine import add_engine_flags, make_engine, parse_natural
 from gv_jax.wording import count_noun
 
 
-def make_parser() -> OneLineParser:
+def make_ablate_parser() -> OneLineParser:
     parser = OneLineParser("ablate", (__doc__ or "").partition(": ")[2])
     parser.add_argument("file", metavar="FILE", help="file of experiments/")
     parser.add_argument(
@@ -67,7 +67,7 @@ def ablate(arguments: Sequence[str]) -> int:
     Returns:
         0; 1 if runs failed; 130 if it was interrupted.
     """
-    options, fields = make_parser().parse_with_fields(arguments)
+    options, fields = make_ablate_parser().parse_with_fields(arguments)
     study_file = read_study_file(options.file)
     seeds = study_file.seeds if options.seeds is None else options.seeds
     if seeds < 1 or options.population < 1:

@@ -26,7 +26,7 @@ from gv_jax.search.space import SPACES_DIR, load_space
 METHODS = ("tpe", "random", "grid")
 
 
-def make_parser() -> OneLineParser:
+def make_search_parser() -> OneLineParser:
     parser = OneLineParser("search", (__doc__ or "").partition(": ")[2])
     spaces = ", ".join(sorted(file.stem for file in SPACES_DIR.glob("*.py")))
     parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
@@ -77,7 +77,7 @@ def search(arguments: Sequence[str]) -> int:
     Returns:
         0; 130 if it was interrupted.
     """
-    options, fields = make_parser().parse_with_fields(arguments)
+    options, fields = make_search_parser().parse_with_fields(arguments)
     config = load_config(options.config, fields)
     if not options.space:
         raise UserError("give --space=SPACE, for example --space=finetune")

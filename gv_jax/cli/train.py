@@ -26,7 +26,7 @@ MODES = {
 }
 
 
-def make_parser() -> OneLineParser:
+def make_train_parser() -> OneLineParser:
     parser = OneLineParser(
         "train",
         (__doc__ or "").partition(": ")[2],
@@ -45,7 +45,7 @@ def make_parser() -> OneLineParser:
 
 def train(arguments: Sequence[str]) -> None:
     """Runs, evaluates or summarizes the configuration and prints the outcome."""
-    parser = make_parser()
+    parser = make_train_parser()
     if {"-h", "--help"} & set(arguments):
         print_help(parser, [word for word in arguments if word not in ("-h", "--help")])
         return

@@ -18,7 +18,7 @@ from gv_jax.errors import UserError
 
 Classifier = tuple[np.ndarray, np.ndarray]
 Solver = Callable[[np.ndarray, np.ndarray, Sequence[float]], list[Classifier]]
-Loss = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
+ScoreLoss = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
 
 
 def fit_ridge(features: np.ndarray, targets: np.ndarray, l2: Sequence[float]) -> list[Classifier]:
@@ -77,7 +77,7 @@ def sigmoid_cross_entropy(scores: np.ndarray, targets: np.ndarray) -> tuple[floa
 
 
 def minimize_loss(
-    loss: Loss, features: np.ndarray, targets: np.ndarray, l2: Sequence[float]
+    loss: ScoreLoss, features: np.ndarray, targets: np.ndarray, l2: Sequence[float]
 ) -> list[Classifier]:
     """Minimizes `loss` + penalty / 2 |W|^2.
 

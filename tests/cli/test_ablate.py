@@ -51,8 +51,9 @@ def test_a_field_of_the_command_line_that_variants_set_is_noted(command, tmp_pat
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import sys; from gv_jax.cli import ablate, search; ablate.make_parser(); "
-        "search.make_parser(); print({'jax', 'matplotlib', 'optuna', 'ray'} & set(sys.modules))"
+        "import sys; from gv_jax.cli import ablate, search; ablate.make_ablate_parser(); "
+        "search.make_search_parser(); "
+        "print({'jax', 'matplotlib', 'optuna', 'ray'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

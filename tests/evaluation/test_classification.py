@@ -39,6 +39,44 @@ def test_results_by_hand():
     json.dumps(results)
 
 
+def summarize(correct, count, train_labels=(0, 0, 1)):
+    """The summary of `correct` of `count` test images, all of the first of two classes."""
+    test = make_split("test", [0] * count)
+    splits = {"train": make_split("train", list(train_labels)), "test": test}
+    predicted = np.where(np.arange(count) < correct, 0, 1)
+    logits = {"train": np.eye(3)[list(train_labels)], "test": np.eye(3)[predicted]}
+    return evaluate_classification(logits, Dataset("zoo", CLASSES, {}, splits, ())).results
+
+
+@pytest.mark.parametrize(
+    ("correct", "count", "verdict"),
+    [
+        (20, 20, "not distinguishable"),  # Wilson: 83.9 to 100 %, baseline 100 %
+        (1, 1, "not distinguishable"),
+        (10, 20, "below"),  # 29.9 to 70.1 %
+    ],
+)
+def test_the_summary_compares_the_interval_with_the_baseline(correct, count, verdict):
+    summary = summarize(correct, count)["summary"]
+    assert verdict in summary
+    assert summary.endswith("the majority-class baseline.")
+
+
+def test_the_summary_of_a_better_result_has_no_verdict():
+    logits = {"train": np.eye(3)[[0, 0, 1]], "test": np.eye(3)[[1] * 20]}
+    train, test = make_split("train", [0, 0, 1]), make_split("test", [1] * 20)
+    dataset = Dataset("zoo", CLASSES, {}, {"train": train, "test": test}, ())
+    summary = evaluate_classification(logits, dataset).results["summary"]
+    assert summary.endswith('Majority-class baseline ("cat"): 0.0 %.')
+
+
+def test_no_class_is_called_the_majority_of_equally_frequent_ones():
+    results = summarize(1, 1, train_labels=(0, 1, 2))
+    assert results["baseline"]["name"] == "single class"
+    assert "ajority" not in results["summary"]
+    assert "1 of 1 image;" in results["summary"]
+
+
 def test_per_class_rows_are_sorted_by_f1():
     rows = evaluate_classification(make_zoo_logits(), make_zoo()).results["per_class"]
     assert [row["class"] for row in rows] == ["cat", "car", "dog"]

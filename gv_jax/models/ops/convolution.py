@@ -16,7 +16,6 @@ from gv_jax.models.ops.pooling import NO_PAD, Pair, pad_edges, scatter_windows, 
 from gv_jax.models.ops.xla_cpu import (
     broadcast_channels,
     materialize,
-    materialize_grad,
     sum_pixels,
 )
 
@@ -42,7 +41,7 @@ def convolve(
     if a == b == 1 and padding == NO_PAD:
         x = x[:, ::strides, ::strides]
         # One axis of pixels: a gradient that sums over three axes runs as a naive loop (4x slower).
-        y = materialize_grad((x.reshape(-1, ci) @ kernel[0, 0]).reshape(*x.shape[:3], co))
+        y = (x.reshape(-1, ci) @ kernel[0, 0]).reshape(*x.shape[:3], co)
     elif (a, b) == (h, w) and padding == NO_PAD:
         y = (x.reshape(-1, h * w * ci) @ kernel.reshape(-1, co)).reshape(-1, 1, 1, co)
     elif h * w < a * b and max(padding) < min(a, b):

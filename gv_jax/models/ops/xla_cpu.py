@@ -52,12 +52,3 @@ def _broadcast_backward(x: Array, g: Array) -> tuple[Array, Array]:
 
 
 broadcast_channels.defvjp(_broadcast_forward, _broadcast_backward)
-
-
-@jax.custom_vjp
-def materialize_grad(y: Array) -> Array:
-    """Returns `y`; its gradient is materialized."""
-    return y
-
-
-materialize_grad.defvjp(lambda y: (y, None), lambda _, g: (materialize(g),))

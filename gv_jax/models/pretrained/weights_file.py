@@ -46,7 +46,7 @@ def read_weights(file: Path) -> dict[str, np.ndarray]:
 
 def read_safetensors(file: Path) -> dict[str, np.ndarray]:
     """As `read_weights`. Written here because safetensors.numpy has no bfloat16 and no float8."""
-    header, start = read_header(file)
+    header, start = read_tensor_entries(file)
     size = file.stat().st_size
     tensors = {}
     for name, entry in header.items():
@@ -63,23 +63,23 @@ def read_safetensors(file: Path) -> dict[str, np.ndarray]:
             content = np.fromfile(file, np.uint8, last - first, offset=first)
             tensors[name] = content.view(SAFETENSORS_DTYPES[dtype]).reshape(shape)
         except READ_ERRORS as error:
-            raise unreadable(file, f"tensor {name}: {first_line(error)}") from error
+            raise unreadable(file, f"tensor {name}: {describe_read_error(error)}") from error
     return tensors
 
 
-def read_header(file: Path) -> tuple[dict[str, Any], int]:
+def read_tensor_entries(file: Path) -> tuple[dict[str, Any], int]:
     """The header of a .safetensors without its metadata, and the byte at which its data start."""
-    header, start = read_full_header(file)
+    header, start = read_header_and_start(file)
     return {name: entry for name, entry in header.items() if name != METADATA_KEY}, start
 
 
 def read_metadata(file: Path) -> dict[str, str]:
     """The metadata of a .safetensors; {} without any."""
-    metadata = read_full_header(file)[0].get(METADATA_KEY)
+    metadata = read_header_and_start(file)[0].get(METADATA_KEY)
     return metadata if isinstance(metadata, dict) else {}
 
 
-def read_full_header(file: Path) -> tuple[dict[str, Any], int]:
+def read_header_and_start(file: Path) -> tuple[dict[str, Any], int]:
     """The header of a .safetensors, and the byte at which its data start."""
     try:
         with file.open("rb") as content:
@@ -87,7 +87,7 @@ def read_full_header(file: Path) -> tuple[dict[str, Any], int]:
             start, size = HEADER_LENGTH_BYTES + length, file.stat().st_size
             text = content.read(length) if start <= size else b""
     except OSError as error:
-        raise unreadable(file, first_line(error)) from error
+        raise unreadable(file, describe_read_error(error)) from error
     if size < HEADER_LENGTH_BYTES or start > size:
         raise unreadable(
             file,
@@ -96,7 +96,7 @@ def read_full_header(file: Path) -> tuple[dict[str, Any], int]:
     try:
         header = json.loads(text)
     except ValueError as error:
-        raise unreadable(file, f"its header is no JSON: {first_line(error)}") from error
+        raise unreadable(file, f"its header is no JSON: {describe_read_error(error)}") from error
     if not isinstance(header, dict):
         raise unreadable(file, "its header is no JSON object")
     return header, start
@@ -113,7 +113,9 @@ def read_npz(file: Path) -> dict[str, np.ndarray]:
             for name in arrays.files:
                 tensors[name] = name_dtype(arrays[name])
     except READ_ERRORS as error:
-        reason = f"tensor {name}: {first_line(error)}" if name else first_line(error)
+        reason = (
+            f"tensor {name}: {describe_read_error(error)}" if name else describe_read_error(error)
+        )
         raise unreadable(file, reason) from error
     return tensors
 
@@ -128,7 +130,7 @@ def unreadable(file: Path, reason: str) -> UserError:
     return UserError(f"{file}: cannot read weights ({reason}); download or convert it again")
 
 
-def first_line(error: Exception) -> str:
+def describe_read_error(error: Exception) -> str:
     """The first line of an exception's message, or its kind."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
