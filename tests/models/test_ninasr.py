@@ -105,5 +105,6 @@ def test_key_map_has_each_variable():
 def test_error_for_gray_weights_in_a_color_model(tmp_path):
     weights = random_weights() | {"head.0.bias": np.zeros((1, 1, 1, 1), np.float32)}
     np.savez(tmp_path / "weights.npz", **weights)
-    with pytest.raises(UserError, match=r"weights\.npz.*head\.0\.bias \[1, 1, 1, 1\] expected \[3\]"):
+    match = r"weights\.npz.*head\.0\.bias \[1, 1, 1, 1\], expected \[3\]"
+    with pytest.raises(UserError, match=match):
         load_pretrained(build(), tmp_path / "weights.npz")
