@@ -79,7 +79,7 @@ def ablate(arguments: Sequence[str]) -> int:
     from gv_jax.run_data import check_shared_records
     from gv_jax.tasks.metric_names import choose_metric
 
-    task = fields.get("task", read_config_file(study_file.config).task)
+    task = str(fields.get("task", read_config_file(study_file.config).task))
     smoke = {**SMOKE, **study_file.smoke} if options.smoke else {}
     ablation = Ablation(
         name=study_file.name,
