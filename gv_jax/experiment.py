@@ -20,9 +20,11 @@ from gv_jax.data.dataset import prepare_builder
 from gv_jax.data.sampling import make_sampler
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime, make_evaluator
+from gv_jax.inference.held_out_images import evaluate_held_out_images
 from gv_jax.reporting.audit_page import audit_section
 from gv_jax.reporting.report import write_report
 from gv_jax.run_data import REJECT_CHANGES, DataPolicy, RunData, load_run_data
+from gv_jax.tasks.colorization import Colorization
 from gv_jax.tasks.model import build_model
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
@@ -204,14 +206,19 @@ def evaluate_and_report(
     """Evaluates the weights on every split; writes results, predictions, figures and report."""
     dataset, task, run_dir = runtime.dataset, runtime.task, session.run_dir
     weights = (fitted.best["params"], fitted.best["batch_stats"])
+    builder = prepare_builder(config.data)
     evaluation = task.evaluate(runtime.evaluator.collect(*weights), dataset)
+    if isinstance(task, Colorization):
+        evaluation = evaluate_held_out_images(
+            evaluation, config.to_dict(), task, setup.network, weights, builder
+        )
     predict, feature_maps = runtime.evaluator.functions_of(*weights)
     batch = task.prepare_batch(runtime.batch_at(config.seed)(0))
     augmented = None
     if not config.probe.method:  # it augments nothing
         augmented = jax.device_get(setup.augment(jax.random.key(config.seed), *batch))
     figures = task.draw(evaluation, run_dir.figures, augmented, predict, feature_maps)
-    builder, sections, audit_counts = prepare_builder(config.data), [], {}
+    sections, audit_counts = [], {}
     if not any(session.data.changes):  # an audit of changed data is not one of this run's
         audit, dropped = audit_dataset(builder), config.data.drop_leaks
         sections = [audit_section(audit, builder.load_image, run_dir.figures, dropped)]

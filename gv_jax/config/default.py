@@ -38,6 +38,7 @@ def get_config() -> ConfigDict:
                 "report_epochs": (),  # epochs, from 1, whose metrics are listed in the report
                 "patience": 0,  # stop after this many epochs without improvement
                 "checkpoint_seconds": 30.0,  # minimum time between checkpoints; 0: every epoch
+                "whole_images": 100,  # colorization: held-out images to measure at their own size
                 "device_cache_mb": 2048,  # data sets up to this size stay on the device
             },
             "loss": {  # training only; validation and results use the plain loss

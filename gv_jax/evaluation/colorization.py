@@ -1,15 +1,16 @@
 """Evaluation of colorization."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gv_jax.data.arrays import Dataset
 from gv_jax.data.clips import consecutive_pairs
-from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
+from gv_jax.evaluation.splits import SPLIT_TITLES, WHOLE_IMAGES, select_main_split
 from gv_jax.evaluation.super_resolution import mean_float64
+from gv_jax.evaluation.whole_images import WholeImages
 
 # Of each image of a split: "ciede2000", ..., "gray_lookup/ciede2000", ... of every baseline, and
 # "change", "gray/change", ..., "original/change" and "pixels" between it and the next image.
@@ -35,11 +36,12 @@ class ColorizationEvaluation:
 
     Attributes:
         results: Values for results.json.
-        predictions: A row per image of every split: {"id", "game", COLOR_METRICS but the loss,
-            "lookup_mse", "lookup_ciede2000", "split"}.
+        predictions: A row per image of every split, and of WHOLE_IMAGES: {"id", "game",
+            COLOR_METRICS but the loss, "lookup_mse", "lookup_ciede2000", "split"}.
         main_split: The split that figures are about.
         dataset: The data set.
         errors: Mean CIEDE2000 of each image of the main split [n].
+        whole: Images of the main split at their own size; None if they are not measured.
     """
 
     results: dict[str, Any]
@@ -47,6 +49,7 @@ class ColorizationEvaluation:
     main_split: str
     dataset: Dataset
     errors: np.ndarray
+    whole: WholeImages | None = None
 
 
 def evaluate_colorization(
@@ -74,24 +77,72 @@ def evaluate_colorization(
         }
         baseline[split] = mean_color_metrics(values, f"{MAIN_BASELINE}/", has_next[split])
     main_values, main_has_next = outputs[main_split], has_next[main_split]
-    for name in COLOR_BASELINES:
-        baseline[name] = mean_color_metrics(main_values, f"{name}/", main_has_next)
-    original_flicker = mean_flicker(main_values, "original/", main_has_next)
-    if original_flicker is not None:
-        baseline["original"] = {"flicker": original_flicker}
+    baseline |= mean_baseline_metrics(main_values, main_has_next)
     results["main_split"] = main_split
-    results["baselines"] = comparison_rows(results, main_split)
-    results["per_game"] = per_game_rows(main_values, dataset, main_split)
+    results["baselines"] = comparison_rows(results[main_split], baseline)
+    every_index = range(len(main_values["mse"]))
+    results["per_game"] = per_game_rows(main_values, dataset, main_split, every_index)
     results["color_head"], results["channels"] = color_head, channels
     results["summary"] = summarize_colorization(results, main_split)
-    predictions = [
-        row
-        for split, values in outputs.items()
-        for row in colorization_rows(split, values, dataset)
-    ]
+    predictions = []
+    for split, values in outputs.items():
+        part = dataset.splits[split]
+        labels = np.asarray(part.labels)
+        predictions += colorization_rows(split, values, part.ids, labels, dataset.classes)
     return ColorizationEvaluation(
         results, predictions, main_split, dataset, main_values["ciede2000"]
     )
+
+
+def add_whole_images(
+    evaluation: ColorizationEvaluation, whole: WholeImages
+) -> ColorizationEvaluation:
+    """Adds the metrics of whole images, and compares methods and games by them.
+
+    The metrics are those of a further split, WHOLE_IMAGES, with "of", the split of the images, and
+    "of_count", the number of images in it.
+
+    Args:
+        evaluation: The evaluation at the size of the network input.
+        whole: The images.
+    """
+    split = evaluation.main_split
+    part = evaluation.dataset.splits[split]
+    ids = [part.ids[index] for index in whole.indices]
+    has_next = has_next_frame(ids)
+    metrics: dict[str, Any] = {
+        "of": split,
+        "of_count": len(part.ids),
+        "count": len(ids),
+        **mean_color_metrics(whole.outputs, "", has_next),
+    }
+    baselines = mean_baseline_metrics(whole.outputs, has_next)
+    results = {
+        **evaluation.results,
+        WHOLE_IMAGES: metrics,
+        "baseline": {**evaluation.results["baseline"], WHOLE_IMAGES: baselines[MAIN_BASELINE]},
+        "baselines": comparison_rows(metrics, baselines),
+        "per_game": per_game_rows(whole.outputs, evaluation.dataset, split, whole.indices),
+        "summary": summarize_whole_images(metrics, baselines[MAIN_BASELINE]),
+    }
+    labels = np.asarray(part.labels)[list(whole.indices)]
+    rows = colorization_rows(WHOLE_IMAGES, whole.outputs, ids, labels, evaluation.dataset.classes)
+    predictions = [*evaluation.predictions, *rows]
+    return replace(evaluation, results=results, predictions=predictions, whole=whole)
+
+
+def mean_baseline_metrics(
+    values: ColorizationOutputs, has_next: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """Name -> metrics of every baseline, and the flicker of the originals if there is any.
+
+    Args:
+        values: Metric -> values [n].
+        has_next: Whether the next image is the next frame, bool [n].
+    """
+    baselines = {name: mean_color_metrics(values, f"{name}/", has_next) for name in COLOR_BASELINES}
+    flicker = mean_flicker(values, "original/", has_next)
+    return baselines if flicker is None else {**baselines, "original": {"flicker": flicker}}
 
 
 def mean_color_metrics(
@@ -132,12 +183,18 @@ def mean_flicker(values: ColorizationOutputs, prefix: str, has_next: np.ndarray)
     return float(change / pixels) if pixels else None
 
 
-def comparison_rows(results: Mapping[str, Any], main_split: str) -> list[dict[str, Any]]:
-    """The metrics of the network and of all baselines, a row each."""
-    baseline = results["baseline"]
-    methods = {"network": results[main_split], **{name: baseline[name] for name in COLOR_BASELINES}}
-    if "original" in baseline:
-        methods["original"] = baseline["original"]
+def comparison_rows(
+    metrics: Mapping[str, Any], baselines: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The metrics of the network and of all baselines, a row each.
+
+    Args:
+        metrics: Metrics of the network.
+        baselines: Name of a baseline -> its metrics; "original" may have a flicker.
+    """
+    methods = {"network": metrics, **{name: baselines[name] for name in COLOR_BASELINES}}
+    if "original" in baselines:
+        methods["original"] = baselines["original"]
     names = [*COLOR_METRICS[:-1], "flicker"]
     return [
         {
@@ -149,10 +206,17 @@ def comparison_rows(results: Mapping[str, Any], main_split: str) -> list[dict[st
 
 
 def per_game_rows(
-    values: ColorizationOutputs, dataset: Dataset, main_split: str
+    values: ColorizationOutputs, dataset: Dataset, main_split: str, indices: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """A row per class of the images, the highest CIEDE2000 first."""
-    labels = np.asarray(dataset.splits[main_split].labels)
+    """A row per class of the images, the highest CIEDE2000 first.
+
+    Args:
+        values: Metric -> values [n].
+        dataset: The data set.
+        main_split: Its split with the images.
+        indices: Their indices in the split [n].
+    """
+    labels = np.asarray(dataset.splits[main_split].labels)[list(indices)]
     rows = []
     for label in np.unique(labels):
         of_label = {name: array[labels == label] for name, array in values.items()}
@@ -176,19 +240,45 @@ def summarize_colorization(results: Mapping[str, Any], main_split: str) -> str:
     )
 
 
+def summarize_whole_images(metrics: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    """The most important metrics of whole images beside those of the main baseline."""
+    images = "image" if metrics["count"] == 1 else "images"
+    return (
+        f"{SPLIT_TITLES[metrics['of']]} CIEDE2000 {metrics['ciede2000']:.2f} on "
+        f"{metrics['count']:,} whole {images}, as gv-jax colorize writes them, with "
+        f"{100 * metrics['within_5']:.1f} % of pixels within 5; gray-lookup baseline "
+        f"{baseline['ciede2000']:.2f} and {100 * baseline['within_5']:.1f} %."
+    )
+
+
 def colorization_rows(
-    split: str, values: ColorizationOutputs, dataset: Dataset
+    split: str,
+    values: ColorizationOutputs,
+    ids: Sequence[str],
+    labels: np.ndarray,
+    classes: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """The metrics of every image of a split."""
-    part = dataset.splits[split]
+    """The metrics of every image.
+
+    Args:
+        split: Name of the split in the rows.
+        values: Metric -> values [n].
+        ids: Ids of the images.
+        labels: Their labels, int [n].
+        classes: Names of the labels.
+    """
+    columns = {name: name for name in COLOR_METRICS[:-1]}
+    columns |= {f"lookup_{name}": f"{MAIN_BASELINE}/{name}" for name in ("mse", "ciede2000")}
     return [
         {
             "id": image_id,
-            "game": dataset.classes[part.labels[index]],
-            **{name: float(f"{values[name][index]:.6g}") for name in COLOR_METRICS[:-1]},
-            "lookup_mse": float(f"{values[f'{MAIN_BASELINE}/mse'][index]:.6g}"),
-            "lookup_ciede2000": float(f"{values[f'{MAIN_BASELINE}/ciede2000'][index]:.6g}"),
+            "game": classes[labels[index]],
+            **{
+                column: float(f"{values[name][index]:.6g}")
+                for column, name in columns.items()
+                if name in values
+            },
             "split": split,
         }
-        for index, image_id in enumerate(part.ids)
+        for index, image_id in enumerate(ids)
     ]

@@ -5,6 +5,7 @@ Images are float32 [n h w 3], sRGB in [0, 1]; ab [n h w 2] is CIELAB's a and b, 
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gv_jax.image.ciede2000 import ciede2000
@@ -57,10 +58,26 @@ def colorfulness(images: Array) -> Array:
     yb = (R + G) / 2 - B on a scale of 0 to 255, the norm of their standard deviations plus 0.3
     times the norm of their means.
     """
-    red, green, blue = (255 * images[..., channel] for channel in range(3))
-    opponent = jnp.stack([red - green, (red + green) / 2 - blue], -1)
+    opponent = opponent_colors(images)
     std, mean = opponent.std((1, 2)), opponent.mean((1, 2))  # [n 2]
     return jnp.linalg.norm(std, axis=-1) + 0.3 * jnp.linalg.norm(mean, axis=-1)
+
+
+def opponent_colors(images: Array) -> Array:
+    """R - G and (R + G) / 2 - B on a scale of 0 to 255: [... 3] in [0, 1] -> [... 2]."""
+    red, green, blue = (255 * images[..., channel] for channel in range(3))
+    return jnp.stack([red - green, (red + green) / 2 - blue], -1)
+
+
+def colorfulness_of_moments(mean: np.ndarray, mean_square: np.ndarray) -> float:
+    """The `colorfulness` of an image from the means of its `opponent_colors` and their squares.
+
+    Args:
+        mean: float64 [2].
+        mean_square: float64 [2].
+    """
+    variance = np.maximum(mean_square - np.square(mean), 0).sum()
+    return float(np.sqrt(variance) + 0.3 * np.linalg.norm(mean))
 
 
 def flicker(grays: Array, next_grays: Array, ab: Array, next_ab: Array) -> tuple[Array, Array]:

@@ -33,7 +33,16 @@ def mse_to_psnr(errors: Array) -> Array:
 
 
 def ssim(images: Array, targets: Array) -> Array:
-    """Structural similarity, 1 for equal images: the mean over channels and full windows of
+    """Structural similarity, 1 for equal images: the mean of `ssim_map` over windows and channels.
+
+    Raises:
+        UserError: The images are smaller than the window.
+    """
+    return ssim_map(images, targets).mean((1, 2, 3))
+
+
+def ssim_map(images: Array, targets: Array) -> Array:
+    """Structural similarity of every full window and channel, [n h-10 w-10 c]:
 
         (2 mx my + c1) (2 cov + c2) / ((mx² + my² + c1) (vx + vy + c2)),   c1 = 0.01², c2 = 0.03²
 
@@ -60,8 +69,7 @@ def ssim(images: Array, targets: Array) -> Array:
     vy = window_mean(targets * targets) - my * my
     cov = window_mean(images * targets) - mx * my
     c1, c2 = 0.01**2, 0.03**2
-    similarity = (2 * mx * my + c1) * (2 * cov + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))
-    return similarity.mean((1, 2, 3))
+    return (2 * mx * my + c1) * (2 * cov + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))
 
 
 @lru_cache(maxsize=16)

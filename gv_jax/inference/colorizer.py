@@ -1,6 +1,6 @@
 """A finished colorization run as a function: colorizes images of any size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from gv_jax.errors import UserError
 from gv_jax.inference.color_transfer import ChromaUpsampler, FrameState, LowResChroma
 from gv_jax.inference.finished_run import load_finished_run, restore_best_weights
 from gv_jax.tasks.color_heads import head_from_json
+from gv_jax.tasks.color_heads.color_head import ColorHead
 from gv_jax.tasks.colorization import Colorization, network_input
-from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, eval_key, make_predict
+
+PredictAb = Callable[[np.ndarray], jax.Array]  # grays uint8 [n h w 1] -> a and b [n h w 2]
 
 COLORIZER_TASK = "colorization"
 MAX_NATIVE_PIXELS = 256 * 256  # of the network input, after training on images of unchanged size
@@ -40,14 +42,18 @@ class Colorizer:
     used.
     """
 
-    def __init__(self, run: Path | str) -> None:
-        run_dir = load_finished_run(Path(run), COLORIZER_TASK)
-        data = run_dir.config["data"]
+    def __init__(self, data: Mapping[str, Any], predict_ab: PredictAb) -> None:
+        """Builds the colorizer of a run.
+
+        Args:
+            data: The section config.data of the run.
+            predict_ab: Its network and head, see `make_predict_ab`.
+        """
         self.background = tuple(data["background"])
         self.interpolation = INTERPOLATIONS[data["interpolation"]]
         self.resize_mode = data["resize_mode"]
         self.train_size = output_size(data)
-        self._predict_ab, self.weights = load_colorization_run(run_dir)
+        self._predict_ab = predict_ab
         height, width = self.train_size
         if height and width:
             capacity = (MAX_AREA_FACTOR + 1) * (height * width + PAD_MULTIPLE * PAD_MULTIPLE)
@@ -104,7 +110,7 @@ class Colorizer:
         multiple = 1 if all(self.train_size) else NATIVE_PAD_MULTIPLE
         padding = [(0, -side % multiple) for side in size]
         inputs = np.pad(inputs, padding, mode="edge")[None, ..., None]  # [1 h w 1]
-        ab = np.asarray(self._predict_ab(*self.weights, inputs))[0, : size[0], : size[1]]
+        ab = np.asarray(self._predict_ab(inputs))[0, : size[0], : size[1]]
         return LowResChroma(small, ab)
 
     def _split_alpha(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -129,22 +135,31 @@ def load_colorizer(run: Path | str) -> Colorizer:
     Raises:
         UserError: `run` is not a finished colorization run.
     """
-    return Colorizer(run)
-
-
-def load_colorization_run(run_dir: RunDir) -> tuple[Callable[..., jax.Array], tuple[Any, Any]]:
-    """Loads network and head of a run.
-
-    Returns:
-        The compiled function (params, batch_stats, grays uint8 [n h w 1]) -> a and b [n h w 2], and
-        its weights (params, batch_stats).
-    """
+    run_dir = load_finished_run(Path(run), COLORIZER_TASK)
     results, config = run_dir.results, run_dir.config
     assert results is not None
+    network = build_network(config, results)
+    weights = restore_best_weights(run_dir, network)
+    predict_ab = make_predict_ab(config, load_head(config, results), network, weights)
+    return Colorizer(config["data"], predict_ab)
+
+
+def load_head(config: Mapping[str, Any], results: Mapping[str, Any]) -> ColorHead:
+    """The color head of a run.
+
+    Args:
+        config: The config of the run.
+        results: Its results, with "color_head" and "channels".
+    """
     section = config["color_head"]
-    head = head_from_json(
+    return head_from_json(
         section["name"], results["color_head"], results["channels"], section["temperature"]
     )
+
+
+def build_network(config: Mapping[str, Any], results: Mapping[str, Any]) -> SplitModule:
+    """The network of a finished run without its weights; arguments as for `load_head`."""
+    outputs = load_head(config, results).num_outputs
     options = {
         name: config["model"][name]
         for name in ("classifier", "last_stage")
@@ -152,12 +167,24 @@ def load_colorization_run(run_dir: RunDir) -> tuple[Callable[..., jax.Array], tu
     }
 
     def build() -> nnx.Module:
-        outputs = head.num_outputs
         return models.build(
             results["model"], inputs=1, classes=outputs, rngs=nnx.Rngs(0), **options
         )
 
-    network = SplitModule.from_module(nnx.eval_shape(build))  # drawing weights would take longest
+    return SplitModule.from_module(nnx.eval_shape(build))  # drawing weights would take longest
+
+
+def make_predict_ab(
+    config: Mapping[str, Any], head: ColorHead, network: SplitModule, weights: tuple[Any, Any]
+) -> PredictAb:
+    """Compiles the prediction of a and b from grays.
+
+    Args:
+        config: The config of the run.
+        head: Its color head.
+        network: Its network.
+        weights: Parameters and batch statistics.
+    """
     task = Colorization(head, build_degradation(config["degrade"]))
     predict = make_predict(network)
 
@@ -166,8 +193,8 @@ def load_colorization_run(run_dir: RunDir) -> tuple[Callable[..., jax.Array], tu
         outputs = predict(params, batch_stats, network_input(grays))
         return task.predict_lab(outputs, grays)[..., 1:]
 
-    weights = restore_best_weights(run_dir, network)
-    return jax.jit(predict_ab, compiler_options=compiler_options()), weights
+    compiled = jax.jit(predict_ab, compiler_options=compiler_options())
+    return lambda grays8: compiled(*weights, grays8)
 
 
 def working_size(

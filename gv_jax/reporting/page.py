@@ -21,7 +21,7 @@ from gv_jax.reporting.figures.report_figure import ReportFigure
 
 FOLDER = Path(__file__).parent  # of template and style
 PAGE_PX, GRID_GAP_PX = 1140, 14  # CSS pixels: maximum width of the page; gap between grid items
-TABLE_PX = 400  # CSS pixels that a table in a grid needs
+TABLE_PX, COLUMN_PX = 400, 80  # CSS pixels that a table needs at least, and per column
 FULL_ROW_PX = 560  # CSS pixels; a wider figure gets a row of its own
 WEBP_ABOVE_BYTES = 200_000  # larger images are embedded as WebP instead of PNG
 
@@ -174,6 +174,7 @@ def _environment() -> jinja2.Environment:
         "breakable": _breakable,
         "data_uri": _data_uri,
         "image_style": _image_style,
+        "is_sheet": _is_sheet,
         "keep_units": _keep_units,
     }
     environment.tests |= {
@@ -196,7 +197,7 @@ def _keep_units(text: str) -> str:
 def _width(item: ReportFigure | Table) -> int:
     """CSS pixels of a figure at its size in inches, or of a table."""
     if isinstance(item, Table):
-        return TABLE_PX
+        return max(TABLE_PX, COLUMN_PX * len(item.header))
     with Image.open(item.file) as image:
         return round(96 * image.width / image.info["dpi"][0])
 
@@ -206,6 +207,11 @@ def _image_style(figure: ReportFigure) -> str:
     width = _width(figure)
     minimum = f"min-width:{round(0.85 * width)}px;" if width > FULL_ROW_PX else ""
     return f"{minimum}max-width:{round(1.4 * width)}px"
+
+
+def _is_sheet(figure: ReportFigure) -> bool:
+    """Whether a figure consists of images that are shown enlarged on a click."""
+    return figure.photos and _width(figure) > FULL_ROW_PX
 
 
 def _data_uri(figure: ReportFigure) -> str:

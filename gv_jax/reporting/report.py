@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from gv_jax.evaluation.metrics import is_fraction
-from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
+from gv_jax.evaluation.splits import SPLIT_TITLES, WHOLE_IMAGES, select_main_split
 from gv_jax.reporting.figures import charts
 from gv_jax.reporting.figures.common import save_report_figure
 from gv_jax.reporting.figures.probe import plot_penalties
 from gv_jax.reporting.figures.report_figure import ReportFigure
 from gv_jax.reporting.formatting import format_value, heading
+from gv_jax.reporting.methods_table import METHODS, methods_tables
 from gv_jax.reporting.page import (
     Block,
     Cell,
@@ -42,11 +43,6 @@ PER_CLASS_CAPTION = (
     "it. Recall: fraction of the images of the class that are predicted as it. F1: harmonic mean "
     "of both. Support: images of the class."
 )
-BASELINES_CAPTION = (
-    "Baselines without a network: no color (gray), the mean color of the training images, and the "
-    "mean color of each gray level in training (lookup). MSE and MAE are of a and b divided by "
-    "128. Flicker: change of a and b between consecutive frames, for pixels of constant gray."
-)
 PENALTIES_CAPTION = (
     "Score on the held-out folds of the training split, by the L2 penalty of the classifier. The "
     "penalty of the highest score is used, and of equally good ones the largest."
@@ -63,7 +59,6 @@ ROW_TABLES = {  # key of a list of rows in results.json -> section, caption
     ),
     "epochs": ("learning", "Epochs selected by config.train.report_epochs."),
     "penalties": ("probe", PENALTIES_CAPTION),
-    "baselines": ("results", BASELINES_CAPTION),
     "per_game": (
         "classes",
         "Worst game first, by CIEDE2000. The baseline is the gray lookup.",
@@ -198,15 +193,18 @@ def metric_cards(results: Mapping[str, Any]) -> list[MetricCard]:
     """The first metrics of the main split that have a baseline."""
     split = find_main_split(results)
     baseline = results.get("baseline", {})
-    values = baseline.get(split, {})
+    title_suffix = split
+    if WHOLE_IMAGES in results:
+        split, title_suffix = WHOLE_IMAGES, f"whole {split} images"
+    metrics, values = results.get(split, {}), baseline.get(split, {})
     cards = []
-    for name in [name for name in results.get(split, {}) if name in values][:NUM_CARDS]:
-        value = results[split][name]
+    for name in [name for name in metrics if name in values][:NUM_CARDS]:
+        value = metrics[name]
         note = f"baseline {format_value(name, values[name])}"
         if "name" in baseline:
             note += f" ({baseline['name']})"
         fractions = (value, values[name]) if is_fraction(name) else (None, None)
-        title = f"{heading(name)}, {split}"
+        title = f"{heading(name)}, {title_suffix}"
         cards.append(MetricCard(title, format_value(name, value), note, *fractions))
     return cards
 
@@ -233,11 +231,13 @@ def report_sections(
     sections = []
     results = {**results, "penalties": results.get("training", {}).get("penalties", [])}
     for key in dict.fromkeys([*FIGURE_SECTIONS, *(figure.section for figure in figures)]):
-        items: list[ReportFigure | Table] = [metrics_table(results)] if key == "results" else []
+        items: list[ReportFigure | Table] = []
+        if key == "results":
+            items = [*methods_tables(results), metrics_table(results)]
         items += [figure for figure in figures if figure.section == key]
         for name, rows in results.items():
             section, caption = ROW_TABLES.get(name, ("results", heading(name)))
-            if section == key and is_table(rows):
+            if section == key and is_table(rows) and name != METHODS:
                 items.append(rows_table(rows, caption))
         blocks: list[Block] = [Grid(items)] if items else []
         if key == "data" and skipped:
@@ -264,6 +264,8 @@ def metrics_table(results: Mapping[str, Any]) -> Table:
         if split_name in results
     }
     caption = "Means over all images of a split."
+    if WHOLE_IMAGES in results:
+        caption = "At the size of the network input: means over all images of a split."
     if split in baseline:
         columns[f"Baseline, {split}"] = baseline[split]
         label = f' ("{baseline["class"]}")' if "class" in baseline else ""

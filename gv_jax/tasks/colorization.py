@@ -182,7 +182,9 @@ class Colorization:
         feature_maps: FeatureMaps | None = None,
     ) -> list[ReportFigure]:
         colorize = None if predict is None else self._make_colorize(predict)
-        return draw_colorization(evaluation, folder, augmented, colorize)
+        return draw_colorization(
+            evaluation, folder, augmented, colorize, predicts_lightness=self.head.channels == 3
+        )
 
     def _make_colorize(self, predict: Predict) -> Colorize:
         """The function images [n h w 3] in [0, 1] -> grays, L, a and b of baseline and network."""

@@ -74,6 +74,24 @@ def test_wide_figures_have_a_row_of_their_own(make_figure):
     assert "min-width:680px;max-width:1120px" in html
 
 
+def test_sheets_of_photos_are_enlarged_by_a_click(make_figure):
+    sheet, photo = (
+        make_figure(name, width, photos=True) for name, width in (("s", 900), ("p", 90))
+    )
+    html = render(Grid([sheet, photo, make_figure("chart", 900)]))
+    assert html.count('<label class="zoom">') == html.count('type="checkbox"') == 1
+    assert 'aria-label="Enlarge: s"' in html
+    assert html.count("<img") == 3  # one copy each
+
+
+@pytest.mark.parametrize(("columns", "width"), [(2, 400), (5, 400), (6, 480), (10, 800)])
+def test_tables_get_room_for_their_columns(columns, width):
+    table = Table(["x"] * columns, [[Cell("0.123", numeric=True)] * columns])
+    html = render(Grid([table, Table(("a", "b"), [])]))
+    assert f"--w:{max(width, 400)}px" in html
+    assert html.count('<div class="grid"') == (2 if width > 560 else 1)
+
+
 def test_large_photos_are_embedded_as_webp(make_figure):
     plain, photo = make_figure("plain", 400, 300), make_figure("photo", 400, 300, photos=True)
     assert photo.file.stat().st_size > WEBP_ABOVE_BYTES

@@ -17,6 +17,7 @@ from gv_jax.data.arrays import Dataset, Split
 from gv_jax.evaluation.classification import evaluate_classification
 from gv_jax.reporting import report
 from gv_jax.reporting.figures.classification import draw_classification
+from gv_jax.reporting.methods_table import methods_tables
 
 SPECIAL_NAMES = (
     '<script>alert("x")</script>',
@@ -199,3 +200,31 @@ def test_report_knows_no_task(tmp_path):
     assert "baseline 0.0123 (gray)" in text
     assert "Test" not in text
     assert (tmp_path / "report.md").exists()
+
+
+def test_methods_are_columns_and_whole_images_come_first():
+    values = {"ciede2000": 1.25, "ssim": 0.5}
+    baseline = {"ciede2000": 8.5, "ssim": 0.25}
+    results = {
+        "test": {"count": 30, "ciede2000": 0.75},
+        "whole_images": {"of": "test", "of_count": 30, "count": 12, **values},
+        "baseline": {"name": "gray lookup", "test": {"ciede2000": 7}, "whole_images": baseline},
+        "baselines": [
+            {"method": "network", **values, "flicker": 0.1},
+            {"method": "gray lookup", **baseline, "flicker": 0.2},
+            {"method": "original", "flicker": 0.375},
+        ],
+    }
+    cards = report.metric_cards(results)
+    assert [(card.title, card.value) for card in cards] == [
+        ("CIEDE2000, whole test images", "1.250"),
+        ("SSIM, whole test images", "0.500"),
+    ]
+    (table,) = methods_tables(results)
+    assert list(table.header) == ["Metric", "Network", "Gray lookup"]
+    cells = [[cell.text for cell in row] for row in table.rows]
+    assert cells[0] == ["CIEDE2000", "1.250", "8.500"]
+    assert cells[2][0] == "Flicker"
+    for part in ("own size", "12 of 30", "originals: 0.375"):
+        assert part in table.caption
+    assert "network input" in report.metrics_table(results).caption

@@ -5,9 +5,12 @@ import csv
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from configs import colorize
 from gv_jax import experiment
+from gv_jax.inference.colorize_files import colorize_files
 from gv_jax.inference.colorizer import load_colorizer
 from tests.inference.scenes import to_gray
 from tests.runs.runs import find_unregistered_metrics, read_results
@@ -79,12 +82,48 @@ def test_predictions_have_a_row_per_image(finished):
     assert np.mean(errors) == pytest.approx(results["test"]["mse"], rel=1e-4)
 
 
+def test_whole_images_are_measured_as_the_command_writes_them(finished, tmp_path):
+    """The files of `gv-jax colorize`, measured by scikit-image, give the numbers of the report."""
+    run, _ = finished
+    rows = csv.DictReader((run / "predictions.csv").read_text().splitlines())
+    files = [run.parent / "games" / row["id"] for row in rows if row["split"] == "test"]
+    whole = read_results(run)["whole_images"]
+    assert (whole["of"], whole["count"]) == ("test", len(files))
+    for file in files:
+        colorize_files(run, [file], tmp_path / file.parent.name, steady=False)
+    differences, errors, ratios, similarities = [], [], [], []
+    for file in files:
+        target = tmp_path / file.parent.name / file.name
+        image, original = (np.asarray(Image.open(path)) for path in (target, file))
+        assert image.shape == original.shape
+        lab, true_lab = rgb2lab(image), rgb2lab(original)
+        differences.append(deltaE_ciede2000(lab, true_lab).mean())
+        errors.append(np.square((lab - true_lab)[..., 1:] / 128).mean())
+        ratios.append(peak_signal_noise_ratio(original, image))
+        similarities.append(
+            structural_similarity(
+                original,
+                image,
+                channel_axis=-1,
+                data_range=255,
+                gaussian_weights=True,
+                sigma=1.5,
+                use_sample_covariance=False,
+            )
+        )
+    assert whole["ciede2000"] == pytest.approx(np.mean(differences), abs=2e-3)
+    assert whole["mse"] == pytest.approx(np.mean(errors), rel=1e-3)
+    assert whole["psnr"] == pytest.approx(np.mean(ratios), abs=1e-2)
+    assert whole["ssim"] == pytest.approx(np.mean(similarities), abs=1e-3)
+    assert f"CIEDE2000 {whole['ciede2000']:.2f}" in read_results(run)["summary"]
+
+
 def test_the_report_shows_its_figures(finished):
     run, _ = finished
     page = (run / "report.html").read_text()
-    for title in ("Every game", "Palettes"):
+    for title in ("Every game", "Palettes", "Lightness restored", "whole test images"):
         assert title in page
-    for name in ("examples", "games", "palettes", "augmented", "curve_mse"):
+    for name in ("examples", "games", "palettes", "restored", "augmented", "curve_mse"):
         assert (run / "figures" / f"{name}.png").stat().st_size > 1000
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from gv_jax.evaluation.whole_images import ImageVersions
 from gv_jax.image.ciede2000 import ciede2000
 from gv_jax.image.color import lab_to_display_rgb, rgb_to_lab
 from gv_jax.reporting.figures.grids import CaptionLine, image_grid
-from gv_jax.reporting.figures.style import INK, MUTED
+from gv_jax.reporting.figures.style import INK, MUTED, SHEET_WIDTH
 
 MAX_ERROR = 40.0  # CIEDE2000 of the upper end of the color map of errors
 STRIP_SHAPE = (28, 240)  # pixels of a palette
@@ -28,7 +29,7 @@ class ColorExample:
 
     Attributes:
         name: Id of the image.
-        gray: What the network gets, in [0, 1] [h w 1].
+        gray: The input, uint8 [h w 3].
         lookup: The gray-lookup baseline in [0, 1] [h w 3].
         network: The prediction in [0, 1] [h w 3].
         original: The original in [0, 1] [h w 3].
@@ -47,41 +48,51 @@ class ColorExample:
     network_error: float
 
 
-def make_example(name: str, image: np.ndarray, colorize: Colorize) -> ColorExample:
-    """Colorizes one image.
-
-    Args:
-        name: Id of the image.
-        image: The original, uint8 [h w 3].
-        colorize: The network and its baseline.
-    """
-    original = image[None].astype(np.float32) / 255
-    grays, lookup_lab, network_lab = colorize(original)
-    lookup, lookup_errors = _display_with_errors(lookup_lab, original)
-    network, network_errors = _display_with_errors(network_lab, original)
+def make_example(name: str, versions: ImageVersions) -> ColorExample:
+    """Compares the colorizations of one image with the original."""
+    lookup, network, original = (
+        image.astype(np.float32) / 255
+        for image in (versions.lookup, versions.network, versions.original)
+    )
+    lookup_errors, network_errors = (
+        np.asarray(_differences(image, original)) for image in (lookup, network)
+    )
     error_map = colormaps["inferno"](np.clip(network_errors / MAX_ERROR, 0, 1))[..., :3]
     return ColorExample(
         name=name,
-        gray=np.asarray(grays)[0],
+        gray=versions.gray,
         lookup=lookup,
         network=network,
-        original=original[0],
+        original=original,
         error_map=error_map,
         lookup_error=float(lookup_errors.mean()),
         network_error=float(network_errors.mean()),
     )
 
 
-def _display_with_errors(lab: jax.Array, original: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """sRGB [h w 3] of L, a and b [1 h w 3], and its CIEDE2000 [h w] to the original [1 h w 3]."""
-    rgb, errors = _display_and_compare(lab, original)
-    return np.asarray(rgb)[0], np.asarray(errors)[0]
-
-
 @jax.jit
-def _display_and_compare(lab: jax.Array, original: jax.Array) -> tuple[jax.Array, jax.Array]:
-    rgb = lab_to_display_rgb(lab)
-    return rgb, ciede2000(rgb_to_lab(rgb), rgb_to_lab(original))
+def _differences(image: jax.Array, original: jax.Array) -> jax.Array:
+    return ciede2000(rgb_to_lab(image), rgb_to_lab(original))
+
+
+def colorize_array(image: np.ndarray, colorize: Colorize) -> ImageVersions:
+    """Colorizes one image at the size of the network input.
+
+    Args:
+        image: The original, uint8 [h w 3].
+        colorize: The network and its baseline.
+    """
+    grays, lookup, network = colorize(image[None].astype(np.float32) / 255)
+    gray = np.round(255 * np.asarray(grays)[0]).astype(np.uint8)
+    return ImageVersions(np.repeat(gray, 3, -1), _to_rgb8(lookup), _to_rgb8(network), image)
+
+
+def _to_rgb8(lab: jax.Array) -> np.ndarray:
+    """L, a and b [1 h w 3] in 8-bit sRGB, uint8 [h w 3]."""
+    return np.round(255 * np.asarray(_display(lab))[0]).astype(np.uint8)
+
+
+_display = jax.jit(lab_to_display_rgb)
 
 
 def example_grid(examples: Sequence[ColorExample], columns: int) -> Figure:
@@ -100,7 +111,7 @@ def example_grid(examples: Sequence[ColorExample], columns: int) -> Figure:
         for image, caption in row[:columns]:
             images.append(image)
             captions.append(caption)
-    return image_grid(images, captions, columns=columns)
+    return image_grid(images, captions, columns=columns, width=SHEET_WIDTH)
 
 
 def palette_grid(examples: Sequence[ColorExample]) -> Figure:
@@ -112,7 +123,7 @@ def palette_grid(examples: Sequence[ColorExample]) -> Figure:
         lookup, network, original = (palette_strip(image) for image in versions)
         images.append(np.concatenate([lookup, gap, network, gap, original]))
     captions = [[CaptionLine(example.name, INK)] for example in examples]
-    return image_grid(images, captions, columns=2)
+    return image_grid(images, captions, columns=2, width=SHEET_WIDTH)
 
 
 def palette_strip(image: np.ndarray) -> np.ndarray:

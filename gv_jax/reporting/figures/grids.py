@@ -12,6 +12,7 @@ from gv_jax.reporting.figures.style import DPI, FIGURE_WIDTH, RULE, with_style
 
 GRID_GAP, LINE_HEIGHT = 0.1, 0.135  # inches between images; inches of a line of text
 FONT_POINTS = 7
+SHEET_SCALE = 1.4  # size of captions of a sheet, relative to those of a plain figure
 BOLD_WIDTH = 0.88  # width of regular text relative to bold
 CHECKER_PX = 8  # pixels of the squares of the checkerboard behind transparent images
 LIGHT, DARK = 255, 226  # gray values of the squares
@@ -55,7 +56,10 @@ def checkerboard(width: int, height: int) -> Image.Image:
 
 @with_style()
 def image_grid(
-    images: Sequence[np.ndarray], captions: Sequence[Sequence[CaptionLine]], columns: int = 3
+    images: Sequence[np.ndarray],
+    captions: Sequence[Sequence[CaptionLine]],
+    columns: int = 3,
+    width: float = FIGURE_WIDTH,
 ) -> Figure:
     """Draws images in rows, with captions below them.
 
@@ -65,27 +69,30 @@ def image_grid(
         images: Images as of `to_pil`, of any sizes.
         captions: The lines below each image; the first one is bold.
         columns: Images per row.
+        width: Inches of the figure. A sheet of several times FIGURE_WIDTH has larger captions.
     """
+    scale = SHEET_SCALE if width > FIGURE_WIDTH else 1.0
+    points, line_height = scale * FONT_POINTS, scale * LINE_HEIGHT
     pil_images = [to_pil(image) for image in images]
     num_lines = max(len(caption) for caption in captions)
-    side = (FIGURE_WIDTH - GRID_GAP * (columns + 1)) / columns
+    side = (width - GRID_GAP * (columns + 1)) / columns
     aspect = max(image.height / image.width for image in pil_images)
     tallest = side * min(max(aspect, 0.4), 1.4)
-    pitch = tallest + LINE_HEIGHT * num_lines + 0.06 + GRID_GAP
+    pitch = tallest + line_height * num_lines + 0.06 + GRID_GAP
     height = GRID_GAP + -(-len(pil_images) // columns) * pitch
-    figure = Figure((FIGURE_WIDTH, height), dpi=DPI)
-    canvas = Image.new("RGB", (round(FIGURE_WIDTH * DPI), round(height * DPI)), "white")
+    figure = Figure((width, height), dpi=DPI)
+    canvas = Image.new("RGB", (round(width * DPI), round(height * DPI)), "white")
     for index, (image, caption) in enumerate(zip(pil_images, captions, strict=True)):
         row, column = divmod(index, columns)
         left, top = GRID_GAP + column * (side + GRID_GAP), GRID_GAP + row * pitch
         _paste(canvas, image, (left, top, side, tallest))
         for line_index, line in enumerate(caption):
-            below = top + tallest + 0.05 + line_index * LINE_HEIGHT
+            below = top + tallest + 0.05 + line_index * line_height
             room = side * (BOLD_WIDTH if line_index == 0 else 1.0)
-            room -= text_width(line.prefix, FONT_POINTS)
-            content = line.prefix + ellipsize(line.text, FONT_POINTS, room)
-            position = left / FIGURE_WIDTH, 1 - below / height
-            text = figure.text(*position, content, fontsize=FONT_POINTS, color=line.color, va="top")
+            room -= text_width(line.prefix, points)
+            content = line.prefix + ellipsize(line.text, points, room)
+            position = left / width, 1 - below / height
+            text = figure.text(*position, content, fontsize=points, color=line.color, va="top")
             if line_index == 0 and has_bold(content):
                 text.set(family=FONT_FAMILY, weight="bold")
     figure.figimage(np.asarray(canvas), zorder=-1)

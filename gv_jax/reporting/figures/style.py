@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from gv_jax.reporting.figures.fonts import font_families
 
 FIGURE_WIDTH = 3.7  # inches of a plain figure, which fits the screen of a phone
+SHEET_WIDTH = 11.5  # inches of a sheet of images, as wide as a page on a desktop
 DPI = 192
 INK, MUTED, RULE = "#1f2733", "#5b6675", "#d9dee5"
 BLUE, ORANGE, RED, PALE = "#1665a8", "#c07512", "#b3400f", "#7fa8cc"
