@@ -1,7 +1,15 @@
 """What a person did wrong and can mend, in one line: what, where, and what to do."""
 
 import difflib
-from collections.abc import Iterable
+import errno
+import os
+from collections.abc import Iterable, Iterator
+
+# What the system says where nothing can be written. Native libraries pass on the text only.
+UNWRITABLE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
+)
 
 
 class UserError(Exception):
@@ -16,3 +24,31 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> UserError:
     near = difflib.get_close_matches(name, valid, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return UserError(f"no {kind} is called {name!r}{hint} Valid: {', '.join(valid)}")
+
+
+def explain_unwritable(error: BaseException) -> UserError | None:
+    """The line for an error whose cause is that a file cannot be written; None for any other.
+
+    Args:
+        error: as Python or a native library raised it; its causes are searched too.
+    """
+    for cause in iter_causes(error):
+        number = getattr(cause, "errno", None)
+        file = getattr(cause, "filename", None)
+        if number is None:
+            text = str(cause)
+            number = next((code for code in UNWRITABLE if os.strerror(code) in text), None)
+        if number in UNWRITABLE:
+            place = f"{file}: " if file else ""
+            return UserError(
+                f"{place}cannot be used ({os.strerror(number)}): check space and permissions, or "
+                "give another folder; the same command continues with what was saved"
+            )
+    return None
+
+
+def iter_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, what caused it, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -3,13 +3,13 @@
 Imports nothing heavy: `gv-jax ablate` reports mistakes within a fraction of a second.
 """
 
-import runpy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gv_jax.errors import UserError, unknown
+from gv_jax.user_file import run_user_file
 
 Overrides = Mapping[str, Any]  # a field of the configuration without "config." -> its value
 SMOKE: Overrides = {"train.epochs": 1, "train.steps_per_epoch": 2, "train.valid_batches": 2}
@@ -48,7 +48,7 @@ def read_study_file(file: str) -> StudyFile:
     """
     if not Path(file).is_file():
         raise UserError(f"no file {file}: see the files under experiments/")
-    names = runpy.run_path(file)
+    names = run_user_file(file)
     for name in ("CONFIG", "VARIANTS", "REFERENCE"):
         if not names.get(name):
             raise UserError(f"{file}: {name} is missing")

@@ -5,7 +5,6 @@ Imports nothing heavy: `--help` and mistakes are reported within a fraction of a
 
 import argparse
 import inspect
-import runpy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any, NoReturn
 
 from ml_collections import ConfigDict
 
-from gv_jax.errors import UserError, unknown
+from gv_jax.errors import UserError, explain_unwritable, unknown
+from gv_jax.user_file import call_user_function, run_user_file
 
 Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 EXAMPLE = "--config=configs/quickstart.py"
@@ -89,13 +89,21 @@ def add_records_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str]) -> NoReturn:
-    """Calls main(arguments) and exits with its status; a UserError is one line and status 2."""
+    """Calls main(arguments) and exits with its status.
+
+    A UserError is one line and status 2, as is a full or read-only disk wherever it shows.
+    """
     try:
         sys.exit(main(arguments) or 0)
     except UserError as error:
         exit_with_error(error)
     except KeyboardInterrupt:
         sys.exit("gv_jax: interrupted")
+    except Exception as error:
+        unwritable = explain_unwritable(error)
+        if unwritable is None:
+            raise
+        exit_with_error(unwritable)
 
 
 def exit_with_error(error: Exception) -> NoReturn:
@@ -154,10 +162,15 @@ def read_config_file(file: str, fields: Mapping[str, str] | None = None) -> Conf
     path, colon, argument = file.partition(":")
     if not Path(path).is_file():
         raise UserError(f"no config file {path}: see the files under configs/")
-    get_config = runpy.run_path(path)["get_config"]
-    if list(inspect.signature(get_config).parameters) != ["pretrained"]:
-        return get_config(*([argument] if colon else []))
-    config = get_config((fields or {}).get(PRETRAINED, argument))
+    get_config = run_user_file(path).get("get_config")
+    if not callable(get_config):
+        raise UserError(f"{path}: the function get_config() is missing; is it a config file?")
+    parameters = list(inspect.signature(get_config).parameters)
+    if colon and not parameters:
+        raise UserError(f"{path} takes no argument: leave out {colon + argument!r}")
+    if parameters != ["pretrained"]:
+        return call_user_function(path, get_config, *([argument] if colon else []))
+    config = call_user_function(path, get_config, (fields or {}).get(PRETRAINED, argument))
     config.model.pretrained = argument
     return config
 
@@ -172,3 +185,8 @@ def check_field_names(config: Config, names: Sequence[str] | dict[str, str]) -> 
                 valid = list(section) if isinstance(section, ConfigDict) else []
                 raise unknown(f"field of {'.'.join(path[:depth])}", part, valid)
             section = section[part]
+        if isinstance(section, ConfigDict):
+            raise UserError(
+                f"--config.{name} is a section: set one of its fields, as in "
+                f"--config.{name}.{next(iter(section))}=VALUE"
+            )

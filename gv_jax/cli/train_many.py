@@ -55,7 +55,8 @@ def parse_member(parser: OneLineParser, arguments: Sequence[str]) -> "Member":
 
     options, fields = parser.parse_with_fields(arguments)
     if not options.workdir:
-        raise UserError(f"{' '.join(arguments)}: give each run its --workdir=DIR")
+        run = f"the run {' '.join(arguments)!r}" if arguments else "a run without arguments"
+        raise UserError(f"{run} has no run directory: give each run its --workdir=DIR")
     policy = DataPolicy(options.on_changed_data, options.data_records)
     config = load_config(options.config, fields)
     return Member(config, Path(options.workdir), tuple(arguments), policy)

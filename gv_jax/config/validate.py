@@ -36,6 +36,11 @@ CHOICES = {
     "optimizer.name": OPTIMIZERS,
     "optimizer.schedule": SCHEDULES,
 }
+NUMBER_TUPLES = (  # ml_collections does not check what is in a tuple
+    *("data.size", "data.background", "data.mean", "data.std", "probe.l2"),
+    *("train.report_epochs", "optimizer.step_milestones"),
+    *("finetune.stage_lrs", "finetune.unfreeze_epochs"),
+)
 RANGES = {  # field: (minimum, maximum)
     "seed": (0, 4_294_967_295),
     "train.batch_size": (1, math.inf),
@@ -71,6 +76,9 @@ def validate(config: Config) -> Config:
         if not low <= values[field] <= high:
             bounds = f"at least {low:g}" + (f" and at most {high:g}" if high < math.inf else "")
             raise UserError(f"config.{field} is {values[field]}: it must be {bounds}")
+    for field in NUMBER_TUPLES:
+        if not all(isinstance(number, int | float) for number in values[field]):
+            raise UserError(f"config.{field} is {values[field]}: its values must be numbers")
     for field in ("data.mean", "data.std"):
         count, channels = len(values[field]), config.data.channels
         if count not in (1, channels) and (count, channels) != (3, 1):

@@ -3,7 +3,6 @@
 The functions that take `data` take the section `config.data`, or any mapping with its fields.
 """
 
-import errno
 import hashlib
 import json
 import shutil
@@ -19,7 +18,7 @@ from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.data.cache import CACHE_VERSION, read_cache, write_cache
 from gv_jax.data.splits.kfold import take_fold
 from gv_jax.data.transforms import SUPER_RESOLUTION, Upscale, build_transforms, parse_preprocess
-from gv_jax.errors import UserError, unknown
+from gv_jax.errors import UNWRITABLE, UserError, unknown
 
 __all__ = [
     "DATASETS",
@@ -46,7 +45,6 @@ ARRAY_FIELDS = (  # fields of config.data that `load_split_arrays` takes
     "drop_leaks",
 )
 BUILDER_FIELDS = ("path", "skip_broken", "valid_fraction", "test_fraction", "split_seed")
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 
 def load_dataset(

@@ -1,13 +1,13 @@
 """Search spaces: config fields, without "config.", and the values that each can have."""
 
 import itertools
-import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gv_jax.errors import UserError, unknown
+from gv_jax.user_file import run_user_file
 
 SPACES_DIR = Path("configs/spaces")
 EXAMPLE_SPACE = 'SPACE = {"optimizer.learning_rate": Float(1e-4, 1e-2, log=True), ...}'
@@ -92,7 +92,7 @@ def load_space(name: str) -> Space:
     file = named if named.is_file() else Path(name)
     if not file.is_file():
         raise unknown("space or file", name, [file.stem for file in SPACES_DIR.glob("*.py")])
-    space = runpy.run_path(str(file)).get("SPACE")
+    space = run_user_file(str(file)).get("SPACE")
     if not isinstance(space, dict) or not space:
         raise UserError(f"{file}: {EXAMPLE_SPACE} is missing")
     for field, values in space.items():

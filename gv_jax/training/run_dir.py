@@ -102,12 +102,12 @@ class RunDir:
             if name not in LOCATION_FIELDS and stored.get(name) != current.get(name)
         ]
         if changed:
-            first = changed[0]
+            first, *others = changed
+            more = f", and {', '.join(others[:5])} differ too" if others else ""
             raise UserError(
-                f"{self.path} holds a run of another config: "
-                f"{first} is {stored.get(first)!r} there and {current.get(first)!r} here "
-                f"({len(changed)} fields differ: {', '.join(changed[:6])}); "
-                "give another --workdir, or remove that folder"
+                f"{self.path} holds a run of another config: {first} is {stored.get(first)!r} "
+                f"there and {current.get(first)!r} here{more}; give another --workdir, or remove "
+                "that folder"
             )
 
     def check_format_version(self) -> None:
@@ -219,7 +219,7 @@ def run_metadata(arguments: Sequence[str]) -> dict[str, Any]:
     """Command line, package versions, git commit and device of this process."""
     device = jax.devices()[0]
     return {
-        "command": ["python", "-m", "gv_jax.main", *arguments],
+        "command": ["gv-jax", "train", *arguments[arguments[:1] == ["train"] :]],
         "versions": {
             "python": platform.python_version(),
             **{name: package_version(name) for name in RECORDED_PACKAGES},
@@ -302,5 +302,10 @@ def write_json(file: Path, value: Any) -> None:
 def write_text(file: Path, text: str) -> None:
     """Writes `text` atomically: an interrupted process leaves the whole file or none."""
     partial = file.with_name(file.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        error.filename = error.filename or str(file)
+        raise

@@ -6,7 +6,7 @@ import pytest
 from configs import folder, super_resolution
 from gv_jax.config import default
 from gv_jax.config.resolve import as_probe, resolve
-from gv_jax.config.validate import CHOICES, RANGES, validate
+from gv_jax.config.validate import CHOICES, NUMBER_TUPLES, RANGES, validate
 from gv_jax.errors import UserError
 from gv_jax.training.run_dir import flatten_config
 
@@ -122,3 +122,11 @@ def test_an_image_folder_can_train_any_classifier(name, tmp_path):
     config = folder.get_config(str(tmp_path))
     config.model.name = name
     validate(resolve(config))
+
+
+@pytest.mark.parametrize("field", NUMBER_TUPLES)
+def test_texts_among_numbers_are_refused(field):
+    config = resolve(default.get_config())
+    config.update_from_flattened_dict({field: (16, "a")})
+    with pytest.raises(UserError, match=rf"config\.{field}.*'a'"):
+        validate(config)

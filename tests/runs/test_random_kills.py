@@ -36,8 +36,8 @@ def assert_same_run(whole, run):
         for path in (RunDir(whole), RunDir(run))
     ]
     assert rows[0] == rows[1]
-    for name in ("predictions.csv", "data.json"):
-        assert (whole / name).read_bytes() == (run / name).read_bytes()
+    assert (whole / "predictions.csv").read_bytes() == (run / "predictions.csv").read_bytes()
+    assert RunDir(whole).data_record.splits == RunDir(run).data_record.splits
     assert read_results(whole)["test"] == read_results(run)["test"]
 
 

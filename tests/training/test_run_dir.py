@@ -21,7 +21,7 @@ def test_the_same_config_opens_again(tmp_path):
     content = json.loads((run_dir.path / "config.json").read_text())
     assert content["config"]["train"]["decay"] == [1, 2]
     assert content["format_version"] == FORMAT_VERSION
-    assert content["command"][-1] == "--config=a.py"
+    assert content["command"] == ["gv-jax", "train", "--config=a.py"]
     assert {"seed", "versions", "git_commit", "device"} <= set(content)
     assert run_dir.data_record == RECORD
 
@@ -43,6 +43,14 @@ def test_data_may_be_moved(tmp_path):
     run_dir.check_same_config({**CONFIG, "data": {"path": "c", "root": "d", "size": 8}})
     with pytest.raises(UserError, match=r"data\.size"):
         run_dir.check_same_config({**CONFIG, "data": {"path": "c", "root": "d", "size": 9}})
+
+
+def test_the_recorded_command_can_be_run_again(tmp_path):
+    """`gv-jax train` and `python -m gv_jax.main` see different arguments of one process."""
+    for number, words in enumerate((["train", "--config=a.py"], ["--config=a.py"])):
+        run_dir = RunDir(tmp_path / str(number))
+        run_dir.open(CONFIG, RECORD, words)
+        assert run_dir.metadata["command"] == ["gv-jax", "train", "--config=a.py"]
 
 
 def test_another_config_is_refused(tmp_path):

@@ -1,0 +1,36 @@
+"""Errors of a disk are recognized, whoever raised them; others are not."""
+
+import errno
+import os
+
+import pytest
+
+from gv_jax.errors import UNWRITABLE, UserError, explain_unwritable
+
+
+def raise_from(error):
+    """`error` as the cause of another one, as libraries raise it."""
+    try:
+        try:
+            raise error
+        except type(error) as cause:
+            raise RuntimeError("saving failed") from cause
+    except RuntimeError as wrapped:
+        return wrapped
+
+
+@pytest.mark.parametrize("code", UNWRITABLE)
+def test_errors_of_a_disk_name_the_file_and_the_reason(code):
+    error = OSError(code, os.strerror(code), "runs/a/results.json")
+    native = RuntimeError(f"write() failed: {os.strerror(code)}; at byte 7")
+    for raised, words in ((error, ["runs/a/results.json"]), (native, []), (raise_from(error), [])):
+        explained = explain_unwritable(raised)
+        assert isinstance(explained, UserError)
+        assert all(word in str(explained) for word in [*words, os.strerror(code)])
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a shape"), OSError(errno.EIO, "i/o"), KeyError("name"), OSError("text")]
+)
+def test_other_errors_are_not_explained(error):
+    assert explain_unwritable(error) is None
