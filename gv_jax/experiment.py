@@ -24,7 +24,6 @@ from gv_jax.inference.held_out_images import evaluate_held_out_images
 from gv_jax.reporting.audit_page import audit_section
 from gv_jax.reporting.report import write_report
 from gv_jax.run_data import REJECT_CHANGES, DataPolicy, RunData, load_run_data
-from gv_jax.tasks.colorization import Colorization
 from gv_jax.tasks.model import build_model
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
@@ -208,10 +207,9 @@ def evaluate_and_report(
     weights = (fitted.best["params"], fitted.best["batch_stats"])
     builder = prepare_builder(config.data)
     evaluation = task.evaluate(runtime.evaluator.collect(*weights), dataset)
-    if isinstance(task, Colorization):
-        evaluation = evaluate_held_out_images(
-            evaluation, config.to_dict(), task, setup.network, weights, builder
-        )
+    evaluation = evaluate_held_out_images(
+        evaluation, task, setup.network, weights, builder, config.data, config.train.whole_images
+    )
     predict, feature_maps = runtime.evaluator.functions_of(*weights)
     batch = task.prepare_batch(runtime.batch_at(config.seed)(0))
     augmented = None

@@ -138,54 +138,53 @@ def load_colorizer(run: Path | str) -> Colorizer:
     run_dir = load_finished_run(Path(run), COLORIZER_TASK)
     results, config = run_dir.results, run_dir.config
     assert results is not None
-    network = build_network(config, results)
+    head = load_head(config["color_head"], results)
+    task = Colorization(head, build_degradation(config["degrade"]))
+    network = build_network(config["model"], results["model"], head.num_outputs)
     weights = restore_best_weights(run_dir, network)
-    predict_ab = make_predict_ab(config, load_head(config, results), network, weights)
-    return Colorizer(config["data"], predict_ab)
+    return Colorizer(config["data"], make_predict_ab(task, network, weights))
 
 
-def load_head(config: Mapping[str, Any], results: Mapping[str, Any]) -> ColorHead:
+def load_head(section: Mapping[str, Any], results: Mapping[str, Any]) -> ColorHead:
     """The color head of a run.
 
     Args:
-        config: The config of the run.
+        section: The section config.color_head of the run.
         results: Its results, with "color_head" and "channels".
     """
-    section = config["color_head"]
     return head_from_json(
         section["name"], results["color_head"], results["channels"], section["temperature"]
     )
 
 
-def build_network(config: Mapping[str, Any], results: Mapping[str, Any]) -> SplitModule:
-    """The network of a finished run without its weights; arguments as for `load_head`."""
-    outputs = load_head(config, results).num_outputs
+def build_network(section: Mapping[str, Any], name: str, outputs: int) -> SplitModule:
+    """The network of a finished run without its weights.
+
+    Args:
+        section: The section config.model of the run.
+        name: Name in MODELS.
+        outputs: Number of output channels.
+    """
     options = {
-        name: config["model"][name]
-        for name in ("classifier", "last_stage")
-        if config["model"].get(name)
+        option: section[option] for option in ("classifier", "last_stage") if section.get(option)
     }
 
     def build() -> nnx.Module:
-        return models.build(
-            results["model"], inputs=1, classes=outputs, rngs=nnx.Rngs(0), **options
-        )
+        return models.build(name, inputs=1, classes=outputs, rngs=nnx.Rngs(0), **options)
 
     return SplitModule.from_module(nnx.eval_shape(build))  # drawing weights would take longest
 
 
 def make_predict_ab(
-    config: Mapping[str, Any], head: ColorHead, network: SplitModule, weights: tuple[Any, Any]
+    task: Colorization, network: SplitModule, weights: tuple[Any, Any]
 ) -> PredictAb:
     """Compiles the prediction of a and b from grays.
 
     Args:
-        config: The config of the run.
-        head: Its color head.
+        task: The task of the run: its head and degradation.
         network: Its network.
         weights: Parameters and batch statistics.
     """
-    task = Colorization(head, build_degradation(config["degrade"]))
     predict = make_predict(network)
 
     def predict_ab(params: Any, batch_stats: Any, grays8: jax.Array) -> jax.Array:

@@ -12,18 +12,15 @@ from tqdm import tqdm
 
 from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.data.decode import to_channels
-from gv_jax.evaluation.colorization import (
-    MAIN_BASELINE,
-    ColorizationEvaluation,
-    add_whole_images,
-)
+from gv_jax.evaluation.colorization import MAIN_BASELINE, add_whole_images
 from gv_jax.evaluation.whole_images import ImageVersions, WholeImages, sample_indices
 from gv_jax.image.color import gray_to_lightness
 from gv_jax.image.gray_baselines import NUM_GRAYS
 from gv_jax.image.tiled_metrics import compare_frames, compare_images
 from gv_jax.inference.color_transfer import keep_gray
-from gv_jax.inference.colorizer import Colorizer, load_head, make_predict_ab
+from gv_jax.inference.colorizer import Colorizer, make_predict_ab
 from gv_jax.tasks.colorization import Colorization
+from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.step import SplitModule, eval_key
 
 FLAT_SIDE = 8  # pixels of an image of one gray, a block of JPEG
@@ -113,34 +110,36 @@ def change_of(version: str) -> str:
 
 
 def evaluate_held_out_images(
-    evaluation: ColorizationEvaluation,
-    config: Mapping[str, Any],
-    task: Colorization,
+    evaluation: Any,
+    task: RunTask,
     network: SplitModule,
     weights: tuple[Any, Any],
     builder: ImageBuilder,
-) -> ColorizationEvaluation:
-    """Adds the results on whole images of the main split, at most config.train.whole_images.
+    data: Mapping[str, Any],
+    limit: int,
+) -> Any:
+    """Adds results on whole images of the main split to the evaluation of a colorization.
+
+    That of another task is returned as it is.
 
     Args:
         evaluation: The evaluation at the size of the network input.
-        config: The config of the run.
         task: The task of the run.
         network: Its network.
         weights: Parameters and batch statistics.
         builder: The prepared data set.
+        data: The section config.data of the run.
+        limit: Maximum number of images; 0 for none.
     """
-    limit = config["train"]["whole_images"]
-    if not limit:
+    if not limit or not isinstance(task, Colorization):
         return evaluation
-    results = evaluation.results
     weights = jax.device_put(jax.device_get(weights), jax.local_devices()[0])
-    predict_ab = make_predict_ab(config, load_head(config, results), network, weights)
+    predict_ab = make_predict_ab(task, network, weights)
     images = evaluation.dataset.splits[evaluation.main_split].ids
     indices = sample_indices(len(images), limit)
     held_out = HeldOutImages(
         builder,
-        Colorizer(config["data"], predict_ab),
+        Colorizer(data, predict_ab),
         make_lookups(task),
         [images[index] for index in indices],
     )
