@@ -171,6 +171,12 @@ def test_another_fold_is_another_record(copy):
     assert len(list((copy / "study" / "data").glob("*.json"))) == 3
 
 
+def test_a_run_directory_among_the_images_is_refused(copy):
+    with pytest.raises(UserError, match="inside the folder of images") as error:
+        experiment.run(make_config(copy), copy / "images" / "runs" / "a")
+    assert str(copy / "images") in str(error.value)
+
+
 def test_data_json_names_classes_and_hashes(finished):
     content = json.loads((finished / "run" / "data.json").read_text())
     assert content["classes"] == ["blue", "green", "red"]

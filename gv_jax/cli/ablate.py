@@ -16,6 +16,7 @@ from gv_jax.cli.flags import (
     add_data_flags,
     check_field_names,
     echo,
+    parse_path,
     read_config_file,
 )
 from gv_jax.errors import UserError
@@ -35,7 +36,7 @@ def make_ablate_parser() -> OneLineParser:
     )
     parser.add_argument(
         "--results",
-        type=Path,
+        type=parse_path,
         default=Path("results"),
         metavar="DIR",
         help="parent of the folder of the results (results)",

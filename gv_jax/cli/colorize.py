@@ -6,20 +6,23 @@ video, or a folder of them. The lightness of every pixel is preserved.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from gv_jax.cli.flags import OneLineParser, echo
+from gv_jax.cli.flags import OneLineParser, echo, parse_path
 
 
 def colorize(arguments: Sequence[str]) -> None:
     """Writes the colorized files and prints the outcome."""
     parser = OneLineParser("colorize", (__doc__ or "").partition(": ")[2])
-    parser.add_argument("run", metavar="RUN", type=Path, help="run directory")
+    parser.add_argument("run", metavar="RUN", type=parse_path, help="run directory")
     parser.add_argument(
-        "inputs", metavar="INPUT", nargs="+", type=Path, help="image, video, or folder of them"
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        type=parse_path,
+        help="image, video, or folder of them",
     )
     parser.add_argument(
-        "--output", metavar="DIR", required=True, type=Path, help="folder for the results"
+        "--output", metavar="DIR", required=True, type=parse_path, help="folder for the results"
     )
     parser.add_argument(
         "--steady", action="store_true", help="smooth the colors of videos over time"

@@ -5,6 +5,8 @@ Imports nothing heavy: `--help` and mistakes are reported within a fraction of a
 
 import argparse
 import inspect
+import io
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,8 @@ from gv_jax.user_file import call_user_function, run_user_file
 
 Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 EXAMPLE = "--config=configs/quickstart.py"
+SIZE_FIELDS = ("data.size",)  # (height, width), which may be written as 96x128
+SIZE = re.compile(r"(\d+)x(\d+)")
 PRETRAINED = "model.pretrained"  # the field of the weights that a training starts from
 
 
@@ -66,6 +70,16 @@ class OneLineParser(argparse.ArgumentParser):
         return unknown("option", name, valid)
 
 
+def parse_path(text: str) -> Path:
+    """The path of an option.
+
+    A leading ~ is the home folder, which shells leave alone behind an equals sign.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text).expanduser()
+
+
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
     """Adds --on-changed-data to a parser."""
     parser.add_argument(
@@ -81,7 +95,7 @@ def add_records_flag(parser: argparse.ArgumentParser) -> None:
     """Adds --data-records, which the commands of studies pass to their runs, to a parser."""
     parser.add_argument(
         "--data-records",
-        type=Path,
+        type=parse_path,
         default=None,
         metavar="DIR",
         help="folder in which runs of one study record their images, so that all use the same",
@@ -93,6 +107,9 @@ def run_command(main: Callable[[Sequence[str]], int | None], arguments: Sequence
 
     A UserError is one line and status 2, as is a full or read-only disk wherever it shows.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may not know every character
+            stream.reconfigure(errors="replace")
     try:
         sys.exit(main(arguments) or 0)
     except UserError as error:
@@ -134,7 +151,10 @@ def load_config(file: str, fields: dict[str, str]) -> Config:
 
     config = read_config_file(file, fields)
     check_field_names(config, fields)
-    line = ["gv-jax", *(f"--config.{name}={value}" for name, value in fields.items())]
+    line = ["gv-jax"]
+    for name, value in fields.items():
+        size = SIZE.fullmatch(value) if name in SIZE_FIELDS else None
+        line.append(f"--config.{name}={f'({size[1]}, {size[2]})' if size else value}")
     values = flags.FlagValues()
     config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=line)
     try:

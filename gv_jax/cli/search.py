@@ -17,6 +17,7 @@ from gv_jax.cli.flags import (
     check_field_names,
     echo,
     load_config,
+    parse_path,
 )
 from gv_jax.errors import UserError
 from gv_jax.jobs.driver import INTERRUPTED_STATUS
@@ -61,7 +62,7 @@ def make_search_parser() -> OneLineParser:
     )
     parser.add_argument(
         "--results",
-        type=Path,
+        type=parse_path,
         default=Path("results"),
         metavar="DIR",
         help="parent of the folder search-CONFIG-SPACE (results)",

@@ -15,6 +15,7 @@ from gv_jax.cli.flags import (
     add_records_flag,
     echo,
     load_config,
+    parse_path,
     run_command,
 )
 
@@ -34,7 +35,10 @@ def make_train_parser() -> OneLineParser:
     )
     parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
     parser.add_argument(
-        "--workdir", metavar="DIR", default="", help="run directory (runs/<name of the config>)"
+        "--workdir",
+        type=parse_path,
+        metavar="DIR",
+        help="run directory (runs/<name of the config>)",
     )
     modes = "; ".join(f"{name}: {text}" for name, text in MODES.items())
     parser.add_argument("--mode", choices=MODES, default="train", help=modes)
@@ -61,7 +65,7 @@ def train(arguments: Sequence[str]) -> None:
     from gv_jax.training.fit import InterruptedRun
 
     suffix = "-probe" if options.mode == "probe" else ""
-    workdir = Path(options.workdir or Path("runs", name_run(options.config) + suffix))
+    workdir = options.workdir or Path("runs", name_run(options.config) + suffix)
     policy = DataPolicy(options.on_changed_data, options.data_records)
     if options.mode == "summary":
         echo(summarize_model(validate(resolve(config))))

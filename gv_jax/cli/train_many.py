@@ -9,10 +9,16 @@ directory. This pays on a GPU; on a CPU, processes are faster.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gv_jax.cli.flags import OneLineParser, add_data_flags, add_records_flag, echo, load_config
+from gv_jax.cli.flags import (
+    OneLineParser,
+    add_data_flags,
+    add_records_flag,
+    echo,
+    load_config,
+    parse_path,
+)
 from gv_jax.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,7 +44,7 @@ def train_many(arguments: Sequence[str]) -> None:
 def parse_members(arguments: Sequence[str]) -> list["Member"]:
     """The runs that the command line describes."""
     parser = OneLineParser("train-many", (__doc__ or "").partition(": ")[2])
-    parser.add_argument("--workdir", metavar="DIR", default="", help="run directory")
+    parser.add_argument("--workdir", type=parse_path, metavar="DIR", help="run directory")
     parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
     add_data_flags(parser)
     add_records_flag(parser)
@@ -59,7 +65,7 @@ def parse_member(parser: OneLineParser, arguments: Sequence[str]) -> "Member":
         raise UserError(f"{run} has no run directory: give each run its --workdir=DIR")
     policy = DataPolicy(options.on_changed_data, options.data_records)
     config = load_config(options.config, fields)
-    return Member(config, Path(options.workdir), tuple(arguments), policy)
+    return Member(config, options.workdir, tuple(arguments), policy)
 
 
 def split_arguments(arguments: Sequence[str]) -> list[list[str]]:

@@ -1,5 +1,7 @@
 """A configuration with every derived field filled in: what a run records in config.json."""
 
+import os
+
 from gv_jax import models
 from gv_jax.config import default
 from gv_jax.config.default import Config
@@ -11,16 +13,26 @@ from gv_jax.training import finetune
 DEFAULT_CFG = PretrainedCfg(
     mean=(0.5,), std=(0.25,), size=(64, 64), interpolation="bilinear", crop_pct=1.0
 )
+PATH_FIELDS = (
+    ("data", "root"),
+    ("data", "path"),
+    ("data", "super_resolution"),
+    ("model", "pretrained"),
+)
 ALPHA_STATS = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no weights know
 
 
 def resolve(config: Config) -> Config:
     """A copy of `config` whose empty image fields are those of its pretrained weights.
 
+    A leading ~ in a path becomes the home folder, which shells leave alone behind "=".
+
     Raises:
         UserError: there is no such model, or its weights have no valid `pretrained_cfg`.
     """
     config = config.copy_and_resolve_references()
+    for section, field in PATH_FIELDS:
+        config[section][field] = os.path.expanduser(config[section][field])
     cfg = DEFAULT_CFG
     task = TASKS.get(config.task)
     if config.model.pretrained and task is not None and task.uses_labels:

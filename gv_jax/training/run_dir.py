@@ -238,21 +238,27 @@ def package_version(package: str) -> str:
 
 
 def git_commit() -> str:
-    """The commit of this checkout, with "+" if files are modified; "" outside a checkout."""
-    folder = Path(__file__).parent
+    """The commit of this checkout, with "+" if files are modified; "" outside a checkout.
+
+    An installed package may lie inside another project's repository, whose commit says nothing.
+    """
+    checkout = Path(__file__).resolve().parents[2]
     try:
-        commit, changes = (
-            subprocess.run(
-                ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for arguments in (
-                ["rev-parse", "HEAD"],
-                ["status", "--porcelain", "--untracked-files=no"],
-            )
-        )
+        if Path(read_git(checkout, "rev-parse", "--show-toplevel")).resolve() != checkout:
+            return ""
+        read_git(checkout, "ls-files", "--error-unmatch", "gv_jax/training/run_dir.py")
+        commit = read_git(checkout, "rev-parse", "HEAD")
+        changes = read_git(checkout, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return ""
     return commit + ("+" if changes else "")
+
+
+def read_git(folder: Path, *arguments: str) -> str:
+    """What a git command prints in `folder`."""
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def flatten_config(config: dict[str, Any]) -> dict[str, Any]:
