@@ -58,14 +58,14 @@ def colorfulness(images: Array) -> Array:
     yb = (R + G) / 2 - B on a scale of 0 to 255, the norm of their standard deviations plus 0.3
     times the norm of their means.
     """
-    opponent = opponent_colors(images)
+    opponent = opponent_colors(255 * images)
     std, mean = opponent.std((1, 2)), opponent.mean((1, 2))  # [n 2]
     return jnp.linalg.norm(std, axis=-1) + 0.3 * jnp.linalg.norm(mean, axis=-1)
 
 
 def opponent_colors(images: Array) -> Array:
-    """R - G and (R + G) / 2 - B on a scale of 0 to 255: [... 3] in [0, 1] -> [... 2]."""
-    red, green, blue = (255 * images[..., channel] for channel in range(3))
+    """R - G and (R + G) / 2 - B of sRGB from 0 to 255: [... 3] -> [... 2]."""
+    red, green, blue = (images[..., channel] for channel in range(3))
     return jnp.stack([red - green, (red + green) / 2 - blue], -1)
 
 

@@ -115,8 +115,8 @@ def _tile_sums(image: Array, original: Array, inside: Array) -> dict[str, Array]
     }
     sums = {name: (values * pixels).sum() for name, values in maps.items()}
     sums["ssim"] = (similarity * windows).sum()
-    for name, tile in (("image", rgb), ("original", true_rgb)):
-        opponent = opponent_colors(tile)
+    for name, tile in (("image", image), ("original", original)):
+        opponent = opponent_colors(tile[:TILE, :TILE].astype(jnp.float32))
         moments = jnp.stack([opponent, jnp.square(opponent)])  # [2 TILE TILE 2]
         sums[f"{name}_opponent"] = (moments * pixels[None, ..., None]).sum((1, 2))
     return sums

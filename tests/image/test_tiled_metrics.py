@@ -53,3 +53,8 @@ def test_flicker_is_that_of_whole_frames(size):
     change, pixels = flicker(*grays, *(rgb_to_lab(image)[..., 1:] for image in rgb))
     result = compare_frames(frames, (gray[0], gray[1]))
     assert result == (pytest.approx(float(change[0]), rel=1e-4), int(pixels[0]))
+
+
+def test_grays_have_no_colorfulness():
+    grays = np.repeat(np.random.default_rng(0).integers(0, 256, (20, 30, 1), dtype=np.uint8), 3, -1)
+    assert compare_images(grays, grays)["colorfulness"] == 0

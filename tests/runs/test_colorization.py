@@ -31,18 +31,20 @@ def frame(index, negative=False):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run on two games of 30 frames; the second is the negative of the first."""
+    """A run on two games of 30 frames: the second is the negative of the first, in tall frames."""
     base = tmp_path_factory.mktemp("colorization")
     for game in ("day", "night"):
         (base / "games" / game).mkdir(parents=True)
         for index in range(30):
-            image = Image.fromarray(frame(index, negative=game == "night"))
+            pixels = frame(index, negative=game == "night")
+            image = Image.fromarray(np.rot90(pixels) if game == "night" else pixels)
             image.save(base / "games" / game / f"f{index:03d}.png")
     config = colorize.get_config(str(base / "games"))
     config.update_from_flattened_dict(
         {
             "data.root": str(base / "data"),
             "data.size": (16, 20),
+            "data.interpolation": "nearest",  # adds no colors
             "data.frames_folder.scene_length": 3,
             "data.frames_folder.gap": 1,
             "data.valid_fraction": 0.2,
