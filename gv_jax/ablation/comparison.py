@@ -1,6 +1,7 @@
 """The finished runs of an ablation by variant: metrics, cost, differences from the reference."""
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ class VariantResult:
         summary: of `values`; None without finished runs.
         others: summaries of OTHER_METRICS.
         seconds: mean training time of a run, in seconds.
-        images_per_second: mean training speed.
+        images_per_second: training images of all runs by their training time; NaN if unknown.
         parameters: number of parameters.
         diff_over_seeds: difference from the reference, paired by seed.
         diff_over_images: difference from the reference, paired by image.
@@ -98,7 +99,7 @@ def variant_result(
     values = tuple(run.value for run in runs)
     sizes = [program_size(result) for result in results]
     seconds = [result["timing"]["train_s"] for result in results]
-    speeds = [images_per_second(run) for run in runs]
+    times = [time / size for time, size in zip(seconds, sizes, strict=True)]
     return VariantResult(
         name=name,
         seeds=tuple(run.seed for run in runs),
@@ -108,10 +109,8 @@ def variant_result(
         values=values,
         summary=summarize(values) if values else None,
         others=summarize_others(ablation, results),
-        seconds=mean_or_nan([time / size for time, size in zip(seconds, sizes, strict=True)]),
-        images_per_second=mean_or_nan(
-            [speed * size for speed, size in zip(speeds, sizes, strict=True)]
-        ),
+        seconds=mean_or_nan(times),
+        images_per_second=sum(map(count_training_images, runs)) / (sum(times) or math.nan),
         parameters=results[0]["parameters"]["total"] if results else 0,
         diff_over_seeds=differences[0],
         diff_over_images=differences[1],
@@ -177,11 +176,13 @@ def per_image_scores(run: AblationRun, split: str, metric: str) -> dict[str, flo
     return {row["id"]: float(row[metric]) for row in rows if metric in row}
 
 
-def images_per_second(run: AblationRun) -> float:
-    """Training images per second, median over epochs; NaN without a log."""
-    rows = run.run_dir.rows()
-    speeds = [row["images_per_second"] for row in rows if "images_per_second" in row]
-    return float(np.median(speeds)) if speeds else float("nan")
+def count_training_images(run: AblationRun) -> float:
+    """Number of images that the run was trained on, repetitions counted; NaN if unknown."""
+    results, config = run.run_dir.results or {}, run.run_dir.config
+    training = results["training"]
+    if "method" in training:  # of a probe: each image once, and once mirrored
+        return results["train"].get("count", math.nan) * (2 if config["probe"]["flip"] else 1)
+    return training.get("last_step", math.nan) * config["train"]["batch_size"]
 
 
 def mean_or_nan(values: Sequence[float]) -> float:

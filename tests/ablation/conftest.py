@@ -21,15 +21,19 @@ def write_run(run: AblationRun, correct: int) -> None:
     metrics = {"accuracy": accuracy, "macro_f1": accuracy / 2, "loss": 2 - accuracy}
     files = {
         "config.json": {
-            "config": {"optimizer": {"learning_rate": 0.001}, "seed": run.seed},
+            "config": {
+                "optimizer": {"learning_rate": 0.001},
+                "train": {"batch_size": 8},
+                "seed": run.seed,
+            },
             "device": "1 x cpu (cpu)",
         },
         "results.json": {
             "valid": metrics,
             "test": metrics,
             "baseline": {"name": "majority class", "test": {"accuracy": 0.5}},
-            "timing": {"train_s": 3.0},
-            "training": {},
+            "timing": {"train_s": 3.0 + run.seed},
+            "training": {"best_step": 7, "last_step": 14},
             "parameters": {"total": 1234},
             "classes": CLASSES,
             "confusion": [

@@ -31,7 +31,8 @@ def test_table_and_page(make_ablation):
     assert float(wide["half_width"]) == pytest.approx(12.706 * 0.125, rel=1e-4)
     assert float(wide["difference_seeds"]) == float(wide["difference_images"]) == 0.375
     assert rows["plain"]["difference_seeds"] == rows["plain"]["difference_images"] == ""
-    assert (wide["parameters"], wide["train_seconds"]) == ("1234", "3.0")
+    assert (wide["parameters"], wide["train_seconds"]) == ("1234", "3.5")
+    assert float(wide["images_per_second"]) == 32.0  # 2 * 14 * 8 images in 3 s + 4 s
 
     page = ablation.report.read_text()
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
