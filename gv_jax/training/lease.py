@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -177,7 +177,7 @@ def lease(
     """Holds the lease on `run_dir`; check inside whether the run was finished meanwhile.
 
     Args:
-        run_dir: created if it does not exist.
+        run_dir: created if it does not exist, and then removed at the end if it is empty.
         duration: seconds without a heartbeat after which others can take the lease.
         heartbeat: seconds between two heartbeats.
 
@@ -187,12 +187,15 @@ def lease(
     Raises:
         LeaseHeldError: another process holds it; the message names it.
     """
-    held = Lease(run_dir, duration, heartbeat)
+    held, is_new = Lease(run_dir, duration, heartbeat), not run_dir.exists()
     held.acquire()
     try:
         yield held
     finally:
         held.release()
+        if is_new:
+            with suppress(OSError):  # it is not empty: the run began, or another process is here
+                run_dir.rmdir()
 
 
 @cache

@@ -46,6 +46,7 @@ def holder(study):
 
 
 def test_a_released_lease_is_free(tmp_path):
+    (tmp_path / "run").mkdir()
     with lease(tmp_path / "run") as held:
         assert not held.lost
         assert Lease(tmp_path / "run").get_holder().pid == os.getpid()
@@ -53,6 +54,26 @@ def test_a_released_lease_is_free(tmp_path):
         pass
     assert list((tmp_path / "run").iterdir()) == []
     assert Lease(tmp_path / "run").get_holder() is None
+
+
+def fail_in_lease(run, names=()):
+    with lease(run):
+        assert (run / "lease").exists()
+        for name in names:
+            (run / name).touch()
+        raise UserError("no images")
+
+
+@pytest.mark.parametrize("names", [[], ["config.json"]])
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_new_run_directory_without_files_is_removed(tmp_path, names, existed):
+    run = tmp_path / "run"
+    if existed:
+        run.mkdir()
+    with pytest.raises(UserError):
+        fail_in_lease(run, names)
+    assert run.exists() == (existed or bool(names))
+    assert [file.name for file in run.glob("*")] == names
 
 
 def test_a_second_holder_is_refused_with_the_name_of_the_first(tmp_path):
