@@ -92,9 +92,9 @@ def plot_scores(
     color = line_style(0)["color"]
     for row, variant in enumerate(shown):
         assert variant.summary is not None
-        mean, half = variant.summary.mean, variant.summary.half_width
-        if half is not None:
-            axes.plot([mean - half, mean + half], [row, row], color=color, lw=1.6, zorder=2)
+        mean, low, high = variant.summary.mean, variant.summary.low, variant.summary.high
+        if low is not None and high is not None:
+            axes.plot([low, high], [row, row], color=color, lw=1.6, zorder=2)
         axes.plot([mean, mean], [row - 0.28, row + 0.28], color=color, lw=2.2, zorder=3)
         dots = {"color": INK, "ms": 3.2, "mec": "white", "mew": 0.4, "zorder": 4}
         axes.plot(variant.values, [row] * len(variant.values), "o", **dots)

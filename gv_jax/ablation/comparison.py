@@ -18,6 +18,7 @@ from gv_jax.ablation.paired_tests import (
 )
 from gv_jax.ablation.study import Ablation, AblationRun
 from gv_jax.errors import UserError
+from gv_jax.evaluation.metrics import value_limits
 
 OTHER_METRICS = ("balanced_accuracy", "macro_f1", "loss", "psnr", "ssim")  # shown if available
 
@@ -107,7 +108,7 @@ def variant_result(
             (run.seed, run.failure) for run in ablation.runs if run.variant == name and run.failure
         ),
         values=values,
-        summary=summarize(values) if values else None,
+        summary=summarize(values, value_limits(ablation.metric)) if values else None,
         others=summarize_others(ablation, results),
         seconds=mean_or_nan(times),
         images_per_second=sum(map(count_training_images, runs)) / (sum(times) or math.nan),
@@ -126,7 +127,7 @@ def summarize_others(
     metrics = [result[ablation.split] for result in results]
     names = [name for name in OTHER_METRICS if metrics and name in metrics[0]]
     return {
-        name: summarize([values[name] for values in metrics])
+        name: summarize([values[name] for values in metrics], value_limits(name))
         for name in names
         if name != ablation.metric_name
     }
@@ -146,7 +147,10 @@ def paired_differences(
     if not pairs:
         return None, None
     own, other = zip(*pairs, strict=True)
-    over_seeds = paired_t_test([run.value for run in own], [run.value for run in other])
+    low, high = value_limits(ablation.metric)
+    over_seeds = paired_t_test(
+        [run.value for run in own], [run.value for run in other], (low - high, high - low)
+    )
     own_scores, other_scores = (
         [per_image_scores(run, ablation.split, ablation.metric_name) for run in side]
         for side in (own, other)

@@ -8,6 +8,7 @@ from scipy import stats
 
 RESAMPLES = 10_000
 CONFIDENCE_LEVEL = 0.95
+UNLIMITED = (-np.inf, np.inf)
 MAX_DRAWS = 20_000_000  # indices drawn at once, a limit of the memory
 
 
@@ -19,13 +20,15 @@ class Summary:
         count: number of seeds.
         mean: mean over seeds.
         std: sample standard deviation (n - 1).
-        half_width: of the 95 % confidence interval of the mean.
+        low: lower end of the 95 % confidence interval of the mean.
+        high: its upper end.
     """
 
     count: int
     mean: float
     std: float | None
-    half_width: float | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -38,21 +41,36 @@ class Difference:
     p: float | None
 
 
-def summarize(values: Sequence[float] | np.ndarray) -> Summary:
-    """Mean, standard deviation and Student's t interval of `values`, one for each seed."""
+def summarize(
+    values: Sequence[float] | np.ndarray, limits: tuple[float, float] = UNLIMITED
+) -> Summary:
+    """Mean, standard deviation and Student's t interval of `values`, one for each seed.
+
+    The interval is clipped to `limits`, the range of possible values.
+    """
     array = np.asarray(values, np.float64)
     count, mean = len(array), float(array.mean())
     if count < 2:
-        return Summary(count, mean, None, None)
-    quantile = stats.t.ppf((1 + CONFIDENCE_LEVEL) / 2, count - 1)
-    return Summary(count, mean, float(array.std(ddof=1)), float(quantile * stats.sem(array)))
+        return Summary(count, mean, None, None, None)
+    half_width = stats.t.ppf((1 + CONFIDENCE_LEVEL) / 2, count - 1) * stats.sem(array)
+    low, high = np.clip([mean - half_width, mean + half_width], *limits)
+    return Summary(count, mean, float(array.std(ddof=1)), float(low), float(high))
 
 
-def paired_t_test(values: Sequence[float], reference: Sequence[float]) -> Difference:
+def paired_t_test(
+    values: Sequence[float],
+    reference: Sequence[float],
+    limits: tuple[float, float] = UNLIMITED,
+) -> Difference:
     """Student's paired t-test of values - reference, paired by seed.
 
     It tests whether the difference would hold with other seeds and the same images. With three
     seeds only a difference of more than 4.3 standard errors is significant.
+
+    Args:
+        values: one for each seed.
+        reference: those of the reference.
+        limits: lowest and highest possible difference, to which the interval is clipped.
     """
     array, reference_array = np.asarray(values, np.float64), np.asarray(reference, np.float64)
     differences = array - reference_array
@@ -62,7 +80,7 @@ def paired_t_test(values: Sequence[float], reference: Sequence[float]) -> Differ
     if np.ptp(differences) == 0:  # t is infinite, or undefined
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     test = stats.ttest_rel(array, reference_array)
-    low, high = test.confidence_interval(CONFIDENCE_LEVEL)
+    low, high = np.clip(test.confidence_interval(CONFIDENCE_LEVEL), *limits)
     return Difference(mean, float(low), float(high), float(test.pvalue))
 
 

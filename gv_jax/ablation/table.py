@@ -20,12 +20,20 @@ from gv_jax.reporting.formatting import (
 from gv_jax.reporting.page import Cell, Table
 from gv_jax.wording import count_noun
 
-SCORES_CAPTION = "Mean ± standard deviation [95 % confidence interval, Student's t] over seeds."
+SCORES_CAPTION = (
+    "Mean ± standard deviation [95 % confidence interval, Student's t] over seeds. Intervals of "
+    "percentages are clipped to 0 to 100 %."
+)
+MIN_SEEDS = 3  # with two, the half-width of an interval is nine standard deviations
+FEW_SEEDS_NOTE = (
+    f" Fewer than {MIN_SEEDS} seeds: there is no interval over seeds, or a very wide one; give "
+    f"--seeds={MIN_SEEDS} or more."
+)
 COMPARISONS_CAPTION = (
-    "Paired differences [95 % confidence interval]. Over seeds: Student's paired t-test, for other "
-    "seeds; with few seeds only large differences are significant. Over images: paired bootstrap "
-    "of the {split} images (10,000 resamples), for other images. p with Holm's correction for "
-    "{comparisons}."
+    "Paired differences [95 % confidence interval; of percentages at most ±100 points]. Over "
+    "seeds: Student's paired t-test, for other seeds; with few seeds only large differences are "
+    "significant. Over images: paired bootstrap of the {split} images (10,000 resamples), for "
+    "other images. p with Holm's correction for {comparisons}."
 )
 COSTS_CAPTION = (
     "Training: mean time over seeds, with validation. Images/s: training images of all seeds by "
@@ -79,7 +87,8 @@ def scores_table(
     for name, value in baseline_rows(metric, baselines).items():
         rows.append([Cell(name), Cell(value, numeric=True), *[Cell("")] * (len(others) + 1)])
     header = ("Variant", heading(metric), *map(heading, others), "Seeds")
-    return Table(header, rows, SCORES_CAPTION)
+    is_few = any(0 < len(variant.seeds) < MIN_SEEDS for variant in variants)
+    return Table(header, rows, SCORES_CAPTION + (FEW_SEEDS_NOTE if is_few else ""))
 
 
 def baseline_rows(metric: str, baselines: Mapping[str, tuple[str, float]]) -> dict[str, str]:
@@ -140,9 +149,9 @@ def format_mean_std(metric: str, summary: Summary | None) -> str:
     if summary is None:
         return NO_VALUE
     text = format_value(metric, summary.mean)
-    if summary.std is None or summary.half_width is None:
+    if summary.std is None or summary.low is None or summary.high is None:
         return text
-    low, high = summary.mean - summary.half_width, summary.mean + summary.half_width
+    low, high = summary.low, summary.high
     if is_fraction(metric):
         return f"{text} ± {100 * summary.std:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
     return f"{text} ± {summary.std:.2g} [{low:.3g}, {high:.3g}]"
@@ -177,7 +186,7 @@ def to_markdown_tables(ablation: Ablation, tables: Sequence[Table]) -> str:
 
 def to_csv(variants: Sequence[VariantResult], metric: str) -> str:
     """The unrounded numbers, one row for each variant; `metric` is the full name."""
-    columns = ["variant", "metric", "seeds", "failed", "mean", "std", "half_width", "per_seed"]
+    columns = ["variant", "metric", "seeds", "failed", "mean", "std", "low", "high", "per_seed"]
     columns += [f"{name}_{kind}" for kind in ("seeds", "images") for name in CSV_DIFFERENCE]
     columns += ["parameters", "train_seconds", "images_per_second"]
     text = io.StringIO()
@@ -186,7 +195,7 @@ def to_csv(variants: Sequence[VariantResult], metric: str) -> str:
     for variant in variants:
         summary = variant.summary
         row: list[object] = [variant.name, metric, len(variant.seeds), len(variant.failures)]
-        row += [summary.mean, summary.std, summary.half_width] if summary else [None] * 3
+        row += [summary.mean, summary.std, summary.low, summary.high] if summary else [None] * 4
         row.append(" ".join(map(str, variant.values)))
         for difference, p_holm in (
             (variant.diff_over_seeds, variant.p_over_seeds),

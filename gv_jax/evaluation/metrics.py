@@ -4,6 +4,7 @@ Reports, searches and ablations ask here how a metric is shown and which of two 
 Nothing else decides this.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -122,3 +123,8 @@ def lower_is_better(name: str) -> bool:
 def is_fraction(name: str) -> bool:
     """Whether values of the metric of this full name are in [0, 1] and shown in percent."""
     return get_metric(name).unit == "%"
+
+
+def value_limits(name: str) -> tuple[float, float]:
+    """The lowest and highest value that an interval of the metric of this full name can have."""
+    return (0.0, 1.0) if is_fraction(name) else (-math.inf, math.inf)

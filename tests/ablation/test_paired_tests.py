@@ -11,12 +11,25 @@ def test_interval_of_three_seeds_by_hand():
     summary = summarize([0.74, 0.76, 0.78])
     assert summary.mean == pytest.approx(0.76)
     assert summary.std == pytest.approx(0.02)
-    assert summary.half_width == pytest.approx(4.302653 * 0.02 / 3**0.5, rel=1e-6)
+    half_width = 4.302653 * 0.02 / 3**0.5
+    assert (summary.low, summary.high) == pytest.approx((0.76 - half_width, 0.76 + half_width))
+
+
+@pytest.mark.parametrize("values", [[0.667, 1.0], [0.0, 0.2], [0.9, 0.95, 1.0]])
+def test_intervals_are_clipped_to_the_limits(values):
+    summary, free = summarize(values, (0, 1)), summarize(values)
+    assert (summary.mean, summary.std) == (free.mean, free.std)
+    assert free.low < 0 or free.high > 1
+    assert (summary.low, summary.high) == (max(free.low, 0), min(free.high, 1))
+    reference = [0.1 * index for index in range(len(values))]
+    clipped, free = (paired_t_test(values, reference, limits) for limits in [(-1, 1), (-9, 9)])
+    assert (clipped.low, clipped.high) == (max(free.low, -1), min(free.high, 1))
+    assert (clipped.mean, clipped.p) == (free.mean, free.p)
 
 
 def test_one_seed_has_no_interval():
     summary = summarize([0.5])
-    assert (summary.mean, summary.std, summary.half_width) == (0.5, None, None)
+    assert (summary.mean, summary.std, summary.low, summary.high) == (0.5, None, None, None)
     assert paired_t_test([0.5], [0.4]).p is None
 
 

@@ -28,7 +28,8 @@ def test_table_and_page(make_ablation):
     assert wide["per_seed"] == "0.75 1.0"
     assert float(wide["mean"]) == 0.875
     assert float(wide["std"]) == pytest.approx(0.125 * 2**0.5)
-    assert float(wide["half_width"]) == pytest.approx(12.706 * 0.125, rel=1e-4)
+    assert (float(wide["low"]), float(wide["high"])) == (0.0, 1.0)  # 0.875 ± 12.7 * 0.125
+    assert (float(wide["low_seeds"]), float(wide["high_seeds"])) == (-1.0, 1.0)
     assert float(wide["difference_seeds"]) == float(wide["difference_images"]) == 0.375
     assert rows["plain"]["difference_seeds"] == rows["plain"]["difference_images"] == ""
     assert (wide["parameters"], wide["train_seconds"]) == ("1234", "3.5")
@@ -58,6 +59,25 @@ def test_another_metric(make_ablation):
 def test_unknown_metrics_are_named(make_ablation, metric, value):
     with pytest.raises(UserError, match=value):
         compare_variants(make_ablation(metric=metric))
+
+
+@pytest.mark.parametrize(("seeds", "noted"), [(2, True), (3, False)])
+def test_few_seeds_are_noted(make_ablation, monkeypatch, seeds, noted):
+    correct = {(name, seed): 2 for name in ("plain", "wide") for seed in range(seeds)}
+    monkeypatch.setattr("tests.ablation.conftest.CORRECT", correct)
+    ablation = make_ablation(seeds=seeds)
+    write_ablation_report(ablation)
+    assert ("--seeds=3" in (ablation.folder / "table.md").read_text()) == noted
+    assert ("--seeds=3" in ablation.report.read_text()) == noted
+
+
+def test_an_interval_outside_a_fraction_is_not_clipped(make_ablation):
+    ablation = make_ablation(metric="test.loss")
+    write_ablation_report(ablation)
+    wide = read_table(ablation)["wide"]
+    half_width = 12.706205 * 0.125
+    bounds = (1.125 - half_width, 1.125 + half_width)
+    assert (float(wide["low"]), float(wide["high"])) == pytest.approx(bounds)
 
 
 def test_the_best_variant_is_first(make_ablation):
