@@ -11,6 +11,8 @@ UNWRITABLE = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
 )
 
+INTERRUPTED_STATUS = 130  # exit status of a command that Ctrl-C or SIGTERM ended, as in shells
+
 
 class UserError(Exception):
     """Shown as one line, without a traceback; the command line exits with `exit_status`."""

@@ -19,8 +19,7 @@ from gv_jax.cli.flags import (
     parse_path,
     read_config_file,
 )
-from gv_jax.errors import UserError
-from gv_jax.jobs.driver import INTERRUPTED_STATUS
+from gv_jax.errors import INTERRUPTED_STATUS, UserError
 from gv_jax.jobs.engine import add_engine_flags, make_engine, parse_natural
 from gv_jax.wording import count_noun
 

@@ -8,10 +8,15 @@ import sys
 from collections.abc import Sequence
 
 from gv_jax.cli.flags import OneLineParser, echo, parse_path
+from gv_jax.errors import INTERRUPTED_STATUS
 
 
-def colorize(arguments: Sequence[str]) -> None:
-    """Writes the colorized files and prints the outcome."""
+def colorize(arguments: Sequence[str]) -> int:
+    """Writes the colorized files and prints the outcome.
+
+    Returns:
+        0; 130 if it was interrupted.
+    """
     parser = OneLineParser("colorize", (__doc__ or "").partition(": ")[2])
     parser.add_argument("run", metavar="RUN", type=parse_path, help="run directory")
     parser.add_argument(
@@ -34,4 +39,6 @@ def colorize(arguments: Sequence[str]) -> None:
     try:
         echo(colorize_files(options.run, options.inputs, options.output, options.steady))
     except KeyboardInterrupt:
-        sys.exit(f"interrupted; finished files are in {options.output}")
+        sys.stderr.write(f"gv_jax: interrupted; finished files are in {options.output}\n")
+        return INTERRUPTED_STATUS
+    return 0

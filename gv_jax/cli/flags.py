@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from ml_collections import ConfigDict
 
-from gv_jax.errors import UserError, explain_unwritable, unknown
+from gv_jax.errors import INTERRUPTED_STATUS, UserError, explain_unwritable, unknown
 from gv_jax.user_file import call_user_function, run_user_file
 
 Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
@@ -105,7 +105,8 @@ def add_records_flag(parser: argparse.ArgumentParser) -> None:
 def run_command(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str]) -> NoReturn:
     """Calls main(arguments) and exits with its status.
 
-    A UserError is one line and status 2, as is a full or read-only disk wherever it shows.
+    A UserError is one line and status 2, as is a full or read-only disk wherever it shows. Ctrl-C
+    is status 130.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not know every character
@@ -115,7 +116,8 @@ def run_command(main: Callable[[Sequence[str]], int | None], arguments: Sequence
     except UserError as error:
         exit_with_error(error)
     except KeyboardInterrupt:
-        sys.exit("gv_jax: interrupted")
+        sys.stderr.write("gv_jax: interrupted\n")
+        sys.exit(INTERRUPTED_STATUS)
     except Exception as error:
         unwritable = explain_unwritable(error)
         if unwritable is None:

@@ -18,6 +18,7 @@ from gv_jax.cli.flags import (
     parse_path,
     run_command,
 )
+from gv_jax.errors import INTERRUPTED_STATUS
 
 MODES = {
     "train": "train, evaluate and report",
@@ -47,12 +48,16 @@ def make_train_parser() -> OneLineParser:
     return parser
 
 
-def train(arguments: Sequence[str]) -> None:
-    """Runs, evaluates or summarizes the configuration and prints the outcome."""
+def train(arguments: Sequence[str]) -> int:
+    """Runs, evaluates or summarizes the configuration and prints the outcome.
+
+    Returns:
+        0; 130 if it was interrupted and its state is saved.
+    """
     parser = make_train_parser()
     if {"-h", "--help"} & set(arguments):
         print_help(parser, [word for word in arguments if word not in ("-h", "--help")])
-        return
+        return 0
     options, fields = parser.parse_with_fields(arguments)
     config = load_config(options.config, fields)
     logging.getLogger("jax").setLevel(logging.WARNING)
@@ -77,6 +82,8 @@ def train(arguments: Sequence[str]) -> None:
             echo(experiment.run(config, workdir, policy))
         except InterruptedRun as stop:
             echo(f"{stop}; state saved: run the same command to resume")
+            return INTERRUPTED_STATUS
+    return 0
 
 
 def print_help(parser: OneLineParser, arguments: Sequence[str]) -> None:

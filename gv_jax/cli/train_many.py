@@ -19,7 +19,7 @@ from gv_jax.cli.flags import (
     load_config,
     parse_path,
 )
-from gv_jax.errors import UserError
+from gv_jax.errors import INTERRUPTED_STATUS, UserError
 
 if TYPE_CHECKING:
     from gv_jax.vectorized import Member
@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 SEPARATOR = "--and"
 
 
-def train_many(arguments: Sequence[str]) -> None:
-    """Trains, evaluates and reports the runs, and prints one line for each."""
+def train_many(arguments: Sequence[str]) -> int:
+    """Trains, evaluates and reports the runs, and prints one line for each.
+
+    Returns:
+        0; 130 if they were interrupted and their state is saved.
+    """
     members = parse_members(arguments)
 
     from gv_jax import vectorized
@@ -39,6 +43,8 @@ def train_many(arguments: Sequence[str]) -> None:
             echo(line)
     except InterruptedRun as stop:
         echo(f"{stop}; state saved: run the same command to resume")
+        return INTERRUPTED_STATUS
+    return 0
 
 
 def parse_members(arguments: Sequence[str]) -> list["Member"]:

@@ -11,7 +11,6 @@ from gv_jax.jobs.job import POLL_S, Engine, Job, Outcome, Run, Status
 from gv_jax.training.lease import Lease
 
 IDLE_POLL_S = 1.0  # seconds between two checks of runs of other drivers
-INTERRUPTED_STATUS = 130  # exit status of a study that Ctrl-C or SIGTERM ended, as in shells
 
 OnOutcome = Callable[[Job, Outcome], None]
 

@@ -67,7 +67,7 @@ def add_engine_flags(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=parse_natural,
         default=0,
-        help="concurrent runs (local; default: one per core or GPU) or trials of a search",
+        help="concurrent runs (local) or trials of a search; 0: one per core or GPU (0)",
     )
     group.add_argument(
         "--address", default="auto", help="ray: address of the cluster (auto); local starts one"

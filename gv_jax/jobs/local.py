@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from gv_jax.errors import INTERRUPTED_STATUS
 from gv_jax.jobs.job import POLL_S, Job, Outcome, Status
 from gv_jax.jobs.processes import last_error_line, reserve_cores, spawn, split_cores
 from gv_jax.training.lease import LEASED_STATUS
@@ -43,8 +44,9 @@ class LocalRun:
         with self._log.open("rb") as log:
             log.seek(self._log_start)
             message = last_error_line(log.read().decode(errors="replace"), returncode)
-        # A run that receives SIGTERM from elsewhere saves and exits with status 0.
-        if self._stopping or returncode in (0, -signal.SIGTERM, -signal.SIGINT):
+        # A run that receives a signal from elsewhere saves and exits with INTERRUPTED_STATUS.
+        stopped = (0, INTERRUPTED_STATUS, -signal.SIGTERM, -signal.SIGINT)
+        if self._stopping or returncode in stopped:
             return Outcome(Status.STOPPED, message, seconds)
         self.job.record_failure(message)
         return Outcome(Status.FAILED, message, seconds)

@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from gv_jax import experiment
+from gv_jax.training.fit import InterruptedRun
+
 QUICKSTART = "--config=configs/quickstart.py"
 
 
@@ -35,6 +38,7 @@ QUICKSTART = "--config=configs/quickstart.py"
         ([QUICKSTART, "--workdri=x"], ["'workdri'", "'workdir'"]),
         ([QUICKSTART, "--mode=tarin"], ["tarin", "train", "probe", "evaluate", "summary"]),
         ([QUICKSTART, "surplus"], ["'surplus'"]),
+        ([QUICKSTART, "--workdir="], ["--workdir", "empty"]),
         ([QUICKSTART, "--mode=evaluate", "--workdir=/nowhere/at/all"], ["/nowhere/at/all"]),
     ],
 )
@@ -47,6 +51,20 @@ def test_mistakes_are_one_line_and_status_2(command, words, names, tmp_path):
     assert all(name in done.err for name in names), done.err
     assert not done.out
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"), [(InterruptedRun("at step 3"), "state saved"), (KeyboardInterrupt(), "")]
+)
+def test_an_interrupted_run_is_status_130(command, monkeypatch, tmp_path, stop, words):
+    def interrupt(*_):
+        raise stop
+
+    monkeypatch.setattr(experiment, "run", interrupt)
+    done = command("train", QUICKSTART, f"--workdir={tmp_path / 'run'}")
+    assert done.status == 130
+    assert words in done.out
+    assert "Traceback" not in done.err
 
 
 def test_help_needs_no_jax():

@@ -3,6 +3,7 @@
 import pytest
 
 from gv_jax import vectorized
+from gv_jax.training.fit import InterruptedRun
 
 QUICKSTART = "--config=configs/quickstart.py"
 
@@ -17,6 +18,16 @@ def test_every_run_has_its_own_arguments(command, monkeypatch, tmp_path):
     assert [member.workdir for member in members] == [tmp_path / "first", tmp_path / "second"]
     assert [member.config.seed for member in members] == [0, 1]
     assert [list(member.arguments) for member in members] == [first, second]
+
+
+def test_interrupted_runs_are_status_130(command, monkeypatch, tmp_path):
+    def interrupt(_):
+        raise InterruptedRun("at step 3")
+
+    monkeypatch.setattr(vectorized, "run_members", interrupt)
+    done = command("train-many", f"--workdir={tmp_path / 'run'}", QUICKSTART)
+    assert done.status == 130
+    assert "state saved" in done.out
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from gv_jax.training.lease import lease
 run_dir, folder = Path(sys.argv[1]), Path(sys.argv[4])
 steps, pause = int(sys.argv[2]), float(sys.argv[3])
 interrupted = []
-signal.signal(signal.SIGTERM, lambda *_: interrupted.append(True))
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda *_: interrupted.append(True))
 
 def append(name):
     with open(folder / name, "a") as file:
@@ -43,7 +44,7 @@ def main():
             (run_dir / "partial").replace(state_file)
             if interrupted:
                 print("saved at step", step)
-                return
+                sys.exit(130)
         if run_dir.name == "broken":
             raise UserError("it is broken")
         (run_dir / "partial").write_text(state)

@@ -77,6 +77,21 @@ def test_sigterm_stops_the_runs_and_the_same_call_resumes_them(study):
         assert study.read_result(name) == expected_state(name, 40)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_a_signal_from_elsewhere_ends_is_stopped(study, number):
+    [job] = study.make_jobs(["a"], steps=100, pause=0.1)
+    [run] = LocalEngine(1).start([job])
+    while not (study.folder / "runs" / "a" / "state.txt").exists():
+        time.sleep(0.02)
+    run._process.send_signal(number)
+    while (outcome := run.poll()) is None:
+        time.sleep(0.05)
+    assert run._process.returncode == 130
+    assert outcome.status is Status.STOPPED
+    assert outcome.message.startswith("saved at step")
+    assert job.failure == ""
+
+
 def test_a_killed_process_is_a_failure_that_names_the_signal(study):
     [job] = study.make_jobs(["a"], steps=100, pause=0.1)
     engine = LocalEngine(1)

@@ -76,7 +76,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(shapes, tmp_path):
     command = make_command(shapes, root, run)
     for rows, number, status in (
         (3, signal.SIGKILL, -9),
-        (10, signal.SIGTERM, 0),
+        (10, signal.SIGTERM, 130),
         (19, signal.SIGKILL, -9),
     ):
         process = start(command)
