@@ -3,7 +3,8 @@
 gv-jax train --config=configs/colorize.py:PATH
 
 A folder of images, or of folders of them, is read as frames in the order of their names. Of a
-video or a folder of videos, every 58th frame is used. Whole scenes (consecutive frames) are held
+video, an animated image (GIF, WebP, PNG, AVIF) or a folder of these, every 58th frame is used
+(--config.data.video_frames.frame_stride). Whole scenes (consecutive frames) are held
 out, 10 % for validation and 10 % for the test. Images are resized and center-cropped to 96x128;
 --config.data.size=(HEIGHT,WIDTH) changes that. The lightness of the input is preserved. For images
 with few gray levels, such as those of a Game Boy, add --config.degrade.gray_levels=4
@@ -15,17 +16,13 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from gv_jax.config import default
-
-VIDEOS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+from gv_jax.data.builders.clip_listing import holds_clips
 
 
 def get_config(path: str = "") -> ConfigDict:
     config = default.get_config()
     config.task = "colorization"
-    source = Path(path).expanduser()
-    files = source.iterdir() if source.is_dir() else ()
-    has_videos = source.is_file() or any(file.suffix.lower() in VIDEOS for file in files)
-    config.data.name = "video_frames" if has_videos else "frames_folder"
+    config.data.name = "video_frames" if path and holds_clips(Path(path)) else "frames_folder"
     config.data.path = path
     config.data.size = (96, 128)
     config.data.resize_mode = "stretch"  # whole frames, as `gv-jax colorize` resizes them

@@ -15,7 +15,7 @@ def colorize(arguments: Sequence[str]) -> int:
     """Writes the colorized files and prints the outcome.
 
     Returns:
-        0; 130 if it was interrupted.
+        0; 1 if frames are missing; 130 if it was interrupted.
     """
     parser = OneLineParser("colorize", (__doc__ or "").partition(": ")[2])
     parser.add_argument("run", metavar="RUN", type=parse_path, help="run directory")
@@ -37,8 +37,9 @@ def colorize(arguments: Sequence[str]) -> int:
     from gv_jax.inference.colorize_files import colorize_files
 
     try:
-        echo(colorize_files(options.run, options.inputs, options.output, options.steady))
+        outcome = colorize_files(options.run, options.inputs, options.output, options.steady)
     except KeyboardInterrupt:
         sys.stderr.write(f"gv_jax: interrupted; finished files are in {options.output}\n")
         return INTERRUPTED_STATUS
-    return 0
+    echo(str(outcome))
+    return outcome.exit_status

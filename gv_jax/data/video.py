@@ -8,27 +8,34 @@ from typing import Any
 
 import numpy as np
 
-from gv_jax.errors import UserError
-
-VIDEO_SUFFIXES = (
-    *(".mp4", ".mkv", ".webm", ".avi", ".gif", ".mov", ".m4v"),
-    *(".mpg", ".mpeg", ".ts", ".ogv", ".flv", ".wmv"),
+from gv_jax.data.frame_pixels import HDR_TRANSFERS, decode_rgb, read_display_matrix
+from gv_jax.data.media import (
+    CorruptVideoError,
+    find_reason,
+    import_av,
+    is_moving,
+    open_media,
+    select_video,
 )
-MAX_MISSING_S = 2.0  # seconds an intact video may end before the duration in its header
-MAX_GAP_S = 0.25  # seconds between two frames of an intact video
-
-
-class CorruptVideoError(Exception):
-    """Says what is wrong with a file; the caller adds its name."""
+from gv_jax.data.timeline import Timeline, scan_timeline
+from gv_jax.wording import count_noun
 
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """index: in display order, from 0. seconds: presentation time. pixels: uint8 [h w 3], sRGB."""
+    """A frame of a clip.
+
+    Attributes:
+        index: In display order, from 0.
+        seconds: Presentation time; a file begins at 0 on the clock of its sound.
+        pixels: uint8 [h w 3], sRGB, upright.
+        duration: Seconds; 0 if unknown.
+    """
 
     index: int
     seconds: float
     pixels: np.ndarray
+    duration: float = 0.0
 
 
 class Video:
@@ -39,80 +46,118 @@ class Video:
     concealing errors. Where FFmpeg can resume after a gap (Matroska, WebM), the frames after the
     gap are yielded too.
 
+    Attributes:
+        damage: What is missing.
+        losses: What RGB frames do not preserve, such as "HDR".
+        timeline: Times of all packets; read on first use.
+        is_transposed: Whether height and width of the frames are those of the stream, swapped.
+
     Raises:
         UserError: PyAV is not installed.
         CorruptVideoError: while iterating; no file, no video stream, or no frame that decodes.
     """
 
     def __init__(self, path: Path, frame_stride: int = 1):
-        try:
-            import av
-        except ImportError:
-            raise UserError("Reading videos requires PyAV: pip install -e '.[video]'") from None
-        self.av, self.path, self.frame_stride = av, path, frame_stride
+        self.av, self.path, self.frame_stride = import_av(), path, frame_stride
         self.damage = ""
+        self.losses: list[str] = []
+        self.is_transposed = False
+        self._timeline: Timeline | None = None
+
+    @property
+    def timeline(self) -> Timeline:
+        if self._timeline is None:
+            self._timeline = scan_timeline(self.path)
+        return self._timeline
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        self.damage = ""
-        try:
-            container = self.av.open(str(self.path))
-        except (self.av.FFmpegError, OSError, ValueError) as error:
-            raise CorruptVideoError(f"cannot be opened as a video ({_reason(error)})") from error
-        with container:
-            stream = next(iter(container.streams.video), None)
-            if stream is None or stream.codec_context is None:  # PyAV crashes without a context
-                raise CorruptVideoError("has no video stream that can be decoded")
+        self.damage, self.losses = "", []
+        timeline = self.timeline
+        with open_media(self.path) as container:
+            stream = select_video(container)
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}
-            yield from self._decode(container, stream)
+            self.losses += find_stream_losses(container, stream)
+            yield from self._decode(container, stream, timeline)
 
-    def _decode(self, container: Any, stream: Any) -> Iterator[VideoFrame]:
-        index, end, gaps = -1, 0.0, []
+    def _decode(self, container: Any, stream: Any, timeline: Timeline) -> Iterator[VideoFrame]:
+        count, end, start = 0, 0.0, 0.0
         try:
-            for index, frame in enumerate(container.decode(stream)):
+            for frame in _decode_packets(container, stream, timeline):
                 if frame.is_corrupt:
-                    self.damage = (
-                        f"is damaged after {end:.1f} s; the first {index:,} frames are used"
-                    )
+                    self.damage = f"is damaged after {end:.1f} s; {_first_frames(count)}"
                     return
-                seconds = frame.time if frame.time is not None else end
-                if index and seconds > end + MAX_GAP_S:
-                    gaps.append((seconds - end, end))
-                end = seconds + float((frame.duration or 0) * (frame.time_base or 0))
-                if index % self.frame_stride == 0:
-                    yield VideoFrame(index, seconds, frame.to_ndarray(format="rgb24"))
-        except self.av.FFmpegError as error:
-            if index < 0:
-                raise CorruptVideoError(
-                    f"has no frame that can be decoded ({_reason(error)})"
-                ) from error
-            self.damage = (
-                f"is damaged after {end:.1f} s ({_reason(error)}); the first {index + 1:,} frames "
-                "are used"
-            )
+                if count == 0:
+                    self._inspect(frame)
+                    start = min(frame.time or 0.0, 0.0)
+                    timeline.origin += start
+                seconds = frame.time - start if frame.time is not None else end
+                duration = float((frame.duration or 0) * (frame.time_base or 0))
+                if count % self.frame_stride == 0:
+                    pixels, is_transparent = decode_rgb(frame)
+                    if is_transparent and "transparency" not in self.losses:
+                        self.losses.append("transparency")
+                    yield VideoFrame(count, seconds, pixels, duration)
+                count, end = count + 1, seconds + duration
+        except (self.av.FFmpegError, ValueError) as error:
+            reason = find_reason(error)
+            if not count:
+                raise CorruptVideoError(f"has no frame that can be decoded ({reason})") from error
+            self.damage = f"is damaged after {end:.1f} s ({reason}); {_first_frames(count)}"
             return
-        if index < 0:
+        if not count:
             raise CorruptVideoError("has no frame that can be decoded")
-        self.damage = self._find_truncation(container, stream, end, index + 1)
-        if gaps and not self.damage:
-            longest, start = max(gaps)
-            self.damage = f"has {len(gaps)} gaps, the longest of {longest:.1f} s at {start:.1f} s"
+        self.damage = self._find_missing(container, timeline, end, count)
 
-    def _find_truncation(self, container: Any, stream: Any, end: float, count: int) -> str:
-        duration = header_duration(container, stream)
-        if end < duration - MAX_MISSING_S:
-            return f"is truncated after {end:.1f} of {duration:.1f} s; {count:,} frames are used"
+    def _inspect(self, frame: Any) -> None:
+        """Notes what decoding to RGB loses, and whether the frame is turned by 90 degrees."""
+        if frame.color_trc in HDR_TRANSFERS:
+            self.losses.append("HDR")
+        elif max((component.bits for component in frame.format.components), default=8) > 8:
+            self.losses.append("more than 8 bits per channel")
+        if frame.interlaced_frame:
+            self.losses.append("interlacing")
+        matrix = read_display_matrix(frame)
+        self.is_transposed = matrix is not None and matrix[0, 0] == 0
+
+    def _find_missing(self, container: Any, timeline: Timeline, end: float, count: int) -> str:
+        if timeline.expected_s:
+            return (
+                f"is truncated after {end:.1f} of {timeline.expected_s:.1f} s; "
+                f"{_first_frames(count)}"
+            )
         if container.format.name == "gif" and not has_gif_trailer(self.path):
-            return f"is truncated after {end:.1f} s; {count:,} frames are used"
+            return f"is truncated after {end:.1f} s; {_first_frames(count)}"
+        if timeline.gaps:
+            start, longest = max(timeline.gaps, key=lambda gap: gap[1])
+            gaps = count_noun(len(timeline.gaps), "gap")
+            return f"has {gaps}, the longest of {longest:.1f} s at {start:.1f} s"
         return ""
 
 
-def header_duration(container: Any, stream: Any) -> float:
-    """Duration of the video stream in seconds according to the header; 0 if unknown."""
-    if stream.duration is None:
-        return (container.duration or 0) / 1e6
-    counted = float(stream.frames / stream.average_rate) if stream.average_rate else 0.0
-    return max(float(stream.duration * stream.time_base), counted)
+def _decode_packets(container: Any, stream: Any, timeline: Timeline) -> Iterator[Any]:
+    """Frames of PyAV at their continuous times."""
+    number = 0
+    for packet in container.demux(stream):
+        if packet.size:
+            timeline.shift(packet, number)
+            number += 1
+        yield from packet.decode()
+
+
+def _first_frames(count: int) -> str:
+    return "the first frame is used" if count == 1 else f"the first {count:,} frames are used"
+
+
+def find_stream_losses(container: Any, stream: Any) -> list[str]:
+    """What a file has besides its main video stream that is no sound and no subtitle."""
+    others = [other for other in container.streams.video if other.index != stream.index]
+    losses = []
+    if any(is_moving(other) for other in others):
+        losses.append("other video tracks")
+    if any(not is_moving(other) for other in others):
+        losses.append("the cover image")
+    return losses
 
 
 def has_gif_trailer(path: Path) -> bool:
@@ -120,7 +165,3 @@ def has_gif_trailer(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read() == b";"
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", "") or error).strip()

@@ -1,27 +1,67 @@
-"""Image and video files, colorized with a finished run."""
+"""Image, animation and video files, colorized with a finished run."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
 
+from gv_jax.data.clip_files import open_clip
 from gv_jax.data.decode import CorruptImageError
-from gv_jax.data.video import CorruptVideoError, Video
+from gv_jax.data.media import CorruptVideoError, find_reason
 from gv_jax.errors import UserError
 from gv_jax.inference.colorizer import Colorizer, load_colorizer
 from gv_jax.inference.image_file import read_image, write_image
 from gv_jax.inference.jobs import FileJob, plan_jobs
 from gv_jax.inference.video_file import MirrorWriter
+from gv_jax.wording import count_noun
 
 MAX_LISTED = 3  # problems in an error message
 
 
-def colorize_files(run: Path, inputs: Sequence[Path], output: Path, steady: bool) -> str:
+@dataclass
+class Outcome:
+    """What colorizing a batch of files gave.
+
+    Attributes:
+        output: Folder of the results.
+        num_done: Number of written files.
+        damages: Source -> what is missing from its frames.
+        losses: Source -> what its result does not preserve, such as "HDR" or "subtitles".
+    """
+
+    output: Path
+    num_done: int = 0
+    damages: dict[Path, str] = field(default_factory=dict)
+    losses: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def exit_status(self) -> int:
+        """1 if frames are missing, else 0."""
+        return 1 if self.damages else 0
+
+    def __str__(self) -> str:
+        """One line per damaged file and per kind of loss, and the number of files."""
+        lines = [f"{source}: {damage}" for source, damage in self.damages.items()]
+        by_losses: dict[tuple[str, ...], list[Path]] = {}
+        for source, losses in self.losses.items():
+            by_losses.setdefault(losses, []).append(source)
+        for losses, sources in by_losses.items():
+            others = f" and {count_noun(len(sources) - 1, 'other file')}" if sources[1:] else ""
+            lines.append(f"{sources[0]}{others}: not preserved: {', '.join(losses)}")
+        return "\n".join([*lines, self.summary])
+
+    @property
+    def summary(self) -> str:
+        return f"colorized {count_noun(self.num_done, 'file')} into {self.output}"
+
+
+def colorize_files(run: Path, inputs: Sequence[Path], output: Path, steady: bool) -> Outcome:
     """Colorizes every input file into the folder `output`.
 
-    Of a damaged video, the frames before the damage are colorized, and a warning says so. The other
-    files are colorized before unreadable ones are reported.
+    Of a damaged video, the frames before the damage are colorized. The other files are colorized
+    before those that could not be read or written are reported.
 
     Args:
         run: run directory of a finished colorization run.
@@ -29,60 +69,50 @@ def colorize_files(run: Path, inputs: Sequence[Path], output: Path, steady: bool
         output: created if it does not exist.
         steady: smooth the colors of videos over time.
 
-    Returns:
-        Lines with the warnings and the number of files.
-
     Raises:
         UserError: a file could not be read or written.
     """
     jobs, problems = plan_jobs(inputs, output)
     colorizer = load_colorizer(run)
-    warnings: list[str] = []
-    num_done = 0
+    outcome = Outcome(output)
     for job in tqdm(jobs, "colorize", unit=" files", disable=len(jobs) == 1):
         try:
             if job.video:
-                warnings += colorize_video(colorizer, job, steady)
+                colorize_video(colorizer, job, steady, outcome)
             else:
                 write_image(job.target, colorizer(read_image(job.source)))
-            num_done += 1
+            outcome.num_done += 1
         except (CorruptImageError, CorruptVideoError) as error:
             problems.append(f"{job.source}: {error}")
-        except OSError as error:
-            reason = error.strerror or error
-            raise UserError(f"{job.target}: cannot be written ({reason})") from error
-    outcome = f"colorized {num_done} {'file' if num_done == 1 else 'files'} into {output}"
+        except OSError as error:  # among them all errors of FFmpeg that the reader does not handle
+            problems.append(f"{job.target}: cannot be written ({find_reason(error)})")
     if problems:
         rest = len(problems) - MAX_LISTED
         more = f" and {rest} more" if rest > 0 else ""
-        done = f"; {outcome}" if num_done else ""
+        done = f"; {outcome.summary}" if outcome.num_done else ""
         raise UserError(f"{'; '.join(problems[:MAX_LISTED])}{more}{done}")
-    return "\n".join([*warnings, outcome])
+    return outcome
 
 
-def colorize_video(colorizer: Colorizer, job: FileJob, steady: bool) -> list[str]:
-    """Colorizes frame by frame in constant memory; returns a warning if frames are missing."""
-    video, state, damage = Video(job.source), None, ""
-    frames = iter(video)
+def colorize_video(colorizer: Colorizer, job: FileJob, steady: bool, outcome: Outcome) -> None:
+    """Colorizes a clip frame by frame in constant memory; notes in `outcome` what is lost."""
+    clip, state = open_clip(job.source), None
+    frames = iter(clip)
     first = next(frames)  # raises CorruptVideoError if there is none
     progress = tqdm(chain([first], frames), job.source.name, unit=" frames")
-    try:
-        with MirrorWriter(job.source, job.target) as writer:
-            progress.total = writer.frames or None
-            for frame in progress:
-                if frame.pixels.shape != first.pixels.shape:
-                    damage = (
-                        f"changes its size after {frame.seconds:.1f} s; "
-                        f"the {frame.index:,} frames before that are used"
-                    )
-                    break
-                if steady:
-                    pixels, state = colorizer.colorize_frame(frame.pixels, state)
-                else:
-                    pixels = colorizer(frame.pixels)
-                writer.write(frame, pixels)
-            damage = damage or video.damage
-            writer.finish(whole=not damage)
-    except video.av.FFmpegError as error:
-        raise CorruptVideoError(f"cannot be copied to {job.target} ({error.strerror})") from error
-    return [f"{job.source}: {damage}"] if damage else []
+    with MirrorWriter(clip, job.target) as writer:
+        progress.total = writer.frames or None
+        shape = first.pixels.shape
+        for frame in progress:
+            if frame.pixels.shape != shape:
+                shape, state = frame.pixels.shape, None
+            if steady:
+                pixels, state = colorizer.colorize_frame(frame.pixels, state)
+            else:
+                pixels = colorizer(frame.pixels)
+            writer.write(frame, pixels)
+        writer.finish(whole=not clip.damage)
+    if clip.damage:
+        outcome.damages[job.source] = clip.damage
+    if losses := (*clip.losses, *writer.losses):
+        outcome.losses[job.source] = losses

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from gv_jax.data.formats.exif import transpose
-from gv_jax.data.formats.first_frame import open_header, read_first_frame
+from gv_jax.data.formats.first_frame import read_first_frame
+from gv_jax.inference.partial_file import write_partial
 
 EXACT_MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}  # without loss
 
@@ -42,13 +43,5 @@ def _round_gray(pixels: np.ndarray, transparent: int | None) -> np.ndarray:
 
 def write_image(path: Path, image: np.ndarray) -> None:
     """Writes uint8 [h w 3 or 4] as PNG; a kill leaves the complete file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    Image.fromarray(image).save(partial, "PNG")
-    partial.replace(path)
-
-
-def is_animated(path: Path) -> bool:
-    """Whether an image file has more than one frame."""
-    with open_header(path) as image:
-        return getattr(image, "n_frames", 1) > 1
+    with write_partial(path) as partial:
+        Image.fromarray(image).save(partial, "PNG")

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gv_jax.data import video
 from gv_jax.data.builders import folder_listing
-from gv_jax.data.decode import CorruptImageError
+from gv_jax.data.clip_files import CLIP_SUFFIXES, is_clip
 from gv_jax.errors import UserError
-from gv_jax.inference.image_file import is_animated
 from gv_jax.inference.video_file import output_suffix
 
-SUFFIXES = (*folder_listing.IMAGE_SUFFIXES, *video.VIDEO_SUFFIXES)
+SUFFIXES = (*folder_listing.IMAGE_SUFFIXES, *CLIP_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class FileJob:
     Attributes:
         source: Image or video.
         target: The file to write.
-        video: Whether it is a video.
+        video: Whether it is a video, or an image with more than one frame.
     """
 
     source: Path
@@ -77,13 +75,7 @@ def list_inputs(path: Path, output: Path) -> tuple[list[tuple[Path, str]], list[
 
 def make_job(source: Path, target: Path) -> FileJob:
     """The job of a file; `target` has the suffix of the input still."""
-    if source.suffix.lower() == ".gif":
-        try:
-            is_video = is_animated(source)
-        except CorruptImageError:
-            is_video = False
-    else:
-        is_video = source.suffix.lower() in video.VIDEO_SUFFIXES
+    is_video = is_clip(source)
     suffix = output_suffix(source) if is_video else ".png"
     return FileJob(source, target.with_suffix(suffix), is_video)
 

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from gv_jax.data.video import CorruptVideoError, Video
+from gv_jax.data.media import CorruptVideoError
+from gv_jax.data.video import Video
 from gv_jax.errors import UserError
 
 av = pytest.importorskip("av")
@@ -58,7 +59,9 @@ def test_a_truncated_video_gives_its_frames(suffix, tmp_path, write_video, make_
     video = Video(path)
     count = len(list(video))
     assert 10 < count < 60
-    assert re.match(rf"is truncated after [\d.]+ (of [\d.]+ )?s; {count} frames", video.damage)
+    assert re.match(
+        rf"is truncated after [\d.]+ (of [\d.]+ )?s; the first {count} frames", video.damage
+    )
 
 
 @pytest.mark.parametrize(("suffix", "bytes_lost"), [(".mp4", 2000), (".avi", 200)])
@@ -86,7 +89,7 @@ def test_a_gap_is_reported(tmp_path, write_video, make_frames):
     path.write_bytes(data[: clusters[1]] + data[clusters[2] :])
     video = Video(path)
     assert len(list(video)) < 120
-    assert re.match(r"has 1 gaps, the longest of [\d.]+ s at [\d.]+ s", video.damage)
+    assert re.match(r"has 1 gap, the longest of [\d.]+ s at [\d.]+ s", video.damage)
 
 
 @pytest.mark.parametrize("content", ["", "no video " * 99, "no index"])

@@ -47,7 +47,7 @@ def load_once(colorizer, monkeypatch):
 def test_gray_and_alpha_of_every_kind_of_image_are_preserved(name, tmp_path):
     image, options = IMAGES[name]
     image.save(tmp_path / name, **options)
-    message = colorize_files(tmp_path, [tmp_path / name], tmp_path / "out", steady=False)
+    message = str(colorize_files(tmp_path, [tmp_path / name], tmp_path / "out", steady=False))
     assert "1 file " in message
     assert str(tmp_path / "out") in message
     with Image.open(tmp_path / name) as file:
@@ -80,6 +80,6 @@ def test_the_output_of_a_folder_has_its_structure(tmp_path, capsys):
     assert written == ["a.png", "below/b.bmp.png", "below/b.jpg.png"]
     (source / "below" / "broken.png").unlink()
     (source / "missing.png").unlink()
-    message = colorize_files(tmp_path, [source], output, steady=False)
+    message = str(colorize_files(tmp_path, [source], output, steady=False))
     assert " 3 files " in message  # files of the output folder are not colorized again
     assert "colorize" in capsys.readouterr().err  # progress

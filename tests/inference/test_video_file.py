@@ -119,7 +119,7 @@ def test_the_frames_before_the_damage_are_written(tmp_path):
     noise = list(np.random.default_rng(0).integers(0, 256, (60, 32, 48, 3), dtype=np.uint8))
     data = write_clip(tmp_path / "whole.mkv", noise, rate=Fraction(10)).read_bytes()
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
-    message = colorize_files(tmp_path, [tmp_path / "cut.mkv"], tmp_path / "out", steady=False)
+    message = str(colorize_files(tmp_path, [tmp_path / "cut.mkv"], tmp_path / "out", steady=False))
     assert message.startswith(f"{tmp_path / 'cut.mkv'}: ")
     assert message.count("\n") == 1
     assert 10 < len(list(Video(tmp_path / "out" / "cut.mkv"))) < 50
@@ -137,4 +137,5 @@ def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"'\.\[video\]'"):
         colorize_files(tmp_path, [tmp_path / "film.mp4"], tmp_path / "out", steady=False)
     Image.fromarray(scene(0)).save(tmp_path / "a.png")
-    assert "1 file" in colorize_files(tmp_path, [tmp_path / "a.png"], tmp_path / "out", False)
+    done = colorize_files(tmp_path, [tmp_path / "a.png"], tmp_path / "out", steady=False)
+    assert done.num_done == 1

@@ -12,11 +12,14 @@ from tqdm import tqdm
 from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.folder_listing import FileEntry
+from gv_jax.data.clip_files import CLIP_SUFFIXES, is_clip, open_clip
 from gv_jax.data.frame_filter import FrameFilter
+from gv_jax.data.media import CorruptVideoError
 from gv_jax.data.splits import frames as frame_splits
 from gv_jax.data.splits import stratified
-from gv_jax.data.video import VIDEO_SUFFIXES, CorruptVideoError, Video
 from gv_jax.errors import UserError, unknown
+
+FRAME_LOSSES = ("HDR", "more than 8 bits per channel", "interlacing", "transparency")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ class KeptFrame:
 
 
 class VideoFrames(ImageBuilder, skip_registration=True):
-    """RGB frames of the video `path`, or of all videos in the folder `path`; classes are videos.
+    """RGB frames of the video `path`, or of all videos below the folder; classes are videos.
+
+    Animated GIF, WebP, PNG and AVIF files are videos too; still images are ignored.
 
     Every `frame_stride`-th frame is a sample. Samples of a single color and near-duplicates of an
     earlier sample are dropped (`FrameFilter`). The id "zelda/f0000058_t0002.417" is frame 58 at
@@ -82,6 +87,7 @@ class VideoFrames(ImageBuilder, skip_registration=True):
             "test_only": tuple(test_only),
         }
         self.scratch = Path()
+        self.lengths = [0] * len(self.files)  # frames of each video, up to the last sample
         fingerprint_fields = {
             "files": folder_listing.files_digest(self.files, common["root"]),
             "problems": [f"{file}: {reason}" for file, reason in self.problems],
@@ -107,14 +113,10 @@ class VideoFrames(ImageBuilder, skip_registration=True):
             raise UserError(
                 f"{self.path}: no usable frame; all have a single color, or none can be decoded."
             )
-        splits = frame_splits.split_frames(
-            [frame.label for frame in frames],
-            [frame.frame_index for frame in frames],
-            self.classes,
-            self.fractions,
-            self.split_seed,
-            **self.split_options,
-        )
+        try:
+            splits = self._split([(frame.label, frame.frame_index) for frame in frames])
+        except UserError as error:
+            raise UserError(f"{error}{self._suggest_stride()}") from error
         num_dropped = len(frames) - sum(len(members) for members in splits.values())
         if num_dropped:
             self.warnings.append(
@@ -125,6 +127,36 @@ class VideoFrames(ImageBuilder, skip_registration=True):
             for split, members in splits.items()
         }
 
+    def _split(self, samples: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
+        """Splits (label, position among the samples of the video) as `split_frames` does."""
+        return frame_splits.split_frames(
+            [label for label, _ in samples],
+            [position for _, position in samples],
+            self.classes,
+            self.fractions,
+            self.split_seed,
+            **self.split_options,
+        )
+
+    def _suggest_stride(self) -> str:
+        """The longest of half, a quarter ... of the stride that gives enough samples; "" if none.
+
+        It gives twice as many as needed if no sample is dropped.
+        """
+        stride = self.frame_stride
+        while stride > 1:
+            stride //= 2
+            counts = [length // stride // 2 for length in self.lengths]
+            try:
+                self._split([(i, n) for i, count in enumerate(counts) for n in range(count)])
+            except UserError:
+                continue
+            return (
+                f" Or use more frames: --config.data.video_frames.frame_stride={stride} instead of "
+                f"{self.frame_stride}."
+            )
+        return ""
+
     def group_of(self, image_id: str) -> str:
         """The video of a frame."""
         video, _, _ = image_id.rpartition("/")
@@ -133,12 +165,13 @@ class VideoFrames(ImageBuilder, skip_registration=True):
     def _extract_frames(self, label: int) -> Iterator[KeptFrame]:
         """Stores the accepted frames of a video in `scratch`; adds warnings on the others."""
         title, file = self.classes[label], self.files[label]
-        video, frame_filter = Video(file.path, self.frame_stride), FrameFilter()
+        clip, frame_filter = open_clip(file.path, self.frame_stride), FrameFilter()
         num_samples = 0
-        progress = tqdm(video, f"{self.name}: {title}", unit=" frames", delay=1)
+        progress = tqdm(clip, f"{self.name}: {title}", unit=" frames", delay=1)
         try:
             for frame_index, frame in enumerate(progress):
                 num_samples += 1
+                self.lengths[label] = frame.index + 1
                 if not frame_filter.accept(frame.pixels):
                     continue
                 stored = self.scratch / f"{label}-{frame.index}.png"
@@ -147,8 +180,10 @@ class VideoFrames(ImageBuilder, skip_registration=True):
                 yield KeptFrame(image_id, label, frame_index, stored)
         except CorruptVideoError as error:
             self.skip_or_raise(file.path, str(error))
-        if video.damage:
-            self.warnings.append(f"{file.path}: {video.damage}")
+        if clip.damage:
+            self.warnings.append(f"{file.path}: {clip.damage}")
+        if losses := [loss for loss in clip.losses if loss in FRAME_LOSSES]:
+            self.warnings.append(f"{file.path}: frames do not preserve {', '.join(losses)}")
         if frame_filter.summary:
             self.warnings.append(
                 f"{title}: of {num_samples:,} sampled frames, dropped {frame_filter.summary}"
@@ -161,7 +196,7 @@ def find_videos(
     """(video files, problems of the listing).
 
     Args:
-        path: a file, or a folder, of which all files with a video suffix are listed.
+        path: a file, or a folder, of which all videos and animated images are listed.
         selected: names of files in the folder; () for all.
 
     Raises:
@@ -178,15 +213,15 @@ def find_videos(
         raise UserError(
             f"{path}: no such video or folder of videos. Give one as --config.data.path=FILE."
         )
-    listing = folder_listing.scan(source, VIDEO_SUFFIXES)
-    by_name = {file.name: file for file in listing.files}
+    listing = folder_listing.scan(source, CLIP_SUFFIXES)
+    by_name = {file.name: file for file in listing.files if is_clip(file.path)}
     for name in selected:
         if name not in by_name:
             raise unknown(f"video (--config.data.video_frames.videos) in {path}", name, by_name)
     files = [by_name[name] for name in dict.fromkeys(selected)] or list(by_name.values())
     if not files:
-        suffixes = ", ".join(suffix[1:] for suffix in VIDEO_SUFFIXES)
-        raise UserError(f"{path}: contains no video ({suffixes}).")
+        suffixes = ", ".join(suffix[1:] for suffix in CLIP_SUFFIXES)
+        raise UserError(f"{path}: contains no video or animated image ({suffixes}).")
     return files, listing.problems
 
 
