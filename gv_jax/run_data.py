@@ -6,6 +6,7 @@ The runs of a study share records, so that all of them use the same images.
 import dataclasses
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ from gv_jax.inference.upscale import make_lazy_upscaler
 from gv_jax.tasks.registry import TASKS
 from gv_jax.training.run_dir import RunDir, to_json_types
 
+LOGGER = logging.getLogger(__name__)
 REJECT, KEEP = "reject", "keep"
 POLICIES = (REJECT, KEEP)  # values of --on-changed-data
 # Fields of config.data that change the pixels but not which images there are; of these, runs that
@@ -71,7 +73,31 @@ def load_run_data(
     """The data of a run: what it recorded when it began, read from the present data set."""
     check_outside(run_dir.path, config.data.path)
     source = {"task": config.task, "data": to_json_types(config.data.to_dict())}
-    return match_recorded(load_data(config), run_dir, source, policy, training=training)
+    data = match_recorded(load_data(config), run_dir, source, policy, training=training)
+    if config.probe.method:  # which sees every image once
+        return data
+    dataset = warn_of_large_batch(data.dataset, config.train.batch_size, log=training)
+    return data._replace(dataset=dataset)
+
+
+def warn_of_large_batch(dataset: Dataset, batch_size: int, *, log: bool) -> Dataset:
+    """`dataset` with a warning if a batch is larger than its training split.
+
+    Args:
+        dataset: The data set.
+        batch_size: Images per training step.
+        log: Whether the warning is logged too.
+    """
+    count = len(dataset.splits["train"].labels)
+    if batch_size <= count:
+        return dataset
+    text = (
+        f"config.train.batch_size={batch_size} is larger than the training split ({count:,} "
+        "images): every step uses images more than once"
+    )
+    if log:
+        LOGGER.warning("%s", text)
+    return dataclasses.replace(dataset, warnings=(*dataset.warnings, text))
 
 
 def load_data(config: Config) -> Dataset:

@@ -34,6 +34,21 @@ def finished(shapes, tmp_path_factory):
     return base
 
 
+@pytest.mark.parametrize(("batch_size", "warned"), [(16, False), (4096, True)])
+def test_a_batch_larger_than_the_training_split_is_a_warning(
+    finished, tmp_path, caplog, batch_size, warned
+):
+    config = resolve(make_config(finished))
+    config.train.batch_size = batch_size
+    for training in (True, False):
+        caplog.clear()
+        data = load_run_data(config, RunDir(tmp_path), KEEP_RECORDED, training=training)
+        count = len(data.dataset.splits["train"].labels)
+        texts = [text for text in data.dataset.warnings if "4096" in text and f"{count} " in text]
+        assert bool(texts) == warned
+        assert [record.getMessage() for record in caplog.records] == (texts if training else [])
+
+
 @pytest.fixture
 def copy(finished, tmp_path):
     """A copy of the images, the prepared data and the run, to change."""

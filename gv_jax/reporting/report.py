@@ -243,7 +243,7 @@ def report_sections(
         if key == "data" and skipped:
             blocks.append(Details(f"Skipped files ({len(skipped):,})", "\n".join(skipped)))
         if key == "data" and warnings:
-            title = f"Warnings on images that were used ({len(warnings):,})"
+            title = f"Warnings ({len(warnings):,})"
             blocks.append(Details(title, "\n".join(warnings)))
         if blocks:
             sections.append(Section(FIGURE_SECTIONS.get(key, heading(key)), blocks))
