@@ -5,7 +5,7 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +21,7 @@ from gv_jax.data.duplicates import hashing
 from gv_jax.data.duplicates.hashing import Signature
 
 # A stored audit of another version is recomputed.
-AUDIT_VERSION = f"2.{hashing.HASH_VERSION}.{duplicate_groups.GROUPS_VERSION}"
+AUDIT_VERSION = f"3.{hashing.HASH_VERSION}.{duplicate_groups.GROUPS_VERSION}"
 TINY_PIXELS = 16  # pixels; images with a shorter side are listed as tiny
 IMAGES_PER_BATCH = 256  # encoded images in memory
 DECODE_THREADS = 4  # decoding releases Python's lock
@@ -40,6 +40,8 @@ class DuplicateGroup:
         splits: Split of each image.
         labels: Class name of each image.
         indices: Index of each image in its split.
+        relations: (file, file, how the second follows from the first) of the pairs that connect
+            the group, as in ("a.png", "b.png", "scaled x2, mirrored").
     """
 
     kind: str
@@ -47,6 +49,7 @@ class DuplicateGroup:
     splits: tuple[str, ...]
     labels: tuple[str, ...]
     indices: tuple[int, ...]
+    relations: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def conflicting(self) -> bool:
@@ -70,7 +73,10 @@ class Audit:
         leaks: Split other than train -> {"exact": images with an exact copy in train, "near":
             further images with a near-duplicate in train}.
         tiny: Ids of images with a side below TINY_PIXELS.
-        constant: Ids of images of a single color.
+        constant: Ids of images of a single color. They are in no group: that two textures are of
+            one color says nothing about their labels.
+        skipped: "file: reason" of the images that were left out before.
+        folder: Folder or file of the source images; "" if there is none.
         balance: Split -> class -> number of images.
         sizes: "WIDTHxHEIGHT" -> number of images, the most frequent first.
         modes: L, LA, RGB or RGBA -> number of images, the most frequent first.
@@ -85,6 +91,8 @@ class Audit:
     balance: dict[str, dict[str, int]]
     sizes: dict[str, int]
     modes: dict[str, int]
+    skipped: tuple[str, ...] = ()
+    folder: str = ""
 
     @property
     def conflicts(self) -> tuple[DuplicateGroup, ...]:
@@ -140,16 +148,21 @@ def compute_audit(builder: ImageBuilder) -> Audit:
             indices.append(index)
             signatures.append(signature)
 
-    def make_groups(kind: str, groups: list[list[int]]) -> list[DuplicateGroup]:
+    def make_group(
+        kind: str, members: list[int], relations: Mapping[tuple[int, int], str]
+    ) -> DuplicateGroup:
         columns = files, splits, labels, indices
-        return [
-            DuplicateGroup(kind, *(tuple(column[member] for member in group) for column in columns))
-            for group in groups
-        ]
+        pairs = tuple(
+            (files[first], files[second], how) for (first, second), how in relations.items()
+        )
+        return DuplicateGroup(
+            kind, *(tuple(column[member] for member in members) for column in columns), pairs
+        )
 
     groups = [
-        *make_groups("exact", duplicate_groups.exact_duplicate_groups(signatures)),
-        *make_groups("near", duplicate_groups.near_duplicate_groups(signatures)),
+        make_group(kind, members, relations)
+        for kind, members, relations in find_groups(signatures)
+        if not signatures[members[0]].constant
     ]
     groups.sort(key=lambda group: (not group.leaking, not group.conflicting, -len(group.files)))
     examined = list(zip(files, signatures, strict=True))
@@ -171,7 +184,25 @@ def compute_audit(builder: ImageBuilder) -> Audit:
         },
         sizes=dict(sizes.most_common()),
         modes=dict(modes.most_common()),
+        skipped=tuple(builder.skipped),
+        folder=builder.path,
     )
+
+
+def find_groups(
+    signatures: Sequence[Signature],
+) -> Iterator[tuple[str, list[int], dict[tuple[int, int], str]]]:
+    """("exact" or "near", indices, relation of each connecting pair) of every group."""
+    equal: dict[int, dict[tuple[int, int], str]] = {}  # by the first image of a group
+    for members in duplicate_groups.exact_duplicate_groups(signatures):
+        relations = {(members[0], other): "equal" for other in members[1:]}
+        equal[members[0]] = relations
+        yield "exact", members, relations
+    for copies in duplicate_groups.find_near_duplicates(signatures):
+        relations = {pair: str(relation) for pair, relation in copies.relations.items()}
+        for member in copies.members:
+            relations |= equal.get(member, {})
+        yield "near", copies.members, relations
 
 
 def iter_signatures(builder: ImageBuilder, split: str) -> Iterator[tuple[str, int, Signature]]:
@@ -208,7 +239,12 @@ def audit_from_json(value: dict[str, Any]) -> Audit:
     """The inverse of `audit_to_json`."""
     fields = {field.name: value[field.name] for field in dataclasses.fields(Audit)}
     fields["groups"] = tuple(
-        DuplicateGroup(**{name: _to_tuple(item) for name, item in group.items()})
+        DuplicateGroup(
+            **{
+                **{name: _to_tuple(item) for name, item in group.items()},
+                "relations": tuple(map(tuple, group["relations"])),
+            }
+        )
         for group in value["groups"]
     )
     return Audit(**{name: _to_tuple(item) for name, item in fields.items()})

@@ -29,6 +29,7 @@ from gv_jax.reporting.page import (
     to_html,
 )
 from gv_jax.training.run_dir import write_json, write_text
+from gv_jax.wording import count_noun
 
 MAX_TABLE_ROWS = 12  # rows of the tables of sizes and modes
 DUPLICATES_TEXT = (
@@ -121,11 +122,12 @@ def make_audit_page(audit: Audit, get_image: GetImage, folder: Path) -> Page:
     findings: list[Block] = [Text(DUPLICATES_TEXT), Grid(tables), *list_odd_images(audit)]
     balance = draw_class_balance(folder, counts, classes, multi_label=False)
     sizes = Grid([counts_table("Size", audit.sizes), counts_table("Mode", audit.modes)])
+    facts = [f"{split}: {count_noun(count, 'image')}" for split, count in audit.counts.items()]
     return Page(
         eyebrow="Data audit · gv_jax",
         title=audit.name,
         summary=audit_verdict(audit, dropped=False),
-        facts=[f"{count:,} {split}" for split, count in audit.counts.items()],
+        facts=[*([audit.folder] if audit.folder else []), *facts],
         cards=audit_cards(audit),
         sections=[
             Section("Findings", findings),
@@ -149,17 +151,21 @@ def audit_verdict(audit: Audit, dropped: bool) -> str:
         parts = []
         for split, leaks in audit.leaks.items():
             total = leaks["exact"] + leaks["near"]
-            parts.append(f"{total:,} of {audit.counts[split]:,} {split} images")
-        text = f"{' and '.join(parts)} have an exact or near duplicate in train."
+            parts.append(f"{total:,} of {count_noun(audit.counts[split], f'{split} image')}")
+        verb = "has" if len(parts) == 1 and parts[0].startswith("1 of") else "have"
+        text = f"{' and '.join(parts)} {verb} an exact or near duplicate in train."
+    concerned = count_noun(len(audit.leaked), "train image") + " concerned"
     if dropped:
-        text += f" The {len(audit.leaked):,} train images concerned were left out of training."
+        text += f" Left out of training: {concerned}."
     elif audit.leaked:
         text += (
-            " This makes the results optimistic; --config.data.drop_leaks=True leaves the "
-            f"{len(audit.leaked):,} train images concerned out of training."
+            " This makes the results optimistic; --config.data.drop_leaks=True leaves out of "
+            f"training: {concerned}."
         )
     if audit.conflicts:
         text += f" Groups of duplicates with different labels: {len(audit.conflicts):,}."
+    if audit.skipped:
+        text += f" {count_noun(len(audit.skipped), 'image')} left out before, see below."
     return text
 
 
@@ -171,11 +177,11 @@ def audit_cards(audit: Audit) -> list[MetricCard]:
         note = f"of {count:,} images: {leaks['exact']:,} exact, {leaks['near']:,} near"
         cards.append(MetricCard(f"Duplicates in train, {split}", f"{total:,}", note, total / count))
     conflicting = {file for group in audit.conflicts for file in group.files}
-    note = f"groups of duplicates, {len(conflicting):,} images"
+    note = f"groups of duplicates, {count_noun(len(conflicting), 'image')}"
     cards.append(MetricCard("Label conflicts", f"{len(audit.conflicts):,}", note))
     duplicates = {file for group in audit.groups for file in group.files}
     fraction = len(duplicates) / sum(audit.counts.values())
-    note = f"in {len(audit.groups):,} groups"
+    note = f"in {count_noun(len(audit.groups), 'group')}"
     cards.append(MetricCard("Images with a duplicate", f"{len(duplicates):,}", note, fraction))
     return cards
 
@@ -205,10 +211,11 @@ def problem_table(audit: Audit) -> Table:
 
 
 def list_odd_images(audit: Audit) -> list[Block]:
-    """The ids of tiny images and of images of a single color."""
+    """The ids of tiny images and of images of a single color, and what was left out before."""
     lists = {
         f"Images with a side below {TINY_PIXELS} pixels": audit.tiny,
         "Images of a single color": audit.constant,
+        "Left out before": audit.skipped,
     }
     return [
         Details(f"{title} ({len(files):,})", "\n".join(files))
@@ -248,7 +255,8 @@ def list_groups(groups: Sequence[DuplicateGroup]) -> Details:
     """The ids, splits and labels of the images of every group."""
     lines = []
     for group in groups:
-        lines.append(f"{group.kind}, {len(group.files)} images")
+        lines.append(f"{group.kind}, {count_noun(len(group.files), 'image')}")
         members = zip(group.files, group.splits, group.labels, strict=True)
         lines += [f"    {split:5} {label}  {file}" for file, split, label in members]
+        lines += [f"        {second} from {first}: {how}" for first, second, how in group.relations]
     return Details(f"All groups ({len(groups):,})", "\n".join(lines))

@@ -9,8 +9,9 @@ from PIL import Image
 
 from gv_jax.data import decode
 from gv_jax.data.duplicates.index import THUMBNAIL_CELLS
+from gv_jax.data.duplicates.raster import make_raster
 
-HASH_VERSION = 1  # version of the resulting signatures
+HASH_VERSION = 2  # version of the resulting signatures
 # Side of the small copy that is compared, in pixels. The resize is smooth, so that the size of the
 # image has little influence.
 SMALL_SIDE = 2 * THUMBNAIL_CELLS
@@ -27,6 +28,7 @@ class Signature:
         gray_alpha: uint8 [2 n], n = THUMBNAIL_CELLS**2: brightness and opacity.
         rgba: uint8 [4 n/4]: RGB times alpha, and alpha, at half the resolution, as JPEG blurs
             colors.
+        raster: uint8 [h w 4], see `raster`.
         constant: Whether all pixels are equal.
         size: (width, height) in pixels.
         mode: L, LA, RGB or RGBA.
@@ -36,6 +38,7 @@ class Signature:
     hash: np.ndarray
     gray_alpha: np.ndarray
     rgba: np.ndarray
+    raster: np.ndarray
     constant: bool
     size: tuple[int, int]
     mode: str
@@ -61,6 +64,7 @@ def image_signature(image: Image.Image) -> Signature:
         hash=imagehash.phash(Image.fromarray(gray)).hash.ravel(),
         gray_alpha=block_means(np.dstack([gray, alpha]), THUMBNAIL_CELLS),
         rgba=block_means(np.dstack([cells[..., :3], alpha]), THUMBNAIL_CELLS // 2),
+        raster=make_raster(normalized),
         constant=pixels == first_pixel * (normalized.width * normalized.height),
         size=image.size,
         mode=image.mode,

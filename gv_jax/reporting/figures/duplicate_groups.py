@@ -12,6 +12,7 @@ from gv_jax.reporting.figures.fonts import replace_missing_glyphs
 from gv_jax.reporting.figures.grids import CaptionLine, image_grid
 from gv_jax.reporting.figures.report_figure import ReportFigure
 from gv_jax.reporting.figures.style import INK, MUTED, ORANGE, RED
+from gv_jax.wording import count_noun
 
 MAX_SHOWN_GROUPS = 8
 MAX_IMAGE_PX = 256  # pixels of the longer side of an image
@@ -55,7 +56,7 @@ def draw_duplicate_groups(
     file.parent.mkdir(parents=True, exist_ok=True)
     remaining = len(groups) - MAX_SHOWN_GROUPS
     if remaining > 0:
-        caption += f" {remaining:,} more groups."
+        caption += f" {count_noun(remaining, 'more group')}."
     figure = image_grid(images, captions, columns=4)
     return save_report_figure(figure, file, "data", title, caption, photos=True)
 

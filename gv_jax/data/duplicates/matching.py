@@ -1,0 +1,251 @@
+"""The relation of small images: which changes make one of a pair from the other, if any do."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gv_jax.data.duplicates.comparison import brightness_changes, explain
+from gv_jax.data.duplicates.features import GRID, LUMA, MIRRORS, flip
+from gv_jax.data.duplicates.raster import apply_matrices, resize_matrix
+from gv_jax.data.duplicates.relation import Relation
+from gv_jax.data.duplicates.rendering import Pairs, render
+
+MAX_SHIFT = 2  # pixels
+TINY_PIXELS = 24  # shorter side
+PAIRS_PER_BLOCK = 256
+# A pair is compared closely if its root mean square difference is below this, of 255, plus this
+# fraction of the contrast.
+CLOSE_DIFFERENCE, CLOSE_FRACTION = 8.0, 0.9
+# The same for means of blocks, which compression hardly changes.
+BLOCK = 4
+CLOSE_MEAN_DIFFERENCE, CLOSE_MEAN_FRACTION = 6.0, 0.35
+MIN_CONTRAST = 2.0  # standard deviation, of 255: images with less have nothing to compare
+MIN_KEPT = 0.5  # of the variance: the part of an image that a shift must leave visible
+MIN_VISIBLE = 12  # pixels: images that show less have too little in common to be copies
+MAX_MATCHES = 4  # renderings of a pair that are compared closely
+MAX_ASPECT_CHANGE = 0.08  # relative; images of more different shapes are not compared
+SHRINKING = ("box", "bicubic", "lanczos", "bilinear", "even", "odd")
+ENLARGING = ("bicubic", "lanczos", "bilinear", "nearest")
+
+
+@dataclass
+class Match:
+    """A rendering of a pair: colors float32 [h w 3], weights of visible pixels, how it was made."""
+
+    difference: float
+    x: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray
+    shift: tuple[int, int]
+    background: bool
+
+
+def find_relations(
+    rasters: Sequence[np.ndarray],
+    cuts: Sequence[np.ndarray | None],
+    sizes: Sequence[tuple[int, int]],
+    candidates: np.ndarray,
+    shifts: np.ndarray,
+) -> Iterator[tuple[int, int, Relation]]:
+    """(first, second, relation) of the candidates that are copies.
+
+    Args:
+        rasters: The rasters of all images.
+        cuts: The rasters with a transparent background, or None.
+        sizes: (width, height) of all images in pixels.
+        candidates: First image, second image, and index of the mirror: int [3 m].
+        shifts: Approximate shift in pixels of the grid: int [m 2].
+    """
+    size_ids: dict[tuple[int, int], int] = {}
+    ids = np.array([size_ids.setdefault(tuple(size), len(size_ids)) for size in sizes])
+    unique_sizes = [(height, width) for width, height in size_ids]
+    keys = np.stack([ids[candidates[0]], ids[candidates[1]], candidates[2]])
+    order = np.lexsort(keys)
+    bounds = np.flatnonzero((np.diff(keys[:, order], axis=1) != 0).any(axis=0)) + 1
+    for members in np.split(order, bounds):
+        if not len(members):
+            continue
+        first, second = (unique_sizes[keys[side, members[0]]] for side in (0, 1))
+        ratio = first[0] * second[1] / (first[1] * second[0])
+        if abs(np.log(ratio)) > MAX_ASPECT_CHANGE:
+            continue
+        mirror = MIRRORS[candidates[2, members[0]]]
+        for start in range(0, len(members), PAIRS_PER_BLOCK):
+            block = members[start : start + PAIRS_PER_BLOCK]
+            stacked = _stack(rasters, cuts, candidates[:2, block], mirror, shifts[block])
+            pairs = replace(stacked, sizes=(first, second))
+            for index, matches in zip(block, _match(pairs), strict=True):
+                relation = _relate(matches, mirror)
+                if relation:
+                    yield int(candidates[0, index]), int(candidates[1, index]), relation
+
+
+def _stack(rasters, cuts, ends, mirror, shifts) -> Pairs:
+    def stack(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        plain = np.stack([rasters[index] for index in ends[side]]).astype(np.float32)
+        cut = [rasters[index] if cuts[index] is None else cuts[index] for index in ends[side]]
+        has = np.array([cuts[index] is not None for index in ends[side]])
+        return plain, np.stack(cut).astype(np.float32), has
+
+    first, first_cut, first_has = stack(0)
+    second, second_cut, second_has = stack(1)
+    return Pairs(
+        flip(first, mirror, axis=1),
+        second,
+        flip(first_cut, mirror, axis=1),
+        second_cut,
+        np.stack([first_has, second_has], axis=1),
+        shifts * (np.array(second.shape[1:3]) / GRID),
+        ((0, 0), (0, 0)),
+    )
+
+
+def _match(pairs: Pairs) -> list[list[Match]]:
+    """The close renderings of every pair."""
+    best: list[list[Match]] = [[] for _ in range(len(pairs.first))]
+    if pairs.sizes[0] == pairs.sizes[1]:
+        for shift, members in _choose_shifts(pairs):
+            _collect(best, members, _overlap(pairs.take(members), shift), shift)
+        return best
+    members = np.arange(len(best))
+    for resized in _resize_alternatives(pairs):
+        _collect(best, members, resized, (0, 0))
+    return best
+
+
+def _choose_shifts(pairs: Pairs) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """Shifts with the pairs for which they are best, by brightness."""
+    count = len(pairs.first)
+    # The correlation of tiny images is too coarse; all of their shifts are compared.
+    tolerance = 1.5 if min(pairs.sizes[0]) > TINY_PIXELS else 2 * MAX_SHIFT + 2
+    least, best = np.full(count, np.inf), np.zeros((count, 2), np.int64)
+    for x, y, _, subset, _ in render(pairs):
+        x, y = x @ LUMA, y @ LUMA
+        contrast = np.sqrt(np.minimum(x.var(axis=(1, 2)), y.var(axis=(1, 2))))
+        for shift in np.ndindex(2 * MAX_SHIFT + 1, 2 * MAX_SHIFT + 1):
+            dy, dx = shift[0] - MAX_SHIFT, shift[1] - MAX_SHIFT
+            near = (np.abs(pairs.shifts[subset] - (dy, dx)) < tolerance).all(axis=1)
+            if not near.any():
+                continue
+            part_x, part_y = _crop(x[near], y[near], (dy, dx))
+            difference = (part_x - part_y).std(axis=(1, 2))
+            kept = np.minimum(_kept_variance(part_x, x[near]), _kept_variance(part_y, y[near]))
+            difference[kept < MIN_KEPT] = np.inf
+            # Relative to what is close; of equal ones, the smallest shift.
+            difference /= CLOSE_DIFFERENCE + CLOSE_FRACTION * contrast[near]
+            difference += 1e-4 * (dy * dy + dx * dx)
+            members = subset[near]
+            better = difference < least[members]
+            least[members[better]] = difference[better]
+            best[members[better]] = dy, dx
+    close = least <= 1.01
+    for shift in np.unique(best[close], axis=0):
+        yield tuple(shift.tolist()), np.flatnonzero(close & (best == shift).all(axis=1))
+
+
+def _crop(x: np.ndarray, y: np.ndarray, shift: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The parts [n h w ...] of x and y that show the same if x is shifted by (down, right)."""
+    (dy, dx), (height, width) = shift, x.shape[1:3]
+    top, left, bottom, right = max(dy, 0), max(dx, 0), min(dy, 0), min(dx, 0)
+    return (
+        x[:, -bottom : height - top, -right : width - left],
+        y[:, top : height + bottom, left : width + right],
+    )
+
+
+def _kept_variance(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """The fraction of the squared deviations from the mean in a part: [n h w] -> [n]."""
+    mean = whole.mean(axis=(1, 2), keepdims=True)
+    total = np.square(whole - mean).sum(axis=(1, 2))
+    return np.square(part - mean).sum(axis=(1, 2)) / np.maximum(total, 1e-3)
+
+
+def _overlap(pairs: Pairs, shift: tuple[int, int]) -> Pairs:
+    first, second = _crop(pairs.first, pairs.second, shift)
+    first_cut, second_cut = _crop(pairs.first_cut, pairs.second_cut, shift)
+    return replace(pairs, first=first, second=second, first_cut=first_cut, second_cut=second_cut)
+
+
+def _resize_alternatives(pairs: Pairs) -> Iterator[Pairs]:
+    """The pairs with one image resized to the raster of the other, in several ways."""
+    small, large = ("first", "second") if pairs.sizes[0] < pairs.sizes[1] else ("second", "first")
+    size = max(pairs.sizes)
+    target, source = getattr(pairs, large).shape[1:3], getattr(pairs, small).shape[1:3]
+    for method in ENLARGING:
+        enlarged = _resize(
+            pairs, small, [resize_matrix(size[i], source[i], method) for i in (0, 1)]
+        )
+        if size == target:
+            yield enlarged
+        else:  # as the raster was made from the large image
+            yield _resize(
+                enlarged, small, [resize_matrix(target[i], size[i], "box") for i in (0, 1)]
+            )
+    for method in SHRINKING:
+        whole = not any(large % few for large, few in zip(target, source, strict=True))
+        if whole or method not in ("even", "odd"):
+            yield _resize(
+                pairs, large, [resize_matrix(source[i], target[i], method) for i in (0, 1)]
+            )
+
+
+def _resize(pairs: Pairs, side: str, matrices: Sequence[np.ndarray]) -> Pairs:
+    """The pairs with one side resized as Pillow does: colors beyond 0 and alpha are clipped."""
+    resized = {}
+    for name in (side, f"{side}_cut"):
+        planes = np.clip(apply_matrices(getattr(pairs, name), *matrices), 0, 255)
+        resized[name] = np.minimum(planes, planes[..., 3:])
+    return replace(pairs, **resized)
+
+
+def _collect(
+    matches: list[list[Match]], members: np.ndarray, pairs: Pairs, shift: tuple[int, int]
+) -> None:
+    """Adds the close renderings of `pairs` to the matches of `members`."""
+    for x, y, weights, subset, background in render(pairs):
+        difference = np.sqrt(np.square(x - y).mean(axis=(1, 2, 3)))
+        contrast = _contrast(x, y)
+        close = difference <= CLOSE_DIFFERENCE + CLOSE_FRACTION * contrast
+        close &= contrast >= MIN_CONTRAST
+        x_means, y_means = _block_means(x), _block_means(y)
+        mean_difference = np.sqrt(np.square(x_means - y_means).mean(axis=(1, 2, 3)))
+        tolerance = CLOSE_MEAN_DIFFERENCE + CLOSE_MEAN_FRACTION * _contrast(x_means, y_means)
+        close &= mean_difference <= tolerance
+        for row in np.flatnonzero(close):
+            match = Match(float(difference[row]), x[row], y[row], weights[row], shift, background)
+            matches[members[subset[row]]].append(match)
+
+
+def _contrast(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The lesser standard deviation of each pair of images [n h w 3]: [n]."""
+    variances = [image.var(axis=(1, 2)).mean(axis=-1) for image in (x, y)]
+    return np.sqrt(np.minimum(*variances))
+
+
+def _block_means(images: np.ndarray) -> np.ndarray:
+    """Means of BLOCK x BLOCK pixels: [n h w 3] -> [n h/BLOCK w/BLOCK 3]; small images unchanged."""
+    count, height, width, _ = images.shape
+    rows, columns = height // BLOCK, width // BLOCK
+    if not rows * columns:
+        return images
+    blocks = images[:, : rows * BLOCK, : columns * BLOCK]
+    return blocks.reshape(count, rows, BLOCK, columns, BLOCK, 3).mean(axis=(2, 4))
+
+
+def _relate(matches: list[Match], mirror: tuple[bool, bool]) -> Relation | None:
+    """The relation of the best match that is one of a copy, None if there is none."""
+    for match in sorted(matches, key=lambda match: match.difference)[:MAX_MATCHES]:
+        if match.weights.sum() < MIN_VISIBLE:
+            continue
+        weights = match.weights[..., None]
+        changes = []
+        for gain, offset in brightness_changes(match.x, match.y, match.weights):
+            x = np.clip(match.x + weights * ((gain - 1) * match.x + offset), 0, 255)
+            changes.append((float(np.sqrt(np.square(x - match.y).mean())), x, gain, offset))
+        for residual, x, gain, offset in sorted(changes, key=lambda change: change[0]):
+            quality = explain(x, match.y, match.weights)
+            if quality:
+                change = gain, offset, match.background, quality, residual
+                return Relation(1.0, mirror, match.shift, *change)
+    return None
