@@ -56,6 +56,7 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         multi_label: whether images may have more than one label.
         native_size: (height, width) in pixels if all images have the same size, else (0, 0).
         skipped: "file: reason" of every skipped image, folder or line.
+        notes: lines on the source that need no image: what is not read. They are not stored.
         warnings: "subject: reason" of everything used in part only, such as an invalid box.
         extra_labels: image id -> its labels besides the first one.
         report: how the data set was made; written to report.json in the prepared folder and in run
@@ -77,6 +78,7 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         UserError: fractions that leave nothing to train on.
     """
 
+    notes: tuple[str, ...] = ()
     classes: tuple[str, ...]
     groups: dict[str, str]
     multi_label = False

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from gv_jax.data.builders import csv_rows, folder_listing
-from gv_jax.data.builders.image_folder import SPLIT_FOLDERS
+from gv_jax.data.builders.folder_layout import find_split_folders
+from gv_jax.data.natural_order import natural_key
 from gv_jax.errors import UserError, unknown
 
 COLUMNS = {  # accepted column names, case-insensitive; the first one present is used
@@ -112,17 +113,17 @@ def select_genres(spellings: Mapping[str, str], selected: Sequence[str]) -> tupl
     for genre in selected:
         if genre.casefold() not in spellings:
             raise unknown("genre (--config.data.game_covers.genres)", genre, spellings.values())
-    genres = [genre.casefold() for genre in selected] or sorted(spellings)
+    genres = [genre.casefold() for genre in selected] or sorted(spellings, key=natural_key)
     return tuple(dict.fromkeys(spellings[genre] for genre in genres))
 
 
 def covers_from_folders(folder: Path) -> tuple[list[Cover], list[tuple[str, str]]]:
     """(covers of folder/<genre>/* at any depth, (origin, reason) of everything unusable)."""
     listing = folder_listing.scan(folder)
-    tops = {name for name in listing.folders if "/" not in name}
-    if tops and {name.lower() for name in tops} <= set(SPLIT_FOLDERS):
+    tops = [name for name in listing.folders if "/" not in name]
+    if tops and len(find_split_folders(tops)) == len(tops):
         raise UserError(
-            f"{folder}: has split folders ({', '.join(sorted(tops))}). game_covers splits by title "
+            f"{folder}: has split folders ({', '.join(tops)}). game_covers splits by title "
             "itself and requires one folder per genre; --config.data.name=image_folder uses the "
             "splits as they are."
         )

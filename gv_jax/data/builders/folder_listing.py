@@ -1,17 +1,28 @@
-"""Lists the files of a user's folder without opening or changing any of them."""
+"""Lists the files of a user's folder without opening or changing any of them.
+
+Files without a suffix are an exception: their first bytes show whether they are images.
+"""
 
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath, PurePosixPath
 
 from gv_jax.data.builders.content_hash import content_digest
+from gv_jax.data.builders.system_files import is_system_name
+from gv_jax.data.formats.magic import MAGIC_SIZE, is_image_magic
+from gv_jax.data.natural_order import natural_key
 from gv_jax.errors import UserError
+from gv_jax.wording import count_noun
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".webp"),
     *(".tif", ".tiff", ".tga", ".dds", ".avif"),
 )
+MAX_SUFFIXES = 8  # listed with their number of files
+MAX_SUFFIX_LENGTH = 12  # with the dot; what is longer is no suffix but part of a name
+NO_SUFFIX = ""  # key of `FolderListing.left_out` for files without a suffix
 
 
 @dataclass(frozen=True)
@@ -29,31 +40,63 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class FolderListing:
-    """Files and subfolders, both sorted by name, and (path, reason) of what cannot be listed."""
+    """What a folder contains.
+
+    Attributes:
+        files: files that are read, in natural order.
+        folders: names of all folders at any depth, as in `FileEntry`, in natural order.
+        problems: (path, reason) of what cannot be listed.
+        left_out: suffix in lower case -> number of the files that are not read.
+    """
 
     files: tuple[FileEntry, ...] = ()
     folders: tuple[str, ...] = ()
     problems: tuple[tuple[Path, str], ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def scan(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> FolderListing:
-    """All files with one of `suffixes` at any depth.
+    """All files with one of `suffixes` at any depth, and images without any suffix.
 
-    Names that begin with a dot are ignored. Links are followed. Problems are: a link to a folder
-    that contains it, a dangling link, a folder that cannot be opened, and anything with one of
-    `suffixes` that is no regular file.
+    System files and hidden files are ignored (`is_system_name`). Links are followed. Problems are:
+    a link to a folder that contains it, a dangling link, a folder that cannot be opened, and
+    anything with one of `suffixes` that is no regular file.
     """
     files: list[FileEntry] = []
     folders: list[str] = []
     problems: list[tuple[Path, str]] = []
-    for entry in _walk(folder, "", frozenset(), problems, suffixes):
-        match entry:
-            case FileEntry():
-                files.append(entry)
-            case str():
-                folders.append(entry)
+    left_out: Counter[str] = Counter()
+    pending: list[tuple[Path, str, frozenset[tuple[int, int]]]] = [(folder, "", frozenset())]
+    while pending:  # not recursive: folders can be nested deeper than calls
+        parent, prefix, ancestors = pending.pop()
+        try:
+            ancestors |= {_identity(parent)}
+            with os.scandir(parent) as scanned:
+                entries = [entry for entry in scanned if not is_system_name(entry.name)]
+        except OSError as error:
+            problems.append((parent, f"cannot be opened ({error.strerror})"))
+            continue
+        for entry in entries:
+            path, name = parent / entry.name, prefix + escape_name(entry.name)
+            try:
+                kind = _classify(entry, path, ancestors, suffixes)
+            except OSError as error:
+                problems.append((path, f"cannot be opened ({error.strerror})"))
+                continue
+            if kind == "folder":
+                folders.append(name)
+                pending.append((path, name + "/", ancestors))
+            elif kind == "read":
+                files.append(FileEntry(name, path))
+            elif kind == "left out":
+                left_out[_suffix(name)] += 1
+            else:
+                problems.append((path, kind))
     return FolderListing(
-        tuple(sorted(files, key=lambda file: file.name)), tuple(sorted(folders)), tuple(problems)
+        tuple(sorted(files, key=lambda file: natural_key(file.name))),
+        tuple(sorted(folders, key=natural_key)),
+        tuple(sorted(problems)),
+        dict(sorted(left_out.items())),
     )
 
 
@@ -62,56 +105,94 @@ def files_digest(files: Iterable[FileEntry], root: Path) -> str:
     return content_digest([(file.name, file.path) for file in files], root)
 
 
-def check_root_outside(root: Path, folder: Path) -> None:
-    """Checks that prepared data is not written into the user's folder.
+def describe_left_out(folder: PurePath | str, left_out: Mapping[str, int]) -> list[str]:
+    """["FOLDER: left out 12 .psd, 3 .txt and 1 file without a suffix: ..."], or [].
+
+    Args:
+        folder: the listed folder.
+        left_out: as in `FolderListing`.
+    """
+    if not left_out:
+        return []
+    counts = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    parts = [
+        f"{count:,} {suffix}"
+        if suffix != NO_SUFFIX
+        else f"{count_noun(count, 'file')} without a suffix"
+        for suffix, count in counts[:MAX_SUFFIXES]
+    ]
+    others = sum(count for _, count in counts[MAX_SUFFIXES:])
+    parts += [count_noun(others, "file") + " with other suffixes"] if others else []
+    listed = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
+    return [f"{escape_name(str(folder))}: left out {listed}, which this data set does not read"]
+
+
+def check_outside(target: Path, folder: Path, content: str, option: str) -> None:
+    """Checks that nothing is written into the user's folder, where it would be read as data.
+
+    Args:
+        target: folder that is written.
+        folder: the user's folder, or one file, which contains nothing.
+        content: what is written, for the message, as in "the prepared data".
+        option: command-line option that sets `target`, for the message.
 
     Raises:
-        UserError: `root` is `folder` or lies in it.
+        UserError: `target` is `folder` or lies in it.
     """
     # os.path.realpath, because Path.resolve fails on a circle of links
-    if Path(os.path.realpath(root)).is_relative_to(os.path.realpath(folder)):
+    outer = os.path.realpath(folder.expanduser())
+    if Path(os.path.realpath(target.expanduser())).is_relative_to(outer):
         raise UserError(
-            f"{folder}: the prepared data ({root}) would be written inside the folder of images. "
-            "Choose another folder with --config.data.root=DIR."
+            f"{folder}: {content} ({target}) would be written inside the folder of images. "
+            f"Choose another folder with {option}=DIR."
         )
 
 
-def _walk(
-    folder: Path,
-    prefix: str,
-    ancestors: frozenset[tuple[int, int]],
-    problems: list[tuple[Path, str]],
-    suffixes: tuple[str, ...],
-) -> Iterator[FileEntry | str]:
-    try:
-        status = folder.stat()
-        ancestors |= {(status.st_dev, status.st_ino)}
-        with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        problems.append((folder, f"cannot be opened ({error.strerror})"))
-        return
-    for entry in ordered:
-        path, name = folder / entry.name, prefix + _escape(entry.name)
-        if entry.name.startswith("."):
-            continue
-        try:
-            if entry.is_dir():
-                status = os.stat(path)
-                if (status.st_dev, status.st_ino) in ancestors:
-                    problems.append((path, "is a link to a folder that contains it"))
-                    continue
-                yield name
-                yield from _walk(path, name + "/", ancestors, problems, suffixes)
-            elif entry.name.lower().endswith(suffixes):
-                if not entry.is_file():
-                    problems.append((path, "is a dangling link or no regular file"))
-                    continue
-                yield FileEntry(name, path)
-        except OSError as error:
-            problems.append((path, f"cannot be opened ({error.strerror})"))
+def check_root_outside(root: Path, folder: Path) -> None:
+    """`check_outside` for prepared data."""
+    check_outside(Path(root), folder, "the prepared data", "--config.data.root")
 
 
-def _escape(name: str) -> str:
-    """A file name with escapes for bytes that are not UTF-8, so that it can be stored."""
+def escape_name(name: str) -> str:
+    """A name with escapes for bytes that are not UTF-8, so that it can be stored and printed."""
     return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _classify(
+    entry: os.DirEntry[str],
+    path: Path,
+    ancestors: frozenset[tuple[int, int]],
+    suffixes: tuple[str, ...],
+) -> str:
+    """ "folder", "read", "left out", or the reason why the entry is a problem.
+
+    Args:
+        entry: of the folder.
+        path: its full path.
+        ancestors: device and inode of every folder that contains it.
+        suffixes: those of the files that are read.
+    """
+    if entry.is_dir():
+        is_circle = _identity(path) in ancestors
+        return "is a link to a folder that contains it" if is_circle else "folder"
+    if entry.is_symlink() and not os.path.exists(path):
+        return f"is a dangling link to {escape_name(os.readlink(path))}"
+    if entry.name.lower().endswith(suffixes):
+        return "read" if entry.is_file() else "is no regular file"
+    is_image = _suffix(entry.name) == NO_SUFFIX and entry.is_file() and _has_image_magic(path)
+    return "read" if is_image else "left out"
+
+
+def _has_image_magic(path: Path) -> bool:
+    with path.open("rb") as file:
+        return is_image_magic(file.read(MAGIC_SIZE))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _suffix(name: str) -> str:
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if len(suffix) <= MAX_SUFFIX_LENGTH and " " not in suffix else NO_SUFFIX

@@ -10,28 +10,21 @@ from tqdm import tqdm
 
 from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
-from gv_jax.data.builders.folder_listing import FileEntry, FolderListing
+from gv_jax.data.builders.folder_layout import ClassMembers, find_layout
+from gv_jax.data.builders.folder_listing import FolderListing
 from gv_jax.data.formats.first_frame import FORMAT_NAMES
 from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "valid": "valid",
-    "val": "valid",
-    "validation": "valid",
-    "test": "test",
-}
-ClassMembers = list[tuple[str, FileEntry]]  # (class, file)
-
-
 class ImageFolder(ImageBuilder, skip_registration=True):
     """Images of any size, the first frame of animations, in one folder per class.
 
-    If all top folders are named train, valid (val, validation) or test, and one of them train, they
-    are the splits. A missing valid is then taken from train, and a missing test stays missing.
-    Otherwise the top folders are the classes, and the split is stratified and random. Files in
-    deeper folders belong to their class folder. Nothing is ever written to the folder.
+    If all top folders are named as splits, and one of them train, they are the splits
+    (`folder_layout.find_split_folders`). A missing valid is then taken from train, and a missing
+    test stays missing. Otherwise the top folders are the classes, and the split is stratified and
+    random. Classes are in natural order. Files in deeper folders belong to their class folder.
+    Images of a test folder without class folders are in no split. Nothing is ever written to the
+    folder.
 
     Args:
         root, path: as in ImageBuilder.
@@ -41,11 +34,13 @@ class ImageFolder(ImageBuilder, skip_registration=True):
             `^(.+?)\\d*$` wall1, wall2 and wall3 are one group.
 
     Raises:
-        UserError: no such folder, fewer than two classes, or an invalid pattern.
+        UserError: no such folder, fewer than two classes, top folders that are no classes, or an
+            invalid pattern.
     """
 
     name = "image_folder"
     VERSION = tfds.core.Version("1.0.0")
+    fixed_classes: tuple[str, ...] = ()  # of a subclass whose classes are known
 
     def __init__(self, *, root: Path, path: str, group_pattern: str, **options):
         self.folder = Path(path).expanduser()
@@ -55,9 +50,13 @@ class ImageFolder(ImageBuilder, skip_registration=True):
         self.pattern = compile_pattern(option, group_pattern, r"^(.+?)\d*$")
         is_folder = path and self.folder.is_dir()
         self.listing = folder_listing.scan(self.folder) if is_folder else FolderListing()
-        self.members, self.files_outside = _assign_classes(self.folder, self.listing)
+        self.layout = find_layout(self.folder, self.listing, self.fixed_classes)
         self.classes = self.find_classes(path)
         self.groups = {}
+        self.notes = (
+            *self.layout.describe_unlabeled(self.folder),
+            *folder_listing.describe_left_out(self.folder, self.listing.left_out),
+        )
         super().__init__(
             root=root,
             path=path,
@@ -65,6 +64,8 @@ class ImageFolder(ImageBuilder, skip_registration=True):
                 "folder": os.path.realpath(self.folder),
                 "files": folder_listing.files_digest(self.listing.files, root),
                 "folders": self.listing.folders,
+                "classes": self.classes,
+                "splits": self.layout.bases,
                 "problems": [f"{file}: {reason}" for file, reason in self.listing.problems],
                 "group_pattern": group_pattern,
             },
@@ -72,7 +73,7 @@ class ImageFolder(ImageBuilder, skip_registration=True):
         )
 
     def find_classes(self, path: str) -> tuple[str, ...]:
-        """Sorted names of the class folders, those of train if the folder has splits.
+        """Names of the class folders, those of train if the folder has splits, in natural order.
 
         Raises:
             UserError: no such folder, or fewer than two classes.
@@ -87,15 +88,15 @@ class ImageFolder(ImageBuilder, skip_registration=True):
                 f"{path}: {problem}. Give the folder of the class folders as "
                 "--config.data.path=DIR."
             )
-        members = self.members.get("train") or self.members.get("", [])
-        names = sorted({name for name, _ in members})
+        names = self.layout.classes
         if len(names) < 2:
             content = f"only the class {names[0]!r}" if names else "no class folder with images"
-            raise UserError(
-                f"{path}: contains {content}. Make one folder for each of at least two classes and "
-                f"put its images there ({FORMAT_NAMES})."
+            advice = self.layout.wrong_level or (
+                "Make one folder for each of at least two classes and put its images there "
+                f"({FORMAT_NAMES})."
             )
-        return tuple(names)
+            raise UserError(f"{path}: contains {content}. {advice}")
+        return names
 
     def group_of(self, image_id: str) -> str:
         match = self.pattern and self.pattern.search(PurePosixPath(image_id).stem)
@@ -103,7 +104,8 @@ class ImageFolder(ImageBuilder, skip_registration=True):
 
     def generate(self) -> Mapping[str, Iterable[Example]]:
         self._skip_unusable()
-        splits = {split: list(self._check_images(part)) for split, part in self.members.items()}
+        members = self.layout.members
+        splits = {split: list(self._check_images(part)) for split, part in members.items()}
         if "" in splits:
             return self._assign_splits(
                 splits[""], stratified.split_fractions(self.valid_fraction, self.test_fraction)
@@ -120,25 +122,26 @@ class ImageFolder(ImageBuilder, skip_registration=True):
         """Skips, or raises for, everything that the listing shows to be unusable."""
         for path, reason in self.listing.problems:
             self.skip_or_raise(path, reason)
-        for file in self.files_outside:
+        for file in self.layout.outside:
             self.skip_or_raise(file.path, "is an image outside of the class folders")
         with_images = {
             str(parent)
             for file in self.listing.files
             for parent in PurePosixPath(file.name).parents
         }
-        depth = 1 if "" in self.members else 2
+        bases = self.layout.bases
+        parents = {(), *bases.values()}
         for name in self.listing.folders:
-            if name not in with_images and len(PurePosixPath(name).parts) <= depth:
+            if name not in with_images and PurePosixPath(name).parts[:-1] in parents:
                 self.skip_or_raise(self.folder / name, "is a folder without images")
         unknown_folders = {
-            PurePosixPath(file.name).parts[:depth]
-            for members in self.members.values()
-            for name, file in members
+            (*bases[split], name)
+            for split, members in self.layout.members.items()
+            for name, _ in members
             if name not in self.classes
         }
         for parts in sorted(unknown_folders):
-            reason = "is not one of the classes" if depth == 1 else "is not a class of train"
+            reason = "is not a class of train" if "train" in bases else "is not one of the classes"
             folder = self.folder.joinpath(*parts)
             self.skip_or_raise(folder, f"{reason} ({', '.join(self.classes)})")
 
@@ -188,30 +191,3 @@ def compile_pattern(option: str, pattern: str, example: str) -> re.Pattern[str] 
     if not compiled.groups:
         raise UserError(f"{option}={pattern!r} has no group (...), as in {example!r}.")
     return compiled
-
-
-def _assign_classes(
-    folder: Path, listing: FolderListing
-) -> tuple[dict[str, ClassMembers], list[FileEntry]]:
-    """(split -> files with their class, files in no class folder).
-
-    All files are in the split "" if the folder has no split folders. A class may be named train or
-    test: one split folder beside other folders is a class.
-    """
-    paths = [(PurePosixPath(file.name).parts, file) for file in listing.files]
-    tops = sorted({parts[0] for parts, _ in paths if len(parts) > 1})
-    splits = {top: SPLIT_FOLDERS[top.lower()] for top in tops if top.lower() in SPLIT_FOLDERS}
-    if "train" not in splits.values() or len(splits) == 1 < len(tops):
-        splits = {}
-    elif len(splits) < len(tops) or len(set(splits.values())) < len(splits):
-        raise UserError(
-            f"{folder}: contains both splits and classes ({', '.join(map(repr, tops))}). Keep only "
-            "train, valid and test there, or only classes."
-        )
-    depth = 2 if splits else 1
-    names = [name for name in ("train", "valid", "test") if name in splits.values()]
-    members: dict[str, ClassMembers] = {name: [] for name in names or [""]}
-    for parts, file in paths:
-        if len(parts) > depth:
-            members[splits.get(parts[0], "")].append((parts[depth - 1], file))
-    return members, [file for parts, file in paths if len(parts) <= depth]

@@ -14,8 +14,6 @@ class TileFolder(ImageFolder, skip_registration=True):
     The folder is `path`, or root/<name> if `path` is empty. Its classes are known without it.
     """
 
-    fixed_classes: tuple[str, ...]
-
     def __init__(self, *, root: Path, path: str, **options):
         super().__init__(
             root=root, path=path or str(Path(root) / self.name), group_pattern="", **options
@@ -31,11 +29,12 @@ class TileFolder(ImageFolder, skip_registration=True):
                 f"{self.folder}: no such folder. Put the {len(self.fixed_classes)} class folders "
                 f"of {self.name} there ({names}), or give their folder as --config.data.path=DIR."
             )
-        present = {name for members in self.members.values() for name, _ in members}
+        present = {name for members in self.layout.members.values() for name, _ in members}
         missing = [name for name in self.fixed_classes if name not in present]
         if missing:
-            raise UserError(
-                f"{self.folder}: has no images of {', '.join(missing)}. {self.name} has the class "
-                f"folders {names}; for other classes use --config.data.name=image_folder."
+            advice = self.layout.wrong_level or (
+                f"{self.name} has the class folders {names}; for other classes use "
+                "--config.data.name=image_folder."
             )
+            raise UserError(f"{self.folder}: has no images of {', '.join(missing)}. {advice}")
         return super().generate()
