@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 
 from gv_jax.config.default import Config
 from gv_jax.data.arrays import Dataset
-from gv_jax.data.dataset import load_dataset
+from gv_jax.data.dataset import check_output, load_dataset
 from gv_jax.data.record import (
     Changes,
     DataRecord,
@@ -71,7 +71,7 @@ def load_run_data(
     config: Config, run_dir: RunDir, policy: DataPolicy, *, training: bool
 ) -> RunData:
     """The data of a run: what it recorded when it began, read from the present data set."""
-    check_outside(run_dir.path, config.data.path)
+    check_output(config.data, run_dir.path, "the run directory", "--workdir")
     source = {"task": config.task, "data": to_json_types(config.data.to_dict())}
     data = match_recorded(load_data(config), run_dir, source, policy, training=training)
     if config.probe.method:  # which sees every image once
@@ -110,16 +110,6 @@ def load_data(config: Config) -> Dataset:
     return load_dataset(
         config.data, multi_label=multi_label, upscaler=upscaler, upscaler_id=upscaler_id
     )
-
-
-def check_outside(workdir: Path, images: str) -> None:
-    """Raises UserError for a run directory inside the folder of images, which it would add to."""
-    # os.path.realpath, because Path.resolve fails on a circle of links
-    if images and Path(os.path.realpath(workdir)).is_relative_to(os.path.realpath(images)):
-        raise UserError(
-            f"{workdir} is inside the folder of images {images}, so its figures would become "
-            "images of the data set: give a --workdir or --results elsewhere"
-        )
 
 
 def match_recorded(

@@ -76,10 +76,14 @@ def ablate(arguments: Sequence[str]) -> int:
 
     from gv_jax.ablation import report, runner
     from gv_jax.ablation.study import Ablation
+    from gv_jax.data.dataset import check_output
     from gv_jax.run_data import check_shared_records
     from gv_jax.tasks.metric_names import choose_metric
 
-    task = str(fields.get("task", read_config_file(study_file.config).task))
+    config = read_config_file(study_file.config)
+    task = str(fields.get("task", config.task))
+    overrides = {name[5:]: value for name, value in fields.items() if name.startswith("data.")}
+    check_output({**config.data, **overrides}, options.results, "the results", "--results")
     smoke = {**SMOKE, **study_file.smoke} if options.smoke else {}
     ablation = Ablation(
         name=study_file.name,

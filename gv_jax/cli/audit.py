@@ -4,9 +4,8 @@ Takes the config of a run and examines its images as stored, before they are res
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from gv_jax.cli.flags import OneLineParser, echo, load_config
+from gv_jax.cli.flags import OneLineParser, echo, load_config, parse_path
 from gv_jax.errors import UserError
 
 
@@ -14,7 +13,7 @@ def audit(arguments: Sequence[str]) -> None:
     """Writes audit.html, audit.json and figures, and prints the verdict."""
     parser = OneLineParser("audit", (__doc__ or "").partition(": ")[2])
     parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
-    parser.add_argument("--output", metavar="DIR", default="", help="folder for audit.html")
+    parser.add_argument("--output", metavar="DIR", type=parse_path, help="folder for audit.html")
     options, fields = parser.parse_with_fields(arguments)
     config = load_config(options.config, fields)
     if not options.output:
@@ -22,11 +21,13 @@ def audit(arguments: Sequence[str]) -> None:
 
     from gv_jax.config.resolve import resolve
     from gv_jax.config.validate import validate
-    from gv_jax.data.dataset import prepare_builder
+    from gv_jax.data.dataset import check_output, log_notes, prepare_builder
     from gv_jax.reporting.audit_page import write_audit_page
 
-    builder = prepare_builder(validate(resolve(config)).data)
-    folder = Path(options.output).expanduser()
+    folder, data = options.output, validate(resolve(config)).data
+    check_output(data, folder, "the audit", "--output")
+    builder = prepare_builder(data)
+    log_notes(builder)
     try:
         verdict = write_audit_page(builder, folder)
     except OSError as error:

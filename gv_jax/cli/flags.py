@@ -6,6 +6,7 @@ Imports nothing heavy: `--help` and mistakes are reported within a fraction of a
 import argparse
 import inspect
 import io
+import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -111,6 +112,7 @@ def run_command(main: Callable[[Sequence[str]], int | None], arguments: Sequence
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not know every character
             stream.reconfigure(errors="replace")
+    show_notes()
     try:
         sys.exit(main(arguments) or 0)
     except UserError as error:
@@ -123,6 +125,14 @@ def run_command(main: Callable[[Sequence[str]], int | None], arguments: Sequence
         if unwritable is None:
             raise
         exit_with_error(unwritable)
+
+
+def show_notes() -> None:
+    """Prints what the package logs as lines on standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("gv_jax: note: %(message)s"))
+    logger = logging.getLogger("gv_jax")
+    logger.handlers, logger.propagate = [handler], False
 
 
 def exit_with_error(error: Exception) -> NoReturn:

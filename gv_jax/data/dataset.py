@@ -5,8 +5,10 @@ The functions that take `data` take the section `config.data`, or any mapping wi
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from gv_jax.data import audit, decode, transforms
 from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.builders import DATASETS
 from gv_jax.data.builders.base import ImageBuilder
+from gv_jax.data.builders.folder_listing import check_outside
 from gv_jax.data.cache import CACHE_VERSION, read_cache, write_cache
 from gv_jax.data.splits.kfold import take_fold
 from gv_jax.data.transforms import SUPER_RESOLUTION, Upscale, build_transforms, parse_preprocess
@@ -25,13 +28,16 @@ __all__ = [
     "Dataset",
     "Split",
     "builder_kwargs",
+    "check_output",
     "class_names",
     "load_dataset",
     "load_split_arrays",
+    "log_notes",
     "output_size",
     "prepare_builder",
 ]
 
+LOGGER = logging.getLogger(__name__)
 DataSection = Any  # config.data, a ConfigDict whose fields are known at run time only, or a mapping
 
 ARRAY_FIELDS = (  # fields of config.data that `load_split_arrays` takes
@@ -96,6 +102,23 @@ def prepare_builder(data: DataSection) -> ImageBuilder:
 def output_size(data: DataSection) -> tuple[int, int]:
     """(height, width) of the arrays of `load_dataset`; (0, 0) for images of unchanged size."""
     return transforms.scale_size(parse_preprocess(data["preprocess"]), tuple(data["size"]))
+
+
+def check_output(data: DataSection, target: Path, content: str, option: str) -> None:
+    """Checks that nothing is written among the source images, where it would become data.
+
+    Args:
+        data: The section config.data.
+        target: The folder that is written.
+        content: What is written, for the message.
+        option: The command-line option that sets `target`.
+
+    Raises:
+        UserError: `target` is the folder of the images, or lies in it.
+    """
+    source = Path(data["path"] or Path(data["root"]) / data["name"])
+    if data["path"] or source.is_dir():
+        check_outside(target, source, content, option)
 
 
 def builder_kwargs(data: DataSection) -> dict[str, Any]:
@@ -193,7 +216,7 @@ def load_split_arrays(
     cache = builder.root / "cache" / f"{name}-{_hash_key(builder, cache_key)}"
     try:
         try:
-            return read_cache(cache)
+            return _add_notes(builder, read_cache(cache))
         except (FileNotFoundError, ValueError):  # missing or damaged
             shutil.rmtree(cache, ignore_errors=True)
         builder.prepare()
@@ -206,9 +229,21 @@ def load_split_arrays(
             dropped=dropped,
             multi_label=multi_label,
         )
-        return read_cache(cache)
+        return _add_notes(builder, read_cache(cache))
     except OSError as error:
         raise _explain_unwritable(builder.root, error) from error
+
+
+def _add_notes(builder: ImageBuilder, dataset: Dataset) -> Dataset:
+    """Logs what the builder's source has that is not read, and adds it to the warnings."""
+    log_notes(builder)
+    return replace(dataset, warnings=(*builder.notes, *dataset.warnings))
+
+
+def log_notes(builder: ImageBuilder) -> None:
+    """Logs what the builder's source has that is not read."""
+    for note in builder.notes:
+        LOGGER.warning(note)
 
 
 def _make_builder(name: str, kwargs: Mapping[str, Any]) -> ImageBuilder:

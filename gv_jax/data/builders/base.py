@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from gv_jax.data import decode
 from gv_jax.data.box import NO_BOX, Box
+from gv_jax.data.builders.folder_listing import escape_name
 from gv_jax.data.builders.storage import FEATURES, LocalInfo, encode_image, silence_logging
 from gv_jax.errors import UserError
 
@@ -141,7 +142,7 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Raises:
             UserError: `skip_broken` is False.
         """
-        line = f"{subject}: {reason}".replace("\n", "\\n")
+        line = escape_name(f"{subject}: {reason}")
         if not self.skip_broken:
             raise UserError(
                 f"{line}. Repair or remove it, or skip such files with "
@@ -160,7 +161,7 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         except decode.CorruptImageError as error:
             self.skip_or_raise(path, str(error))
             return None
-        self.warnings += [f"{path}: {remark}".replace("\n", "\\n") for remark in remarks]
+        self.warnings += [escape_name(f"{path}: {remark}") for remark in remarks]
         return image
 
     def check_classes(self, split: str, examples: Iterable[Example], source: str) -> None:

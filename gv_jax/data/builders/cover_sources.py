@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from gv_jax.data.builders import csv_rows, folder_listing
 from gv_jax.data.builders.folder_layout import find_split_folders
+from gv_jax.data.builders.folder_listing import FolderListing
 from gv_jax.data.natural_order import natural_key
 from gv_jax.errors import UserError, unknown
 
@@ -46,12 +47,14 @@ class CoverIndex:
         classes: selected genres in order of priority.
         errors: (origin, reason) of everything unusable.
         num_unmatched: number of covers without a selected genre.
+        notes: lines on files that are not read.
     """
 
     covers: tuple[Cover, ...]
     classes: tuple[str, ...]
     errors: tuple[tuple[str, str], ...]
     num_unmatched: int
+    notes: tuple[str, ...] = ()
 
 
 def read_covers(folder: Path, selected: Sequence[str]) -> CoverIndex:
@@ -79,8 +82,11 @@ def read_covers(folder: Path, selected: Sequence[str]) -> CoverIndex:
         )
     if tables:
         all_covers, errors = covers_from_csv(folder, tables[0])
+        notes: list[str] = []  # the file names the covers
     else:
-        all_covers, errors = covers_from_folders(folder)
+        listing = folder_listing.scan(folder)
+        all_covers, errors = covers_from_folders(folder, listing)
+        notes = folder_listing.describe_left_out(folder, listing.left_out)
     spellings: dict[str, str] = {}
     for cover in all_covers:
         for genre in cover.genres:
@@ -97,7 +103,7 @@ def read_covers(folder: Path, selected: Sequence[str]) -> CoverIndex:
         genres = {spellings[genre.casefold()] for genre in cover.genres}
         covers.append(replace(cover, genres=tuple(genre for genre in classes if genre in genres)))
     matched = tuple(cover for cover in covers if cover.genres)
-    return CoverIndex(matched, classes, tuple(errors), len(covers) - len(matched))
+    return CoverIndex(matched, classes, tuple(errors), len(covers) - len(matched), tuple(notes))
 
 
 def select_genres(spellings: Mapping[str, str], selected: Sequence[str]) -> tuple[str, ...]:
@@ -117,9 +123,10 @@ def select_genres(spellings: Mapping[str, str], selected: Sequence[str]) -> tupl
     return tuple(dict.fromkeys(spellings[genre] for genre in genres))
 
 
-def covers_from_folders(folder: Path) -> tuple[list[Cover], list[tuple[str, str]]]:
+def covers_from_folders(
+    folder: Path, listing: FolderListing
+) -> tuple[list[Cover], list[tuple[str, str]]]:
     """(covers of folder/<genre>/* at any depth, (origin, reason) of everything unusable)."""
-    listing = folder_listing.scan(folder)
     tops = [name for name in listing.folders if "/" not in name]
     if tops and len(find_split_folders(tops)) == len(tops):
         raise UserError(

@@ -154,8 +154,8 @@ def check_root_outside(root: Path, folder: Path) -> None:
 
 
 def escape_name(name: str) -> str:
-    """A name with escapes for bytes that are not UTF-8, so that it can be stored and printed."""
-    return name.encode("utf-8", "backslashreplace").decode()
+    """A name on one line, with escapes for bytes that are not UTF-8, to be stored or printed."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
 
 
 def _classify(

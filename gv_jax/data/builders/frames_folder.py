@@ -17,6 +17,7 @@ from gv_jax.data.builders.folder_listing import FileEntry
 from gv_jax.data.builders.image_folder import compile_pattern
 from gv_jax.data.formats.first_frame import FORMAT_NAMES
 from gv_jax.data.frame_filter import FrameFilter
+from gv_jax.data.natural_order import natural_key
 from gv_jax.data.splits import frames as frame_splits
 from gv_jax.data.splits import stratified
 from gv_jax.data.titles import ALIAS_SEPARATOR
@@ -80,6 +81,7 @@ class FramesFolder(ImageBuilder, skip_registration=True):
         pattern = compile_pattern(option, title_pattern, "^([^/]+)_")
         self.members = group_by_title(self.listing.files, self.folder.resolve().name, pattern)
         self.classes, self.groups = tuple(self.members), {}
+        self.notes = tuple(folder_listing.describe_left_out(self.folder, self.listing.left_out))
         frame_splits.check_hold_out(self.name, hold_out, scene_length, gap, test_only, self.classes)
         self.split_options = {
             "hold_out": hold_out,
@@ -174,7 +176,9 @@ def group_by_title(
     for title, names in merge_titles(by_name).items():
         for name in names:
             members[title] += by_name[name]
-    return {title: sorted(members[title], key=natural_order) for title in sorted(members)}
+    return {
+        title: sorted(members[title], key=frame_order) for title in sorted(members, key=natural_key)
+    }
 
 
 def title_of(name: str, folder: str, pattern: re.Pattern[str] | None) -> str:
@@ -208,7 +212,7 @@ def merge_titles(names: Iterable[str]) -> dict[str, list[str]]:
     return members
 
 
-def natural_order(file: FileEntry) -> tuple[str, int, str]:
-    """Sort key: frames by clip and number, single images by name."""
+def frame_order(file: FileEntry) -> tuple[tuple[str, str], int, str]:
+    """Sort key: frames by clip and number, single images by name, both in natural order."""
     clip, frame_index = clips.parse_frame_id(file.name) or (file.name, 0)
-    return clip, frame_index, file.name
+    return natural_key(clip), frame_index, file.name

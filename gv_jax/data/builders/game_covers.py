@@ -58,6 +58,7 @@ class GameCovers(ImageBuilder, skip_registration=True):
         folder_listing.check_root_outside(root, self.folder)
         self.index = cover_sources.read_covers(self.folder, genres)
         self.classes, self.groups = self.index.classes, {}
+        self.notes = self.index.notes
         files = [
             ("\0".join([cover.name, cover.title, *cover.genres]), cover.path)
             for cover in self.index.covers

@@ -16,6 +16,7 @@ from gv_jax.data.formats.first_frame import FORMAT_NAMES
 from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError
 
+
 class ImageFolder(ImageBuilder, skip_registration=True):
     """Images of any size, the first frame of animations, in one folder per class.
 

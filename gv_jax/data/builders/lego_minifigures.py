@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from gv_jax.data.builders import csv_rows
+from gv_jax.data.builders import csv_rows, folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.content_hash import content_digest
 from gv_jax.data.builders.csv_rows import CsvRow
@@ -67,6 +67,7 @@ class LegoMinifigures(ImageBuilder, skip_registration=True):
                 "of Kaggle's ihelon/lego-minifigures-classification there, or give their folder as "
                 "--config.data.path=DIR."
             )
+        folder_listing.check_root_outside(root, self.folder)
         self.row_errors: list[tuple[str, str]] = []  # (origin, reason) of unusable lines
         names = self._read_names()
         self.rows = list(self._read_rows(INDEX_FILE, names))

@@ -54,6 +54,7 @@ class Simpsons(ImageBuilder, skip_registration=True):
 
     def __init__(self, *, root: Path, path: str, characters: Sequence[str], **options):
         self.folder = Path(path or Path(root) / self.name).expanduser()
+        folder_listing.check_root_outside(root, self.folder)
         self.train_folder = unnest(self.folder / TRAIN_FOLDER)
         self.test_folder = unnest(self.folder / TEST_FOLDER)
         self.boxes_file = self.folder / BOXES_FILE

@@ -5,6 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from gv_jax.errors import UserError
+from gv_jax.wording import count_noun
+
+MAX_LISTED = 10  # classes in a message
 
 
 def split_fractions(valid_fraction: float, test_fraction: float) -> dict[str, float]:
@@ -54,7 +57,7 @@ def assign_multilabel(
         classes: class names.
 
     Raises:
-        UserError: a class has too few images or groups to be in every split.
+        UserError: classes have too few images or groups to be in every split; names all of them.
     """
     members: defaultdict[str, list[int]] = defaultdict(list)
     for index, group in enumerate(groups):
@@ -117,11 +120,20 @@ def _check_enough(
     images_per_class: Counter[int],
     splits: Collection[str],
 ) -> None:
-    for label, name in enumerate(classes):
-        if groups_per_class[label] < len(splits):
-            raise UserError(
-                f"class {name!r}: {images_per_class[label]} images in {groups_per_class[label]} "
-                f"groups are too few for the splits {', '.join(splits)}. Add images, remove the "
-                "class, or drop a split: --config.data.valid_fraction=0 or "
-                "--config.data.test_fraction=0."
-            )
+    """Raises UserError for the classes that have fewer groups than there are splits."""
+    few = [label for label in range(len(classes)) if groups_per_class[label] < len(splits)]
+    if not few:
+        return
+    listed = [
+        f"{classes[label]!r}: {count_noun(images_per_class[label], 'image')} in "
+        f"{count_noun(groups_per_class[label], 'group')}"
+        for label in few[:MAX_LISTED]
+    ]
+    listed += [f"and {len(few) - MAX_LISTED:,} more"] * (len(few) > MAX_LISTED)
+    subject_splits = ("split " if len(splits) == 1 else "splits ") + ", ".join(splits)
+    subject, them = ("class", "it") if len(few) == 1 else (f"{len(few):,} classes", "them")
+    raise UserError(
+        f"{subject} {', '.join(listed)}; too few for the {subject_splits}. Add images, "
+        f"remove {them}, or drop a split: --config.data.valid_fraction=0 or "
+        "--config.data.test_fraction=0."
+    )
