@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from configs import folder, super_resolution
-from gv_jax import experiment
+from gv_jax import experiment, run_data
 from gv_jax.config.resolve import resolve
 from gv_jax.errors import UserError
 from gv_jax.image.metrics import psnr
@@ -70,12 +70,12 @@ def test_the_run_upscales_the_images_of_another_run(run, shapes, tmp_path):
     config.data.update(changes)
     config = resolve(config)
     with pytest.raises(UserError, match=r"config\.data\.super_resolution"):
-        experiment.load_data(config)
+        run_data.load_data(config)
     config.data.super_resolution = str(tmp_path / "nowhere")
     with pytest.raises(UserError, match="nowhere"):
-        experiment.load_data(config)
+        run_data.load_data(config)
     config.data.super_resolution = str(run)
-    split = experiment.load_data(config).splits["test"]
+    split = run_data.load_data(config).splits["test"]
     assert split.images.shape[1:] == (32, 32, 3)
     with Image.open(shapes / split.ids[0]) as image:
         expected = load_upscaler(run)(np.asarray(image))
