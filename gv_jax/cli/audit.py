@@ -1,21 +1,32 @@
-"""`gv-jax audit`: find duplicates, leaks, label conflicts and odd images of a data set.
+"""`gv-jax audit`: find duplicates, leaks, label conflicts and unusual images of a data set.
 
-Takes the config of a run and examines its images as stored, before they are resized.
+    gv-jax audit images --output=audits/images
+    gv-jax audit --config=configs/simpsons.py --output=audits/simpsons
+
+Takes a folder of class folders, which needs no split, or the config of a run with the split of that
+run. Examines the images as stored, before they are resized.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from gv_jax.cli.flags import OneLineParser, echo, load_config, parse_path
+from gv_jax.cli.flags import Config, OneLineParser, apply_fields, echo, load_config, parse_path
 from gv_jax.errors import UserError
 
 
 def audit(arguments: Sequence[str]) -> None:
     """Writes audit.html, audit.json and figures, and prints the verdict."""
     parser = OneLineParser("audit", (__doc__ or "").partition(": ")[2])
-    parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
+    parser.add_argument("folder", metavar="DIR", nargs="?", type=parse_path, help="class folders")
+    parser.add_argument("--config", metavar="FILE", default="", help="instead of DIR: a config")
     parser.add_argument("--output", metavar="DIR", type=parse_path, help="folder for audit.html")
     options, fields = parser.parse_with_fields(arguments)
-    config = load_config(options.config, fields)
+    if (options.folder is None) == (not options.config):
+        raise UserError("give a folder, as in gv-jax audit images, or a config as --config=FILE")
+    if options.config:
+        config = load_config(options.config, fields)
+    else:
+        config = apply_fields(make_folder_config(options.folder), fields)
     if not options.output:
         raise UserError("give the output folder with --output=DIR, as in --output=audits/mine")
 
@@ -35,3 +46,13 @@ def audit(arguments: Sequence[str]) -> None:
             f"{folder}: cannot be written ({error.strerror}); give another --output=DIR"
         ) from error
     echo(f"{verdict} Page: {folder / 'audit.html'}")
+
+
+def make_folder_config(folder: Path) -> Config:
+    """The default config for a folder of class folders, without a random split."""
+    from gv_jax.config import default
+
+    config = default.get_config()
+    config.data.name, config.data.path = "image_folder", str(folder)
+    config.data.valid_fraction = config.data.test_fraction = 0.0
+    return config

@@ -158,10 +158,18 @@ def load_config(file: str, fields: dict[str, str]) -> Config:
     Raises:
         UserError: no file, an unknown field, or a value of the wrong type.
     """
+    return apply_fields(read_config_file(file, fields), fields)
+
+
+def apply_fields(config: Config, fields: dict[str, str]) -> Config:
+    """A copy of `config` with the fields of the command line.
+
+    Raises:
+        UserError: an unknown field, or a value of the wrong type.
+    """
     from absl import flags
     from ml_collections import config_flags
 
-    config = read_config_file(file, fields)
     check_field_names(config, fields)
     line = ["gv-jax"]
     for name, value in fields.items():

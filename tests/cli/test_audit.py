@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.data.duplicates.scenes import write_leaking_splits
+from tests.data.duplicates.scenes import draw_scene, write_leaking_splits
 
 QUICKSTART = "--config=configs/quickstart.py"
 
@@ -32,10 +32,30 @@ def test_audit_writes_a_page_and_json(command, tmp_path):
     assert all("data:" in source for source in re.findall(r'src="(.{5})', page))
 
 
+def test_a_folder_needs_no_config_and_no_split(command, tmp_path):
+    """One image per class is too few for any split."""
+    for number, name in enumerate(("cat", "dog", "owl")):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        draw_scene(number).save(tmp_path / "in" / name / "a.png")
+    draw_scene(0).resize((64, 48)).save(tmp_path / "in" / "dog" / "copy.png")
+    out, root = tmp_path / "out", f"--config.data.root={tmp_path / 'data'}"
+    done = command("audit", str(tmp_path / "in"), f"--output={out}", root)
+    assert (done.status, done.err) == (0, "")
+    audit = json.loads((out / "audit.json").read_text())
+    assert audit["folder"] == str(tmp_path / "in")
+    assert audit["summary"]["label_conflicts"] == 1
+    [group] = audit["groups"]
+    [[first, second, relation]] = group["relations"]
+    assert (first, second) == ("cat/a.png", "dog/copy.png")
+    assert relation.startswith("scaled x0.5")
+    assert str(tmp_path / "in") in (out / "audit.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "names"),
     [
         ([], ["--config"]),
+        (["DIR", QUICKSTART, "--output=OUT"], ["--config"]),
         (["--config=configs/folder.py:/nowhere", "--output=OUT"], ["/nowhere"]),
         ([QUICKSTART], ["--output"]),
         ([QUICKSTART, "--outptu=OUT"], ["'outptu'", "'output'"]),

@@ -152,3 +152,26 @@ def test_a_jpeg_is_audited_as_stored(folder):
     draw_scene(4).save(buffer, "JPEG", quality=90)
     (folder / "test" / "cat" / "four.jpg").write_bytes(buffer.getvalue())
     assert audit.audit_dataset(prepare(folder)).leaks == {"test": {"exact": 1, "near": 3}}
+
+
+def test_images_of_one_color_are_listed_apart(tmp_path):
+    """Equal plain tiles are neither leaks nor label conflicts."""
+    root = tmp_path / "images"
+    for label, seed in (("cat", 0), ("dog", 20)):
+        for split in ("train", "test"):
+            write_image(draw_scene(seed + len(split)), root / split / label / "a.png")
+            write_image(Image.new("RGB", (16, 16), (9, 9, 9)), root / split / label / "plain.png")
+    result = audit.audit_dataset(prepare(root))
+    assert result.groups == ()
+    assert result.leaked == frozenset()
+    assert len(result.constant) == 4
+
+
+def test_each_pair_states_how_it_is_related(folder):
+    groups = audit.audit_dataset(prepare(folder)).groups
+    relations = {(first, second): how for group in groups for first, second, how in group.relations}
+    assert relations["train/cat/a 0.png", "test/cat/copy ü.bmp"] == "equal"
+    assert relations["train/cat/a 3.png", "train/dög/wrong.png"] == "equal"
+    assert relations["train/cat/a 1.png", "test/cat/jpeg.png"] == "recompressed"
+    assert relations["train/dög/a 2.png", "test/dög/small.png"].startswith("scaled x0.5")
+    assert len(relations) == 4
