@@ -127,12 +127,13 @@ class _Scan:
             clock.starts.append((clock.count - 1, self.parts[-1]))
         clock.last = time = time + clock.starts[-1][1]
         clock.end = time + duration
-        self.end = max(self.end, time + delay + duration)
+        shown = time + delay
+        self.end = max(self.end, shown + duration)
         is_lossy = self._has_lost_bytes(packet) or self.is_shortened
         if packet.stream_index == self.video:
-            if self.video_end is not None and is_lossy and time > self.video_end + MAX_GAP_S:
-                self.gaps.append((self.video_end, time - self.video_end))
-            self.video_end = max(self.video_end or 0.0, time + duration)
+            if self.video_end is not None and is_lossy and shown > self.video_end + MAX_GAP_S:
+                self.gaps.append((self.video_end, shown - self.video_end))
+            self.video_end = max(self.video_end or 0.0, shown + duration)
 
     def _find_part(self, clock: StreamClock, time: float) -> None:
         """Moves the clock on to the part in which `time` follows its last packet."""
