@@ -109,6 +109,7 @@ class _Scan:
         self.is_broadcast = bool(container.format.flags & av.format.Flags.ts_discont.value)
         self.parts = [0.0]  # seconds to add in each part
         self.end = 0.0  # of all streams
+        self.starts: dict[int, float] = {}  # of sound and video
         self.bytes_end = -1
         self.video_end: float | None = None  # of the frames so far
         self.gaps: list[tuple[float, float]] = []
@@ -116,9 +117,13 @@ class _Scan:
     def add(self, packet: Any) -> None:
         clock = self.clocks[packet.stream_index]
         clock.count += 1
-        if packet.dts is None or packet.is_discard:
+        if packet.is_discard:
             return
         base = float(packet.time_base)
+        if packet.pts is not None and packet.stream_index in self.has_clock:
+            self.starts.setdefault(packet.stream_index, packet.pts * base)
+        if packet.dts is None:
+            return
         time, duration = packet.dts * base, (packet.duration or 0) * base
         delay = (packet.pts - packet.dts) * base if packet.pts is not None else 0.0
         if packet.stream_index in self.has_clock:
@@ -161,7 +166,8 @@ class _Scan:
         return lost > MAX_OVERHEAD
 
     def finish(self, container: Any) -> Timeline:
-        start = (container.start_time or 0) / 1e6
+        # the first packets too, as FFmpeg's start may be later than that of a stream
+        start = min([(container.start_time or 0) / 1e6, *self.starts.values()])
         timeline = Timeline(self.clocks, max(start, 0.0), self.gaps)
         duration = (container.duration or 0) / 1e6
         video = container.streams[self.video]

@@ -1,6 +1,7 @@
 """Frames of a video file, decoded one at a time."""
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from gv_jax.data.media import (
 )
 from gv_jax.data.timeline import Timeline, scan_timeline
 from gv_jax.wording import count_noun
+
+REORDERING_CODECS = ("h264", "hevc")
 
 
 @dataclass(frozen=True)
@@ -138,11 +141,19 @@ class Video:
 def _decode_packets(container: Any, stream: Any, timeline: Timeline) -> Iterator[Any]:
     """Frames of PyAV at their continuous times."""
     number = 0
+    # AVI stores no presentation times: frames that were reordered get those of the packets in order
+    reorders = container.format.name == "avi" and stream.codec_context.name in REORDERING_CODECS
+    times: deque[int] = deque()
     for packet in container.demux(stream):
         if packet.size:
             timeline.shift(packet, number)
             number += 1
-        yield from packet.decode()
+            if reorders and packet.dts is not None:
+                times.append(packet.dts)
+        for frame in packet.decode():
+            if times:
+                frame.pts = times.popleft()
+            yield frame
 
 
 def _first_frames(count: int) -> str:

@@ -237,3 +237,11 @@ def test_a_damaged_animation_gives_the_frames_before(tmp_path):
     )
     with pytest.raises(CorruptVideoError):
         list(Animation(tmp_path / "b.webp"))
+
+
+def test_reordered_frames_of_an_avi_have_ascending_times(tmp_path):
+    path = write(tmp_path / "a.avi", squares(12), max_b_frames=2)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+    seconds = [frame.seconds for frame in Video(path)]
+    np.testing.assert_allclose(np.diff(seconds), 0.05, atol=1e-3)
