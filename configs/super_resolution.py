@@ -2,8 +2,9 @@
 
 gv-jax train --config=configs/super_resolution.py:PATH
 
-Images are resized (bicubic) and center-cropped to 192x256; training uses random crops of 96x96. On
-1,600 cartoon stills of at least 256x286 (1,280 for training, split at random), seed 0:
+PATH is one folder of images, or has several inside; with several, the split is stratified by
+folder. Images are resized (bicubic) and center-cropped to 192x256; training uses random crops of
+96x96. On 1,600 cartoon stills of at least 256x286 (1,280 for training, split at random), seed 0:
 
                         PSNR    SSIM
     ninasr_b0       33.74 dB   0.948    160 test images; mean gain 1.73 dB, a gain on 96 % of them
@@ -13,15 +14,19 @@ Cost: 9 minutes of CPU time, 1.4 GB, with 40 of the 160 validation images evalua
 Stills of one scene may be in several splits.
 """
 
+from pathlib import Path
+
 from ml_collections import ConfigDict
 
 from gv_jax.config import default
+from gv_jax.data.builders.unlabeled_folder import has_class_folders
 
 
 def get_config(path: str = "") -> ConfigDict:
     config = default.get_config()
     config.task = "super_resolution"
-    config.data.name = "image_folder"
+    is_divided = bool(path) and has_class_folders(Path(path))
+    config.data.name = "image_folder" if is_divided else "unlabeled_folder"
     config.data.path = path
     config.data.size = (192, 256)
     config.data.resize_mode = "crop"

@@ -151,6 +151,7 @@ def data() -> dict:
         "image_folder": {
             "group_pattern": "",  # regular expression: its first group (...) names the split group
         },
+        "unlabeled_folder": {},
         "n64_textures": {},
         "dungeon_tiles": {},
         "lego_minifigures": {},

@@ -80,7 +80,7 @@ class Video:
             stream = select_video(container)
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}
-            self.losses += find_stream_losses(container, stream)
+            self.losses += find_stream_losses(self.path, container, stream)
             yield from self._decode(container, stream, timeline)
 
     def _decode(self, container: Any, stream: Any, timeline: Timeline) -> Iterator[VideoFrame]:
@@ -160,15 +160,23 @@ def _first_frames(count: int) -> str:
     return "the first frame is used" if count == 1 else f"the first {count:,} frames are used"
 
 
-def find_stream_losses(container: Any, stream: Any) -> list[str]:
+def find_stream_losses(path: Path, container: Any, stream: Any) -> list[str]:
     """What a file has besides its main video stream that is no sound and no subtitle."""
     others = [other for other in container.streams.video if other.index != stream.index]
     losses = []
+    if container.format.name == "gif" and is_looped_gif(path):
+        losses.append("the loop")
     if any(is_moving(other) for other in others):
         losses.append("other video tracks")
     if any(not is_moving(other) for other in others):
         losses.append("the cover image")
     return losses
+
+
+def is_looped_gif(path: Path) -> bool:
+    """Whether a GIF is to be shown more than once, by its application extension."""
+    with path.open("rb") as file:
+        return b"NETSCAPE2.0" in file.read(1024)
 
 
 def has_gif_trailer(path: Path) -> bool:

@@ -245,3 +245,12 @@ def test_reordered_frames_of_an_avi_have_ascending_times(tmp_path):
         assert container.streams.video[0].codec_context.name == "h264"
     seconds = [frame.seconds for frame in Video(path)]
     np.testing.assert_allclose(np.diff(seconds), 0.05, atol=1e-3)
+
+
+@pytest.mark.parametrize(("options", "losses"), [({"loop": 0}, ["the loop"]), ({}, [])])
+def test_the_loop_of_a_gif_is_noted(options, losses, tmp_path):
+    images = [Image.fromarray(frame) for frame in squares(3)]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], **options)
+    clip = clip_files.open_clip(tmp_path / "a.gif")
+    assert len(list(clip)) == 3
+    assert clip.losses == losses

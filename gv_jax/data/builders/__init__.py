@@ -9,6 +9,7 @@ from gv_jax.data.builders.image_folder import ImageFolder
 from gv_jax.data.builders.lego_minifigures import LegoMinifigures
 from gv_jax.data.builders.n64_textures import N64Textures
 from gv_jax.data.builders.simpsons import Simpsons
+from gv_jax.data.builders.unlabeled_folder import UnlabeledFolder
 from gv_jax.data.builders.video_frames import VideoFrames
 
 DATASETS: dict[str, type[ImageBuilder]] = {
@@ -19,6 +20,7 @@ DATASETS: dict[str, type[ImageBuilder]] = {
     "simpsons": Simpsons,
     "video_frames": VideoFrames,
     "frames_folder": FramesFolder,
+    "unlabeled_folder": UnlabeledFolder,
     "lego_minifigures": LegoMinifigures,
     "game_covers": GameCovers,
 }

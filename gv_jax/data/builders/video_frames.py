@@ -57,7 +57,7 @@ class VideoFrames(ImageBuilder, skip_registration=True):
     """
 
     name = "video_frames"
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
 
     def __init__(
         self,
