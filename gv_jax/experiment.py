@@ -82,12 +82,16 @@ def run(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> s
 
 
 def evaluate(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> str:
-    """Evaluates and reports the finished run of `config` in `workdir` again; as `run`."""
+    """Evaluates and reports the finished run of `config` in `workdir` again; as `run`.
+
+    config.tta may differ from that of the run, as it affects the evaluation only.
+    """
     config = validate(resolve(config))
     run_dir = RunDir(workdir)
     if not run_dir.finished:
         raise UserError(f"{workdir} holds no finished run: train it first, without --mode=evaluate")
-    run_dir.check_same_config(config.to_dict(), resolved_defaults())
+    trained = {**config.to_dict(), "tta": run_dir.config.get("tta", config.tta.to_dict())}
+    run_dir.check_same_config(trained, resolved_defaults())
     before = run_dir.results or {}
     with lease(workdir) as held, explain_oom(config.train.batch_size):
         data = load_run_data(config, run_dir, policy, training=False)
@@ -234,6 +238,7 @@ def evaluate_and_report(
         "audit": audit_counts,
         "data_changes": session.data.changes._asdict(),
         "seed": config.seed,
+        "tta": config.tta.to_dict(),
         "timing": session.timer.timing(),
         **({"sources": builder.report["classes"]} if builder.report else {}),
         **evaluation.results,

@@ -80,6 +80,24 @@ def test_evaluation_again_gives_the_same(finished):
         assert before[name] == after[name]
 
 
+def test_a_finished_run_is_evaluated_with_other_test_time_augmentation(finished):
+    run, config, _ = finished
+    before, settings = read_results(run), (run / "config.json").read_bytes()
+    other = config.copy_and_resolve_references()
+    other.tta.flip = True
+    experiment.evaluate(other, run)
+    after = read_results(run)
+    assert (before["tta"]["flip"], after["tta"]) == (False, {"flip": True, "shift": 0})
+    assert after["test"]["loss"] != before["test"]["loss"]
+    assert "augmentation: flip" in (run / "report.md").read_text()
+    assert (run / "config.json").read_bytes() == settings
+    other.seed = 1
+    with pytest.raises(UserError, match="seed is 0 "):
+        experiment.evaluate(other, run)
+    experiment.evaluate(config, run)
+    assert read_results(run)["test"] == before["test"]
+
+
 def test_another_config_is_refused(finished):
     run, config, _ = finished
     other = config.copy_and_resolve_references()

@@ -184,9 +184,17 @@ def run_facts(results: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[s
     if is_probe(results):
         training = results["training"]
         facts.append(f"{training['method']} probe, L2 penalty {training['penalty']:g}")
+    if any(results.get("tta", {}).values()):
+        facts.append(f"test-time augmentation: {format_tta(**results['tta'])}")
     if metadata.get("device"):
         facts.append(f"on {metadata['device']}")
     return [*facts, f"seed {metadata.get('seed', results.get('seed'))}"]
+
+
+def format_tta(flip: bool, shift: int) -> str:
+    """ "flip, shift by 8 pixels"."""
+    shifts = [f"shift by {count_noun(shift, 'pixel')}"] if shift else []
+    return ", ".join([*(["flip"] if flip else []), *shifts])
 
 
 def metric_cards(results: Mapping[str, Any]) -> list[MetricCard]:
