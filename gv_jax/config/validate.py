@@ -74,7 +74,7 @@ def validate(config: Config) -> Config:
             raise unknown(f"value of config.{field}", str(values[field]), map(str, valid))
     for field, (low, high) in RANGES.items():
         if not low <= values[field] <= high:
-            bounds = f"at least {low:g}" + (f" and at most {high:g}" if high < math.inf else "")
+            bounds = f"at least {low}" + (f" and at most {high}" if high < math.inf else "")
             raise UserError(f"config.{field} is {values[field]}: it must be {bounds}")
     for field in NUMBER_TUPLES:
         if not all(isinstance(number, int | float) for number in values[field]):

@@ -218,6 +218,8 @@ class RunDir:
 def run_metadata(arguments: Sequence[str]) -> dict[str, Any]:
     """Command line, package versions, git commit and device of this process."""
     device = jax.devices()[0]
+    is_cpu = device.device_kind == device.platform
+    platform_name = "" if is_cpu else f" ({device.platform})"
     return {
         "command": ["gv-jax", "train", *arguments[arguments[:1] == ["train"] :]],
         "versions": {
@@ -225,7 +227,7 @@ def run_metadata(arguments: Sequence[str]) -> dict[str, Any]:
             **{name: package_version(name) for name in RECORDED_PACKAGES},
         },
         "git_commit": git_commit(),
-        "device": f"{jax.device_count()} x {device.device_kind} ({device.platform})",
+        "device": f"{jax.device_count()} x {device.device_kind}{platform_name}",
     }
 
 

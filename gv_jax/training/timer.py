@@ -22,7 +22,7 @@ class Timer:
     def lap(self, name: str) -> None:
         """Ends the part `name`, which started when the last part ended."""
         now = time.monotonic()
-        self.laps[name] = round(now - self._last, 2)
+        self.laps[name] = now - self._last
         self._last = now
 
     def fork(self) -> "Timer":
@@ -35,8 +35,9 @@ class Timer:
         """Seconds of every part and in total, and the peak memory of this process in MB."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         megabytes = peak / (2**20 if sys.platform == "darwin" else 2**10)
-        total = round(sum(self.laps.values()), 2)
-        return {**self.laps, "total_s": total, "peak_memory_mb": round(megabytes)}
+        laps = {name: round(seconds, 2) for name, seconds in self.laps.items()}
+        total = round(sum(laps.values()), 2)
+        return {**laps, "total_s": total, "peak_memory_mb": round(megabytes)}
 
 
 @contextmanager

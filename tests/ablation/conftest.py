@@ -26,7 +26,7 @@ def write_run(run: AblationRun, correct: int) -> None:
                 "train": {"batch_size": 8},
                 "seed": run.seed,
             },
-            "device": "1 x cpu (cpu)",
+            "device": "1 x cpu",
         },
         "results.json": {
             "valid": metrics,

@@ -79,6 +79,8 @@ def test_super_resolution_refuses(changes, names):
         ({"data.preprocess": "crop+sharpen"}, "'sharpen'"),
         ({"data.folds": 3, "data.fold": 3}, r"fold.*3"),
         ({"tta.shift": -1}, r"shift.*-1"),
+        ({"seed": 2**32}, r"config\.seed is 4294967296.* 0 .* 4294967295$"),
+        ({"train.ema": 1.0}, r"config\.train\.ema is 1\.0.* 0\.99999$"),
         ({"probe.method": "ridge", "probe.l2": (-1.0,)}, r"l2.*-1\.0"),
         ({"probe.method": "ridge", "finetune.last_stages": 1}, r"config\.probe.*config\.finetune"),
         ({"finetune.freeze": ("stem",)}, r"config\.finetune\.freeze.*'stem'"),

@@ -31,7 +31,7 @@ METADATA = {
     "seed": 3,
     "versions": {"python": "3.11.4", "jax": "0.10.2", "gv_jax": ""},
     "git_commit": "0123456789abcdef",
-    "device": "1 x cpu (cpu)",
+    "device": "1 x cpu",
 }
 DEFAULTS = {"seed": 0, "model": {"name": "baseline"}, "data": {"path": "/a<b>/c d"}}
 
@@ -129,7 +129,7 @@ def test_report_has_the_numbers(run):
         assert f"{100 * row['f1']:.1f} %" in text
     for part in ("118,351 parameters (118,000 trainable)", "1,200 train", "3 min 03 s"):
         assert part in text
-    for part in ("3,122", "1,423 MB", "0.10.2", "0123456789ab", "1 x cpu (cpu)"):
+    for part in ("3,122", "1,423 MB", "0.10.2", "0123456789ab", "1 x cpu"):
         assert part in text
     assert "'--config.data.path=/a<b>/c d'" in text
     assert results["summary"] in text

@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import jax
 import pytest
 
 from gv_jax.data.record import DataRecord, RecordedSplit
@@ -25,6 +26,7 @@ def test_the_same_config_opens_again(tmp_path):
     assert content["format_version"] == FORMAT_VERSION
     assert content["command"] == ["gv-jax", "train", "--config=a.py"]
     assert {"seed", "versions", "git_commit", "device"} <= set(content)
+    assert content["device"] == f"{jax.device_count()} x cpu"
     assert run_dir.data_record == RECORD
 
 

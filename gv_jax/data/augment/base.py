@@ -14,7 +14,7 @@ def check_range(name: str, strength: float, maximum: float) -> None:
     """Raises UserError unless 0 < strength <= maximum; NaN is refused too."""
     if not 0 < strength <= maximum:
         raise UserError(
-            f"config.augment.{name}={strength} must be above 0 and at most {maximum:g}; 0 is off."
+            f"config.augment.{name}={strength} must be above 0 and at most {maximum}; 0 is off."
         )
 
 

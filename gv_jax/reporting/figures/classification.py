@@ -24,9 +24,9 @@ NORMALIZED_CAPTION = (
     "The same in percent of each true class; the diagonal is the recall. A dark column off the "
     "diagonal is a class that others are confused with."
 )
-GROUP_CAPTION = (
-    "In percent of each true group. Group accuracy {accuracy:.1f} %. Of all errors, {within:.1f} % "
-    "are within the group and {across:.1f} % across groups."
+GROUP_CAPTION = "In percent of each true group. Group accuracy {accuracy:.1f} %. {errors}"
+GROUP_ERRORS = (
+    "Of all errors, {within:.1f} % are within the group and {across:.1f} % across groups."
 )
 RELIABILITY_CAPTION = (
     "Top: accuracy by confidence; bars below the dashed line mean overconfidence. Bottom: "
@@ -116,10 +116,13 @@ def _draw_matrices(evaluation: ClassificationEvaluation, folder: Path) -> list[R
     if "groups" in evaluation.results:
         groups = evaluation.results["groups"]
         group_matrix = normalize_rows(np.array(groups["confusion"]))
-        caption = GROUP_CAPTION.format(
-            accuracy=100 * groups["accuracy"],
+        errors = GROUP_ERRORS.format(
             within=100 * groups["within_group_error_fraction"],
             across=100 * groups["across_group_error_fraction"],
+        )
+        has_errors = matrix.sum() > matrix.trace()
+        caption = GROUP_CAPTION.format(
+            accuracy=100 * groups["accuracy"], errors=errors if has_errors else "No errors."
         )
         figure = charts.plot_confusion(group_matrix, groups["names"], fractions=True)
         file = folder / "confusion_groups.png"

@@ -31,7 +31,7 @@ def validate_color_head(section: Section) -> None:
     for field, (low, high) in COLOR_HEAD_RANGES.items():
         if not low <= section[field] <= high:
             raise UserError(
-                f"config.color_head.{field} is {section[field]}: set it to {low:g} to {high:g}"
+                f"config.color_head.{field} is {section[field]}: set it to {low} to {high}"
             )
     if section.predict_lightness and not COLOR_HEADS[section.name].has_lightness:
         raise UserError(

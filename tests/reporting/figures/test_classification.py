@@ -1,6 +1,7 @@
 """The figures of a classification: all are written; the galleries show what they claim."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from gv_jax.evaluation.classification import evaluate_classification
@@ -36,6 +37,15 @@ def test_no_gallery_of_errors_without_errors(tmp_path):
     stems = {figure.file.stem for figure in draw_classification(evaluation, tmp_path)}
     assert "confident_correct" in stems
     assert not {"confident_errors", "uncertain_errors"} & stems
+
+
+@pytest.mark.parametrize(("split", "errors"), [("test", "50.0 %"), ("train", "No errors")])
+def test_the_caption_of_groups_says_where_errors_are(tmp_path, split, errors):
+    logits = {split: make_zoo_logits()[split]}
+    figures = draw_classification(evaluate_classification(logits, make_zoo()), tmp_path)
+    (caption,) = [figure.caption for figure in figures if figure.file.stem == "confusion_groups"]
+    assert errors in caption
+    assert ("Of all errors" in caption) == (split == "test")
 
 
 def test_a_class_without_support(tmp_path):
