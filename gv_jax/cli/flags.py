@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from ml_collections import ConfigDict
 
+from gv_jax.cli.field_errors import explain_field_error
 from gv_jax.errors import INTERRUPTED_STATUS, UserError, explain_unwritable, unknown
 from gv_jax.user_file import call_user_function, run_user_file
 
@@ -168,6 +169,7 @@ def apply_fields(config: Config, fields: dict[str, str]) -> Config:
         UserError: an unknown field, or a value of the wrong type.
     """
     from absl import flags
+    from flax.traverse_util import flatten_dict
     from ml_collections import config_flags
 
     check_field_names(config, fields)
@@ -180,7 +182,8 @@ def apply_fields(config: Config, fields: dict[str, str]) -> Config:
     try:
         values(line)
     except flags.Error as error:
-        raise UserError(str(error)) from error
+        current = flatten_dict(config.to_dict(), sep=".")
+        raise explain_field_error(current, fields, str(error)) from error
     return values.config.copy_and_resolve_references()
 
 
