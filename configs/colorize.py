@@ -4,11 +4,10 @@ gv-jax train --config=configs/colorize.py:PATH
 
 A folder of images, or of folders of them, is read as frames in the order of their names. Of a
 video, an animated image (GIF, WebP, PNG, AVIF) or a folder of these, every 58th frame is used
-(--config.data.video_frames.frame_stride). Whole scenes (consecutive frames) are held
-out, 10 % for validation and 10 % for the test. Images are resized and center-cropped to 96x128;
---config.data.size=(HEIGHT,WIDTH) changes that. The lightness of the input is preserved. For images
-with few gray levels, such as those of a Game Boy, add --config.degrade.gray_levels=4
---config.color_head.predict_lightness=True.
+(--config.data.video_frames.frame_stride). Whole scenes (consecutive frames) are held out, 10 % for
+validation and 10 % for the test. Images are resized to 96x128; "--config.data.size=(HEIGHT,WIDTH)"
+changes that. The lightness of the input is preserved. For images with few gray levels, such as
+those of a Game Boy, add --config.degrade.gray_levels=4 --config.color_head.predict_lightness=True.
 """
 
 from pathlib import Path

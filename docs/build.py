@@ -51,9 +51,8 @@ def describe_config() -> str:
     from flax.traverse_util import flatten_dict
 
     from gv_jax.config import default
-    from gv_jax.config.describe import read_comments
+    from gv_jax.config.describe import read_meanings
 
-    comments = read_comments()
     lines = [
         "# Configuration",
         "",
@@ -67,7 +66,7 @@ def describe_config() -> str:
         "| --- | --- | --- |",
     ]
     values = flatten_dict(default.get_config().to_dict(), sep=".")
-    for name, meaning in comments.items():
+    for name, meaning in read_meanings().items():
         lines.append(f"| `{name}` | `{values[name]!r}` | {meaning} |")
     return "\n".join(lines) + "\n"
 

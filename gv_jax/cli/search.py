@@ -29,7 +29,9 @@ METHODS = ("tpe", "random", "grid")
 def make_search_parser() -> OneLineParser:
     parser = OneLineParser("search", (__doc__ or "").partition(": ")[2])
     spaces = ", ".join(sorted(file.stem for file in SPACES_DIR.glob("*.py")))
-    parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
+    parser.add_argument(
+        "--config", metavar="FILE", default="", help="config file, such as those in configs/"
+    )
     parser.add_argument(
         "--space", metavar="SPACE", default="", help=f"a Python file, or one of {spaces}"
     )

@@ -34,7 +34,9 @@ def make_train_parser() -> OneLineParser:
         (__doc__ or "").partition(": ")[2],
         "With --config, --help lists every field with its value and meaning.",
     )
-    parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
+    parser.add_argument(
+        "--config", metavar="FILE", default="", help="config file, such as those in configs/"
+    )
     parser.add_argument(
         "--workdir",
         type=parse_path,

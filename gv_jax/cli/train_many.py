@@ -51,7 +51,9 @@ def parse_members(arguments: Sequence[str]) -> list["Member"]:
     """The runs that the command line describes."""
     parser = OneLineParser("train-many", (__doc__ or "").partition(": ")[2])
     parser.add_argument("--workdir", type=parse_path, metavar="DIR", help="run directory")
-    parser.add_argument("--config", metavar="FILE", default="", help="file under configs/")
+    parser.add_argument(
+        "--config", metavar="FILE", default="", help="config file, such as those in configs/"
+    )
     add_data_flags(parser)
     add_records_flag(parser)
     members = [parse_member(parser, part) for part in split_arguments(arguments)]

@@ -15,10 +15,10 @@ def get_config() -> ConfigDict:
     return ConfigDict(
         {
             "seed": 0,  # of weights, batches, augmentation, dropout and the folds of a probe
-            "task": "classification",  # a name in gv_jax.tasks.registry.TASKS
+            "task": "classification",  # one of
             "data": data(),
             "model": {
-                "name": "baseline",  # a name in gv_jax.models.MODELS
+                "name": "baseline",  # one of
                 "stem": "",  # ResNets: imagenet (7x7/2, pooling) or small (3x3); empty: the default
                 "dropout": -1.0,  # dropout rate before the last layers; negative: the default
                 "last_stage": "",  # backbones: the stage before the head; empty: the last one
@@ -116,7 +116,7 @@ def data() -> dict:
     marked * take the values of the weights' `pretrained_cfg`, and config.json records them.
     """
     return {
-        "name": "atari_frames",  # a name in gv_jax.data.builders.DATASETS
+        "name": "atari_frames",  # one of
         "path": "",  # folder of a data set that the user supplies
         "root": "data",  # folder of prepared data sets and caches
         "size": (),  # (height, width) in pixels; (0, 0): unchanged; empty: (64, 64) *

@@ -1,26 +1,39 @@
-"""The fields of a configuration as text: defaults and the comments of default.py."""
+"""The fields of a configuration as text: defaults, comments of default.py, valid names."""
 
 import ast
 import io
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gv_jax.data.builders import DATASETS
+from gv_jax.models import MODELS
+from gv_jax.tasks.registry import TASKS
+
+NAMES: dict[str, Iterable[str]] = {"task": TASKS, "model.name": MODELS, "data.name": DATASETS}
 DEFAULT_FILE = Path(__file__).with_name("default.py")
 
 
 def describe_fields(values: Mapping[str, Any]) -> str:
-    """One line per field: `--config.x.y=VALUE`, then its comment, in the order of default.py.
+    """One line per field: `--config.x.y=VALUE`, then its meaning, in the order of default.py.
 
     Args:
         values: dotted name -> value of every field.
     """
     lines = []
-    for name, comment in read_comments().items():
+    for name, comment in read_meanings().items():
         text = f"  --config.{name}={values[name]!r}"
         lines.append(f"{text:<44}  {comment}".rstrip())
     return "\n".join(lines)
+
+
+def read_meanings() -> dict[str, str]:
+    """Dotted field name -> its comment and, for a name, all valid ones."""
+    return {
+        name: f"{comment} {', '.join(NAMES[name])}" if name in NAMES else comment
+        for name, comment in read_comments().items()
+    }
 
 
 def read_comments() -> dict[str, str]:

@@ -37,7 +37,7 @@ def summarize_model(config: Config) -> str:
     """The model layer by layer, as a table; needs no images and draws no weights."""
     size = dataset.output_size(config.data)
     if not all(size):
-        raise UserError("images have no common size: give --config.data.size=(HEIGHT,WIDTH)")
+        raise UserError("images have no common size: give --config.data.size=HEIGHTxWIDTH")
     task = TASKS[config.task]
     names = dataset.class_names(config.data.name, **dataset.builder_kwargs(config.data))
     num_outputs = task.num_outputs(config, len(names))

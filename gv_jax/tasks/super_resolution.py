@@ -89,7 +89,7 @@ class SuperResolution:
         if h % 2 or w % 2:
             raise UserError(
                 f"{h}x{w} images cannot be halved: set even sides with "
-                "--config.data.size=(HEIGHT,WIDTH) and --config.augment.random_crop"
+                "--config.data.size=HEIGHTxWIDTH and --config.augment.random_crop"
             )
         return downsample_2x(images), images
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gv_jax.config import default
-from gv_jax.config.describe import describe_fields, read_comments
+from gv_jax.config.describe import NAMES, describe_fields, read_comments, read_meanings
 from gv_jax.training.run_dir import flatten_config
 
 FIELDS = flatten_config(default.get_config().to_dict())
@@ -13,6 +13,13 @@ def test_every_field_has_a_comment():
     comments = read_comments()
     assert set(comments) == set(FIELDS)
     assert not [field for field, comment in comments.items() if not comment]
+
+
+@pytest.mark.parametrize(("field", "names"), NAMES.items())
+def test_the_meaning_of_a_name_lists_the_valid_ones(field, names):
+    words = read_meanings()[field].replace(",", "").split()
+    assert set(names) <= set(words)
+    assert len(names) > 3
 
 
 @pytest.mark.parametrize(
