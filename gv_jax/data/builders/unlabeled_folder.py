@@ -1,7 +1,7 @@
 """A folder of images without labels, for tasks that need none."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import tensorflow_datasets as tfds
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
-from gv_jax.data.builders.image_folder import SPLIT_FOLDERS
+from gv_jax.data.builders.folder_layout import find_layout, find_split_folders
 from gv_jax.data.formats.first_frame import FORMAT_NAMES
 from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError
@@ -18,8 +18,8 @@ from gv_jax.errors import UserError
 class UnlabeledFolder(ImageBuilder, skip_registration=True):
     """All images at any depth below a folder, as one class; the split is random.
 
-    If all images are in top folders named train, valid (val, validation) or test, these are the
-    splits. A missing valid is then taken from train.
+    If all images are in top folders that `find_split_folders` recognizes, each split once, these
+    are the splits. A missing valid is then taken from train.
 
     Raises:
         UserError: no such folder, or no image in it. `prepare()` raises it if there are too few
@@ -41,6 +41,7 @@ class UnlabeledFolder(ImageBuilder, skip_registration=True):
         if not self.listing.files:
             raise UserError(f"{path}: contains no image ({FORMAT_NAMES}).")
         self.classes, self.groups = ("image",), {}
+        self.notes = tuple(folder_listing.describe_left_out(self.folder, self.listing.left_out))
         super().__init__(
             root=root,
             path=path,
@@ -56,13 +57,12 @@ class UnlabeledFolder(ImageBuilder, skip_registration=True):
         for path, reason in self.listing.problems:
             self.skip_or_raise(path, reason)
         splits: dict[str, list[Example]] = {}
-        has_splits = {"train"} <= {split_of(file.name) for file in self.listing.files} - {""}
-        has_splits &= all(split_of(file.name) for file in self.listing.files)
+        split_of = find_splits([file.name for file in self.listing.files])
         for file in tqdm(self.listing.files, f"{self.name}: check", unit=" images", delay=1):
             if self.open_image(file.path) is not None:
-                split = split_of(file.name) if has_splits else ""
+                split = split_of.get(PurePosixPath(file.name).parts[0], "")
                 splits.setdefault(split, []).append(Example(file.name, 0, file.path))
-        if not has_splits:
+        if not split_of:
             fractions = stratified.split_fractions(self.valid_fraction, self.test_fraction)
             return self._assign_splits(splits.get("", []), fractions)
         if "valid" not in splits and self.valid_fraction:
@@ -83,18 +83,21 @@ class UnlabeledFolder(ImageBuilder, skip_registration=True):
         return {split: [examples[index] for index in indices] for split, indices in parts.items()}
 
 
-def split_of(name: str) -> str:
-    """The split that the top folder of an image is named after, or ""."""
-    parts = PurePosixPath(name).parts
-    return SPLIT_FOLDERS.get(parts[0].lower(), "") if len(parts) > 1 else ""
+def find_splits(names: Sequence[str]) -> dict[str, str]:
+    """Top folder -> its split; {} unless all images are in folders of different splits."""
+    paths = [PurePosixPath(name) for name in names]
+    tops = sorted({path.parts[0] for path in paths})
+    split_of = find_split_folders(tops) if all(len(path.parts) > 1 for path in paths) else {}
+    splits = list(split_of.values())
+    is_complete = len(split_of) == len(tops) and len(set(splits)) == len(splits)
+    return split_of if is_complete and "unlabeled" not in splits else {}
 
 
 def has_class_folders(path: Path) -> bool:
-    """Whether all images of a folder are in one of at least two class folders.
-
-    Class folders are the top folders, or the folders in train, valid and test.
-    """
-    names = [PurePosixPath(file.name) for file in folder_listing.scan(path.expanduser()).files]
-    depth = 1 if names and all(split_of(str(name)) for name in names) else 0
-    folders = {name.parts[depth] for name in names if len(name.parts) > depth + 1}
-    return len(folders) > 1 and all(len(name.parts) > depth + 1 for name in names)
+    """Whether all images of a folder are in one of at least two class folders."""
+    folder = path.expanduser()
+    try:
+        layout = find_layout(folder, folder_listing.scan(folder))
+    except UserError:
+        return False
+    return len(layout.classes) > 1 and not layout.outside and not layout.unlabeled
