@@ -76,7 +76,7 @@ def shift(image: Image.Image, dy: int, dx: int) -> Image.Image:
 def scale_alpha(image: Image.Image, factor: float) -> Image.Image:
     """The image with opacity times `factor`."""
     image = image.convert("RGBA")
-    image.putalpha(image.getchannel("A").point(lambda value: round(value * factor)))
+    image.putalpha(image.getchannel("A").point([round(value * factor) for value in range(256)]))
     return image
 
 

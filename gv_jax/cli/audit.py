@@ -53,6 +53,12 @@ def make_folder_config(folder: Path) -> Config:
     from gv_jax.config import default
 
     config = default.get_config()
-    config.data.name, config.data.path = "image_folder", str(folder)
-    config.data.valid_fraction = config.data.test_fraction = 0.0
+    config.update_from_flattened_dict(
+        {
+            "data.name": "image_folder",
+            "data.path": str(folder),
+            "data.valid_fraction": 0.0,
+            "data.test_fraction": 0.0,
+        }
+    )
     return config

@@ -151,12 +151,16 @@ def compute_audit(builder: ImageBuilder) -> Audit:
     def make_group(
         kind: str, members: list[int], relations: Mapping[tuple[int, int], str]
     ) -> DuplicateGroup:
-        columns = files, splits, labels, indices
         pairs = tuple(
             (files[first], files[second], how) for (first, second), how in relations.items()
         )
         return DuplicateGroup(
-            kind, *(tuple(column[member] for member in members) for column in columns), pairs
+            kind,
+            files=tuple(files[member] for member in members),
+            splits=tuple(splits[member] for member in members),
+            labels=tuple(labels[member] for member in members),
+            indices=tuple(indices[member] for member in members),
+            relations=pairs,
         )
 
     groups = [

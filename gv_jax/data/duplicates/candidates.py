@@ -145,8 +145,9 @@ def align(views: Views, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         for start in range(0, len(members), PAIRS_PER_BLOCK):
             block = members[start : start + PAIRS_PER_BLOCK]
             first = features.flip(luma[candidates[0, block]], MIRRORS[mirror], axis=1)
-            spectra = fft.rfft2(luma[candidates[1, block]]) * np.conj(fft.rfft2(first))
-            products = fft.irfft2(spectra, s=(GRID, GRID))[:, span][:, :, span]
+            spectrum: np.ndarray = np.asarray(fft.rfft2(luma[candidates[1, block]]))
+            spectrum *= np.conj(np.asarray(fft.rfft2(first)))
+            products = np.asarray(fft.irfft2(spectrum, s=(GRID, GRID)))[:, span][:, :, span]
             flat = products.reshape(len(block), -1)
             best = flat.argmax(axis=1)
             correlation[block] = flat[np.arange(len(block)), best]

@@ -59,7 +59,8 @@ def window_energy(difference: np.ndarray) -> np.ndarray:
     """Mean squares over windows, of brightness and of color: float32 [h w 3] -> [h w 2]."""
     luma = difference @ LUMA
     color = np.square(difference - luma[..., None]).mean(axis=-1)
-    return ndimage.uniform_filter(np.dstack([np.square(luma), color]), (WINDOW, WINDOW, 0))
+    energy = np.dstack([np.square(luma), color])
+    return ndimage.uniform_filter(energy, WINDOW, axes=(0, 1))
 
 
 def explain(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> int | None:

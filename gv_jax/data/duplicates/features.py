@@ -102,7 +102,7 @@ def normalize(vectors: np.ndarray, min_norm: float = MIN_NORM * LAYOUT_CELLS) ->
 
 def flip(planes: np.ndarray, mirror: tuple[bool, bool], axis: int) -> np.ndarray:
     """Planes mirrored (vertically, horizontally) along `axis` and the next one."""
-    axes = [axis + offset for offset, flipped in enumerate(mirror) if flipped]
+    axes = tuple(axis + offset for offset, flipped in enumerate(mirror) if flipped)
     return np.flip(planes, axes)
 
 

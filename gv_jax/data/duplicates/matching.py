@@ -22,10 +22,12 @@ BLOCK = 4
 CLOSE_MEAN_DIFFERENCE, CLOSE_MEAN_FRACTION = 6.0, 0.35
 MIN_CONTRAST = 2.0  # standard deviation, of 255: images with less have nothing to compare
 MIN_KEPT = 0.5  # of the variance: the part of an image that a shift must leave visible
-MIN_VISIBLE = 12  # pixels: images that show less have too little in common to be copies
+MIN_VISIBLE = 9  # pixels: images that show less have too little in common to be copies
 MAX_MATCHES = 4  # renderings of a pair that are compared closely
 MAX_ASPECT_CHANGE = 0.08  # relative; images of more different shapes are not compared
 SHRINKING = ("box", "bicubic", "lanczos", "bilinear", "even", "odd")
+PROBED = ("box", "even", "odd")  # tried first, to rule out most pairs
+PROBE_SLACK = 2.0
 ENLARGING = ("bicubic", "lanczos", "bilinear", "nearest")
 
 
@@ -58,7 +60,7 @@ def find_relations(
         shifts: Approximate shift in pixels of the grid: int [m 2].
     """
     size_ids: dict[tuple[int, int], int] = {}
-    ids = np.array([size_ids.setdefault(tuple(size), len(size_ids)) for size in sizes])
+    ids = np.array([size_ids.setdefault((size[0], size[1]), len(size_ids)) for size in sizes])
     unique_sizes = [(height, width) for width, height in size_ids]
     keys = np.stack([ids[candidates[0]], ids[candidates[1]], candidates[2]])
     order = np.lexsort(keys)
@@ -108,10 +110,26 @@ def _match(pairs: Pairs) -> list[list[Match]]:
         for shift, members in _choose_shifts(pairs):
             _collect(best, members, _overlap(pairs.take(members), shift), shift)
         return best
-    members = np.arange(len(best))
-    for resized in _resize_alternatives(pairs):
-        _collect(best, members, resized, (0, 0))
+    members = np.flatnonzero(_has_close_means(pairs))
+    if len(members):
+        for resized in _resize_alternatives(pairs.take(members)):
+            _collect(best, members, resized, (0, 0))
     return best
+
+
+def _has_close_means(pairs: Pairs) -> np.ndarray:
+    """Whether the means of blocks leave it open that pairs of two shapes are copies: bool [n].
+
+    They differ little between methods of resizing, of which trying all is what costs most.
+    """
+    close = np.zeros(len(pairs.first), bool)
+    for resized in _shrink(pairs, PROBED):
+        for x, y, _, subset, _ in render(resized):
+            x_means, y_means = _block_means(x), _block_means(y)
+            difference = np.sqrt(np.square(x_means - y_means).mean(axis=(1, 2, 3)))
+            tolerance = CLOSE_MEAN_DIFFERENCE + CLOSE_MEAN_FRACTION * _contrast(x_means, y_means)
+            close[subset] |= difference <= PROBE_SLACK * tolerance
+    return close
 
 
 def _choose_shifts(pairs: Pairs) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
@@ -182,11 +200,18 @@ def _resize_alternatives(pairs: Pairs) -> Iterator[Pairs]:
             yield _resize(
                 enlarged, small, [resize_matrix(target[i], size[i], "box") for i in (0, 1)]
             )
-    for method in SHRINKING:
-        whole = not any(large % few for large, few in zip(target, source, strict=True))
+    yield from _shrink(pairs, SHRINKING)
+
+
+def _shrink(pairs: Pairs, methods: Sequence[str]) -> Iterator[Pairs]:
+    """The pairs with the larger image resized to the raster of the smaller one."""
+    small, large = ("first", "second") if pairs.sizes[0] < pairs.sizes[1] else ("second", "first")
+    target, source = getattr(pairs, small).shape[1:3], getattr(pairs, large).shape[1:3]
+    whole = not any(many % few for many, few in zip(source, target, strict=True))
+    for method in methods:
         if whole or method not in ("even", "odd"):
             yield _resize(
-                pairs, large, [resize_matrix(source[i], target[i], method) for i in (0, 1)]
+                pairs, large, [resize_matrix(target[i], source[i], method) for i in (0, 1)]
             )
 
 

@@ -54,7 +54,8 @@ def find_background(raster: np.ndarray) -> np.ndarray | None:
     if (np.abs(border - color).max(axis=-1) <= BACKGROUND_TOLERANCE).mean() < BORDER_FRACTION:
         return None
     similar = np.abs(colors - color).max(axis=-1) <= BACKGROUND_TOLERANCE
-    labels, _ = ndimage.label(similar)
+    labels = np.empty(similar.shape, np.int32)
+    ndimage.label(similar, output=labels)
     edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     background = np.isin(labels, edges[edges > 0])
     fraction = background.mean()
@@ -99,4 +100,5 @@ def resize_planes(planes: np.ndarray, size: tuple[int, int], method: str) -> np.
 
 def apply_matrices(planes: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray) -> np.ndarray:
     """Linear maps of both axes: [n h w c], [h' h], [w' w] -> [n h' w' c]."""
-    return np.einsum("ah,nhwc,bw->nabc", vertical, planes, horizontal, optimize=True)
+    channels_first = np.ascontiguousarray(planes.transpose(0, 3, 1, 2))
+    return (vertical @ channels_first @ horizontal.T).transpose(0, 2, 3, 1)

@@ -42,9 +42,10 @@ def render(pairs: Pairs) -> Iterator[tuple]:
     everything = np.arange(len(pairs.first))
     alpha = np.stack([pairs.first[..., 3], pairs.second[..., 3]])
     transparent = (alpha < 254.5).any(axis=(2, 3))
-    both_transparent, transparent = transparent.all(axis=0), transparent.any(axis=0)
+    both_transparent = np.logical_and.reduce(transparent, axis=0)
+    transparent = np.logical_or.reduce(transparent, axis=0)
     over_gray = [_paint(side, MID_GRAY) for side in (pairs.first, pairs.second)]
-    visible = (alpha >= MIN_ALPHA).any(axis=0).astype(np.float32)
+    visible = np.logical_or.reduce(alpha >= MIN_ALPHA, axis=0).astype(np.float32)
     yield *over_gray, visible, everything, False
     if transparent.any():
         some = np.flatnonzero(transparent)
