@@ -91,14 +91,14 @@ def read_display_matrix(frame: Any) -> np.ndarray | None:
     None for an upright frame. Angles are rounded to multiples of 90 degrees.
     """
     try:
-        entries = [bytes(data) for data in frame.side_data if data.type.name == "DISPLAYMATRIX"]
+        data = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV does not know the type of some other side data
         angle = np.deg2rad(frame.rotation)
         cosine, sine = np.cos(angle), np.sin(angle)
         return _round_matrix(np.array([[cosine, -sine], [sine, cosine]]))
-    if not entries:
+    if data is None:
         return None
-    return _round_matrix(np.frombuffer(entries[0], np.int32).reshape(3, 3)[:2, :2].astype(float))
+    return _round_matrix(np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2].astype(float))
 
 
 def _round_matrix(entries: np.ndarray) -> np.ndarray | None:

@@ -36,8 +36,10 @@ def open_media(path: Path) -> Iterator[Any]:
         CorruptVideoError: FFmpeg does not open it.
     """
     av = import_av()
+    # PyAV 19 replaces bytes that are not UTF-8 by itself
+    options = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
     try:
-        container = av.open(f"file:{path}", metadata_errors="replace")
+        container = av.open(f"file:{path}", **options)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise CorruptVideoError(f"cannot be opened as a video ({find_reason(error)})") from error
     with container:

@@ -118,13 +118,13 @@ def can_hold(path: Path, index: int, container_format: str) -> bool:
     try:
         with open_media(path) as source, av.open(buffer, "w", format=container_format) as output:
             stream = source.streams[index]
-            track = CopiedTrack(stream, output)
+            track, kind = CopiedTrack(stream, output), stream.type
             for packet in iter_first_packets(source, stream):
                 output.mux(track.convert(packet))
         buffer.seek(0)
         with av.open(buffer) as written:
             copy = written.streams[0]
-            is_same = copy.type == track.target.type and copy.codec_context is not None
+            is_same = copy.type == kind and copy.codec_context is not None
             return is_same and (not is_readable or gives_sound(written, copy))
     except (av.FFmpegError, ValueError, IndexError):
         return False

@@ -115,11 +115,11 @@ class MirrorWriter:
         if self.tracks:
             for packet in self.tracks.flush():
                 self.output.mux(packet)
+        indices = {self.source_video.index: 0} if self.tracks else {}
+        for index, track in self.tracks.tracks.items() if self.tracks else ():
+            indices[index] = track.target.index
         self.output.close()
         if self.tracks:
-            indices = {self.source_video.index: 0}
-            for index, track in self.tracks.tracks.items():
-                indices[index] = track.target.index
             self.losses += self.tracks.losses
             self.losses += find_lost_metadata(self.clip.path, self.partial, indices)
 

@@ -254,3 +254,15 @@ def test_the_loop_of_a_gif_is_noted(options, losses, tmp_path):
     clip = clip_files.open_clip(tmp_path / "a.gif")
     assert len(list(clip)) == 3
     assert clip.losses == losses
+
+
+def test_a_title_that_is_not_utf_8(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "Zxlda"
+        stream = add_video(container, av, (48, 64))
+        mux_frames(container, av, stream, squares(3), [0, 0.05, 0.1])
+    data = path.read_bytes()
+    assert data.count(b"Zxlda")
+    path.write_bytes(data.replace(b"Zxlda", b"Z\xe9lda"))
+    assert len(list(Video(path))) == 3
