@@ -1,4 +1,4 @@
-"""Several runs trained in one program: those that differ in numbers (VMAPPED_FIELDS) only.
+"""Several runs trained in one program: those that are equal except for VMAPPED_FIELDS.
 
 Each leaves the run directory that it would have left by itself, and can be resumed with the others
 or alone.

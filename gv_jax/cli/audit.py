@@ -1,4 +1,4 @@
-"""`gv-jax audit`: find duplicates, leaks, label conflicts and unusual images of a data set.
+"""`gv-jax audit`: find duplicates, leaks, label conflicts, tiny and single-color images.
 
     gv-jax audit images --output=audits/images
     gv-jax audit --config=configs/simpsons.py --output=audits/simpsons

@@ -17,7 +17,7 @@ COMMANDS = {
     "colorize": (colorize, "colorize images and videos with a finished run"),
     "search": (search, "search hyper-parameters"),
     "ablate": (ablate, "run and compare the variants of an experiment"),
-    "train-many": (train_many, "train runs that differ in numbers only in one program"),
+    "train-many": (train_many, "train several runs in one program, which pays on a GPU"),
 }
 
 

@@ -1,11 +1,11 @@
-"""`gv-jax train-many`: train runs that differ in numbers only in one program.
+"""`gv-jax train-many`: train several runs in one program, which pays on a GPU.
 
     gv-jax train-many --workdir=runs/a --config=configs/quickstart.py --config.seed=0 --and \\
         --workdir=runs/b --config=configs/quickstart.py --config.seed=1
 
-The runs are separated by --and. Those that differ in seed, learning rate, weight decay, dropout or
-label smoothing only are trained together, others one after the other. Each leaves an ordinary run
-directory. This pays on a GPU; on a CPU, processes are faster.
+The runs are separated by --and. Those that are equal except for seed, learning rate, weight decay,
+dropout and label smoothing are trained together, others one after the other. Each leaves an
+ordinary run directory. On a CPU, processes are faster.
 """
 
 from collections.abc import Sequence

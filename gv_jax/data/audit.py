@@ -1,4 +1,4 @@
-"""The audit of a data set before training: duplicates, leaks, label conflicts and odd images."""
+"""The audit of a data set: duplicates, leaks, label conflicts, tiny and single-color images."""
 
 import dataclasses
 import io

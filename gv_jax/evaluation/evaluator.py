@@ -129,7 +129,7 @@ def make_evaluator(
 
 @dataclass(frozen=True)
 class Runtime:
-    """What runs that differ in numbers only share: data on the devices, compiled evaluation."""
+    """What the runs of one program share: data on the devices, compiled evaluation."""
 
     dataset: Dataset
     task: Any  # a run-level task: see gv_jax.tasks

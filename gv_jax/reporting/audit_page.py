@@ -119,7 +119,7 @@ def make_audit_page(audit: Audit, get_image: GetImage, folder: Path) -> Page:
     counts = {split: np.array(list(classes.values())) for split, classes in audit.balance.items()}
     classes = list(next(iter(audit.balance.values())))
     tables: list[ReportFigure | Table] = [leak_table(audit), problem_table(audit)]
-    findings: list[Block] = [Text(DUPLICATES_TEXT), Grid(tables), *list_odd_images(audit)]
+    findings: list[Block] = [Text(DUPLICATES_TEXT), Grid(tables), *list_unusual_images(audit)]
     balance = draw_class_balance(folder, counts, classes, multi_label=False)
     sizes = Grid([counts_table("Size", audit.sizes), counts_table("Mode", audit.modes)])
     facts = [f"{split}: {count_noun(count, 'image')}" for split, count in audit.counts.items()]
@@ -197,7 +197,7 @@ def leak_table(audit: Audit) -> Table:
 
 
 def problem_table(audit: Audit) -> Table:
-    """The number of duplicates, label conflicts and odd images."""
+    """The number of duplicates, label conflicts, tiny and single-color images."""
     summary = audit.summary
     counts = {
         "Groups of exact duplicates": summary["exact_groups"],
@@ -210,7 +210,7 @@ def problem_table(audit: Audit) -> Table:
     return Table(("Problem", "Count"), rows, "All splits together.")
 
 
-def list_odd_images(audit: Audit) -> list[Block]:
+def list_unusual_images(audit: Audit) -> list[Block]:
     """The ids of tiny images and of images of a single color, and what was left out before."""
     lists = {
         f"Images with a side below {TINY_PIXELS} pixels": audit.tiny,

@@ -1,9 +1,9 @@
-"""Many runs in one program: networks that differ in numbers only, trained in one compiled step.
+"""Many runs in one program: networks of one architecture, trained in one compiled step.
 
-The numbers are the seed, the learning rate, the weight decay, the dropout rate and the label
-smoothing. Each network gets the batches, augmentation, dropout and updates that it would have had
-by itself; only the order of sums within matrix products may differ. It is for a GPU, which one
-small network leaves mostly idle; on a CPU nothing is gained.
+They may differ in seed, learning rate, weight decay, dropout rate and label smoothing. Each network
+gets the batches, augmentation, dropout and updates that it would have had by itself; only the order
+of sums within matrix products may differ. It is for a GPU, which one small network leaves mostly
+idle; on a CPU nothing is gained.
 """
 
 from collections.abc import Callable, Sequence

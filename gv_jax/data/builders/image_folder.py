@@ -181,14 +181,16 @@ def compile_pattern(option: str, pattern: str, example: str) -> re.Pattern[str] 
         example: a valid value, for messages.
 
     Raises:
-        UserError: no regular expression, or no group.
+        UserError: not a valid regular expression, or without a group.
     """
     if not pattern:
         return None
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise UserError(f"{option}={pattern!r} is no regular expression: {error}.") from error
+        raise UserError(
+            f"{option}={pattern!r} is not a valid regular expression: {error}."
+        ) from error
     if not compiled.groups:
         raise UserError(f"{option}={pattern!r} has no group (...), as in {example!r}.")
     return compiled
