@@ -31,19 +31,19 @@ class Scheduler:
 
     def __init__(self, search: Search, study: optuna.Study):
         self.search, self.study = search, study
-        self._turn = Lease(search.folder / "turn")  # held while a trial is chosen
+        self._lock = Lease(search.folder / "scheduler.lock")  # held while a trial is chosen
         # A lease of another machine expires only for an object that has observed it long enough.
         self._leases: dict[int, Lease] = {}
         self._held: set[int] = set()  # trials of this process
 
     def next_trial(self) -> LeasedTrial | None:
         """A trial to execute; None if there is none, or another process is choosing one."""
-        if not self._turn.try_acquire():
+        if not self._lock.try_acquire():
             return None
         try:
             return self._resume_trial() or self._ask_trial()
         finally:
-            self._turn.release()
+            self._lock.release()
 
     def release(self, trial: LeasedTrial) -> None:
         """Lets any process take the trial."""

@@ -43,6 +43,7 @@ def test_a_grid_over_folds_runs_every_point_once(tmp_path):
     lines = []
     assert run_trials(search, LocalEngine(2), echo=lines.append)
     assert len(lines) == 4
+    assert list((search.folder / "scheduler.lock").iterdir()) == []  # released
     runs = {f"{trial:05d}/fold{fold}": 1 for trial in range(4) for fold in range(2)}
     assert count_starts(search) == runs
     text = report.write_search_report(search, search.open())
