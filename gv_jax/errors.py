@@ -3,6 +3,7 @@
 import difflib
 import errno
 import os
+import re
 from collections.abc import Iterable, Iterator
 
 # What the system says where nothing can be written. Native libraries pass on the text only.
@@ -12,6 +13,8 @@ UNWRITABLE = (
 )
 
 INTERRUPTED_STATUS = 130  # exit status of a command that Ctrl-C or SIGTERM ended, as in shells
+
+QUOTED_PATH = re.compile(r'"(/[^"\n]+)"')
 
 
 class UserError(Exception):
@@ -39,6 +42,8 @@ def explain_unwritable(error: BaseException) -> UserError | None:
         file = getattr(cause, "filename", None)
         if number is None:
             text = str(cause)
+            match = QUOTED_PATH.search(text)
+            file = match[1] if match else None
             number = next((code for code in UNWRITABLE if os.strerror(code) in text), None)
         if number in UNWRITABLE:
             place = f"{file}: " if file else ""

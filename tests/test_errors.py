@@ -22,8 +22,10 @@ def raise_from(error):
 @pytest.mark.parametrize("code", UNWRITABLE)
 def test_errors_of_a_disk_name_the_file_and_the_reason(code):
     error = OSError(code, os.strerror(code), "runs/a/results.json")
-    native = RuntimeError(f"write() failed: {os.strerror(code)}; at byte 7")
-    for raised, words in ((error, ["runs/a/results.json"]), (native, []), (raise_from(error), [])):
+    native = RuntimeError(f'write() to local file "/x/ckpt 1" failed: {os.strerror(code)}')
+    wrapped = raise_from(error)
+    names = "runs/a/results.json", "/x/ckpt 1"
+    for raised, words in ((error, names[:1]), (native, names[1:]), (wrapped, names[:1])):
         explained = explain_unwritable(raised)
         assert isinstance(explained, UserError)
         assert all(word in str(explained) for word in [*words, os.strerror(code)])

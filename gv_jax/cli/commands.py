@@ -5,7 +5,7 @@ import sys
 from gv_jax.cli.ablate import ablate
 from gv_jax.cli.audit import audit
 from gv_jax.cli.colorize import colorize
-from gv_jax.cli.flags import echo, exit_with_error, run_command
+from gv_jax.cli.flags import echo, exit_with_error, run_command, silence_libraries
 from gv_jax.cli.search import search
 from gv_jax.cli.train import train
 from gv_jax.cli.train_many import train_many
@@ -30,4 +30,5 @@ def main() -> None:
         return
     if command not in COMMANDS:
         exit_with_error(unknown("command", command, COMMANDS))
+    silence_libraries()
     run_command(COMMANDS[command][0], arguments)

@@ -7,8 +7,10 @@ import argparse
 import inspect
 import io
 import logging
+import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -79,7 +81,7 @@ def parse_path(text: str) -> Path:
     """
     if not text:
         raise argparse.ArgumentTypeError("the path is empty")
-    return Path(text).expanduser()
+    return Path(os.path.expanduser(text))  # Path.expanduser fails for an unknown user
 
 
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
@@ -134,6 +136,22 @@ def show_notes() -> None:
     handler.setFormatter(logging.Formatter("gv_jax: note: %(message)s"))
     logger = logging.getLogger("gv_jax")
     logger.handlers, logger.propagate = [handler], False
+
+
+def silence_libraries() -> None:
+    """Silences what libraries print besides an error that they raise, where a disk is full.
+
+    For entry points of processes: it changes hooks and warning filters of the interpreter.
+    """
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
+    show = sys.unraisablehook
+
+    def show_others(unraisable: "sys.UnraisableHookArgs") -> None:
+        # callbacks of Orbax's other files, after the first one failed
+        if "Event loop is closed" not in str(unraisable.exc_value):
+            show(unraisable)
+
+    sys.unraisablehook = show_others
 
 
 def exit_with_error(error: Exception) -> NoReturn:

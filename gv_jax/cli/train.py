@@ -17,6 +17,7 @@ from gv_jax.cli.flags import (
     load_config,
     parse_path,
     run_command,
+    silence_libraries,
 )
 from gv_jax.errors import INTERRUPTED_STATUS
 
@@ -110,4 +111,5 @@ def name_run(config_file: str) -> str:
 
 def main() -> None:
     """The entry point of `python -m gv_jax.main`."""
+    silence_libraries()
     run_command(train, sys.argv[1:])

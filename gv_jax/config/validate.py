@@ -41,6 +41,7 @@ NUMBER_TUPLES = (  # ml_collections does not check what is in a tuple
     *("train.report_epochs", "optimizer.step_milestones"),
     *("finetune.stage_lrs", "finetune.unfreeze_epochs"),
 )
+MAX_NUMBER = 1e30
 RANGES = {  # field: (minimum, maximum)
     "seed": (0, 4_294_967_295),
     "train.batch_size": (1, math.inf),
@@ -77,7 +78,7 @@ def validate(config: Config) -> Config:
             bounds = f"at least {low}" + (f" and at most {high}" if high < math.inf else "")
             raise UserError(f"config.{field} is {values[field]}: it must be {bounds}")
     for field in NUMBER_TUPLES:
-        if not all(isinstance(number, int | float) for number in values[field]):
+        if not all(map(is_number, values[field])):
             raise UserError(f"config.{field} is {values[field]}: its values must be numbers")
     for field in ("data.mean", "data.std"):
         count, channels = len(values[field]), config.data.channels
@@ -95,6 +96,11 @@ def validate(config: Config) -> Config:
     if config.probe.method or is_finetuned(config.finetune):
         validate_stages(config)
     return config
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number, neither infinite nor NaN."""
+    return isinstance(value, int | float) and -MAX_NUMBER <= value <= MAX_NUMBER
 
 
 def validate_model(config: Config) -> None:

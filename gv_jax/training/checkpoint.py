@@ -13,8 +13,8 @@ from gv_jax.training.step import TrainState
 
 MAX_REASON = 240  # characters of a message of Orbax, which may hold a whole tree
 
-for name in ("absl", "orbax"):  # they log every save at INFO and below
-    logging.getLogger(name).setLevel(logging.ERROR)
+for name in ("absl", "orbax"):  # they log every save, and errors that they raise as well
+    logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class Checkpoints:

@@ -68,3 +68,25 @@ def test_mistakes_are_one_line(command, words, names, tmp_path):
     assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
     assert all(name in done.err for name in names)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_output_is_not_written_among_the_images(command, tmp_path):
+    images = write_leaking_splits(tmp_path / "images")
+    root = f"--config.data.root={tmp_path / 'data'}"
+    output = images / "audits" / "mine"
+    done = command("audit", f"--config=configs/folder.py:{images}", root, f"--output={output}")
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert f"({output})" in done.err
+    assert "--output=DIR" in done.err
+    assert not output.parent.exists()
+
+
+def test_files_that_are_not_read_are_counted_on_the_screen(command, tmp_path):
+    images = write_leaking_splits(tmp_path / "images")
+    (images / "train" / "notes.txt").write_text("x")
+    root, output = f"--config.data.root={tmp_path / 'data'}", f"--output={tmp_path / 'out'}"
+    done = command("audit", f"--config=configs/folder.py:{images}", root, output)
+    assert done.status == 0
+    assert done.err.count("\n") == 1
+    assert f"{images}: " in done.err
+    assert "1 .txt" in done.err

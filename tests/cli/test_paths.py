@@ -53,3 +53,20 @@ def test_messages_on_any_terminal(encoding):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.endswith(b"1\n")
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"), [("Event loop is closed", False), ("of another kind", True)]
+)
+def test_callbacks_after_a_failed_write_are_silent(message, shown):
+    code = f"""
+from gv_jax.cli.flags import silence_libraries
+class Callback:
+    def __del__(self):
+        raise RuntimeError({message!r})
+silence_libraries()
+Callback()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert (message in done.stderr) == shown
