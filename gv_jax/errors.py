@@ -55,7 +55,9 @@ def explain_unwritable(error: BaseException) -> UserError | None:
 
 
 def iter_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what caused it, and so on."""
-    while error is not None:
+    """The error, what caused it, and so on; each once, as causes can form a circle."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__

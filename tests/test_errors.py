@@ -36,3 +36,11 @@ def test_errors_of_a_disk_name_the_file_and_the_reason(code):
 )
 def test_other_errors_are_not_explained(error):
     assert explain_unwritable(error) is None
+
+
+def test_causes_that_form_a_circle():
+    first, second = ValueError("first"), OSError(errno.ENOSPC, "full", "file")
+    first.__context__, second.__context__ = second, first
+    assert "file" in str(explain_unwritable(first))
+    second.errno = errno.EIO
+    assert explain_unwritable(first) is None
