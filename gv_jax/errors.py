@@ -14,6 +14,7 @@ UNWRITABLE = (
 
 INTERRUPTED_STATUS = 130  # exit status of a command that Ctrl-C or SIGTERM ended, as in shells
 
+FULL_DISK_OF_TFDS = "Not enough disk space"  # an OSError without errno
 QUOTED_PATH = re.compile(r'"(/[^"\n]+)"')
 
 
@@ -45,6 +46,7 @@ def explain_unwritable(error: BaseException) -> UserError | None:
             match = QUOTED_PATH.search(text)
             file = match[1] if match else None
             number = next((code for code in UNWRITABLE if os.strerror(code) in text), None)
+            number = errno.ENOSPC if FULL_DISK_OF_TFDS in text else number
         if number in UNWRITABLE:
             place = f"{file}: " if file else ""
             return UserError(

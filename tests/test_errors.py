@@ -44,3 +44,8 @@ def test_causes_that_form_a_circle():
     assert "file" in str(explain_unwritable(first))
     second.errno = errno.EIO
     assert explain_unwritable(first) is None
+
+
+def test_the_full_disk_of_tensorflow_datasets():
+    error = OSError("Not enough disk space. Needed: Unknown size")
+    assert os.strerror(errno.ENOSPC) in str(explain_unwritable(error))
