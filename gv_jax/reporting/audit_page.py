@@ -34,7 +34,9 @@ from gv_jax.wording import count_noun
 MAX_TABLE_ROWS = 12  # rows of the tables of sizes and modes
 DUPLICATES_TEXT = (
     "Exact duplicates are equal in every pixel. Near-duplicates are resized, recompressed or "
-    "hardly changed, like the next frame of a scene; the same drawing in another color is not one."
+    "hardly changed, like the next frame of a scene; images of up to 64 pixels also if they are "
+    "mirrored, shifted by up to 2 pixels or on another background. The same drawing in another "
+    "color is not a duplicate."
 )
 DUPLICATES_CAPTION = (
     "The first groups of duplicates, two images of each: leaks first, then label conflicts."
@@ -118,7 +120,9 @@ def make_audit_page(audit: Audit, get_image: GetImage, folder: Path) -> Page:
             group_sections.append(Section(title, blocks))
     counts = {split: np.array(list(classes.values())) for split, classes in audit.balance.items()}
     classes = list(next(iter(audit.balance.values())))
-    tables: list[ReportFigure | Table] = [leak_table(audit), problem_table(audit)]
+    tables: list[ReportFigure | Table] = [problem_table(audit)]
+    if audit.leaks:
+        tables.insert(0, leak_table(audit))
     findings: list[Block] = [Text(DUPLICATES_TEXT), Grid(tables), *list_unusual_images(audit)]
     balance = draw_class_balance(folder, counts, classes, multi_label=False)
     sizes = Grid([counts_table("Size", audit.sizes), counts_table("Mode", audit.modes)])
