@@ -1,15 +1,13 @@
 """A run directory is refused if it holds something else; its log survives an interruption."""
 
 import json
-import subprocess
 
 import jax
 import pytest
 
 from gv_jax.data.record import DataRecord, RecordedSplit
 from gv_jax.errors import UserError
-from gv_jax.training import run_dir as run_dir_module
-from gv_jax.training.run_dir import FORMAT_VERSION, RunDir, flatten_config, git_commit
+from gv_jax.training.run_dir import FORMAT_VERSION, RunDir, flatten_config
 
 CONFIG = {"seed": 0, "train": {"epochs": 3, "decay": (1, 2)}}
 IMAGES = RecordedSplit(("a/0.png", "b/0.png"), ("00", "01"), ((0,), (1,)))
@@ -136,18 +134,3 @@ def test_flatten_config_names_every_leaf():
         "train.decay": (1, 2),
         "none": None,
     }
-
-
-@pytest.mark.parametrize("place", ["checkout", "installed", "copied"])
-def test_the_commit_of_another_repository_is_not_recorded(tmp_path, monkeypatch, place):
-    """A package below the repository of another project, or not tracked in it, has no commit."""
-    package = tmp_path / (".venv/lib" if place == "installed" else "") / "gv_jax" / "training"
-    package.mkdir(parents=True)
-    (package / "run_dir.py").write_text("")
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
-    subprocess.run([*git, "init", "-q"], cwd=tmp_path, check=True)
-    if place == "checkout":
-        subprocess.run([*git, "add", "."], cwd=tmp_path, check=True)
-    subprocess.run([*git, "commit", "-qm", "a", "--allow-empty"], cwd=tmp_path, check=True)
-    monkeypatch.setattr(run_dir_module, "__file__", str(package / "run_dir.py"))
-    assert (git_commit() != "") == (place == "checkout")

@@ -10,7 +10,10 @@ from gv_jax.data.duplicates.hashing import image_signature
 from tests.data.duplicates.scenes import compress_jpeg
 from tests.data.duplicates.textures import draw_figure, draw_texture
 
-SIZES = 16, 24, 32, 48, 64
+SIZES = [
+    pytest.param(side, marks=[pytest.mark.slow] if side in (24, 48, 64) else [])
+    for side in (16, 24, 32, 48, 64)
+]
 
 
 def find_groups(images: list[Image.Image]) -> list[list[int]]:
