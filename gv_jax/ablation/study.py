@@ -16,7 +16,7 @@ from flax.traverse_util import flatten_dict
 from gv_jax.ablation.study_file import Overrides
 from gv_jax.errors import UserError, unknown
 from gv_jax.jobs import Job
-from gv_jax.training.run_dir import RunDir
+from gv_jax.training.run_dir import LOCATION_FIELDS, RunDir
 
 MAX_STEM = 60  # characters
 
@@ -87,6 +87,8 @@ class AblationRun:
             return ""
         stored = flatten_dict(self.run_dir.config, sep=".")
         for name, value in self.fields.items():
+            if name in LOCATION_FIELDS:
+                continue  # data.json says which images they were
             if name in stored and stored[name] != to_json_value(value):
                 return (
                     f"{self.run_dir.path} holds another run, with {name} = {stored[name]}: remove "

@@ -23,6 +23,7 @@ from gv_jax.user_file import call_user_function, run_user_file
 
 Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 EXAMPLE = "--config=configs/quickstart.py"
+PATH_FIELDS = ("data.root", "data.path", "data.super_resolution", "model.pretrained")
 SIZE_FIELDS = ("data.size",)  # (height, width), which may be written as 96x128
 SIZE = re.compile(r"(\d+)x(\d+)")
 PRETRAINED = "model.pretrained"  # the field of the weights that a training starts from
@@ -63,7 +64,8 @@ class OneLineParser(argparse.ArgumentParser):
             if not word.startswith("--config.") and not negated:
                 raise self._unknown_argument(word)
             name, equals, value = word.partition(".")[2].partition("=")
-            fields[name] = "False" if negated else value if equals else next(words, "")
+            value = "False" if negated else value if equals else next(words, "")
+            fields[name] = normalize_value(name, value)
         return options, fields
 
     def _unknown_argument(self, word: str) -> UserError:
@@ -72,6 +74,13 @@ class OneLineParser(argparse.ArgumentParser):
         name = word.lstrip("-").partition("=")[0]
         valid = [option.lstrip("-") for option in self._option_string_actions]
         return unknown("option", name, valid)
+
+
+def normalize_value(name: str, value: str) -> str:
+    """The value of a config field as run directories record it: 96x128 and ~ are written out."""
+    if name in SIZE_FIELDS and (size := SIZE.fullmatch(value)):
+        return f"({size[1]}, {size[2]})"
+    return os.path.expanduser(value) if name in PATH_FIELDS else value
 
 
 def parse_path(text: str) -> Path:
@@ -193,8 +202,8 @@ def apply_fields(config: Config, fields: dict[str, str]) -> Config:
     check_field_names(config, fields)
     line = ["gv-jax"]
     for name, value in fields.items():
-        size = SIZE.fullmatch(value) if name in SIZE_FIELDS else None
-        line.append(f"--config.{name}={f'({size[1]}, {size[2]})' if size else value}")
+        value = normalize_value(name, value)
+        line.append(f"--config.{name}={value}")
     values = flags.FlagValues()
     config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=line)
     try:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from gv_jax.cli.flags import load_config, parse_path
-from gv_jax.cli.train import train
+from gv_jax.cli.train import make_train_parser, train
 from gv_jax.cli.train_many import parse_members
 from gv_jax.config.resolve import resolve
 from gv_jax.errors import UserError
@@ -70,3 +70,13 @@ Callback()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0
     assert (message in done.stderr) == shown
+
+
+def test_overrides_of_a_study_are_those_that_its_runs_record(home):
+    """Otherwise the finished runs of a study would count as runs of another config."""
+    parser = make_train_parser()
+    words = ["--config.data.size=96x128", "--config.data.path=~/images", "--config.model.name=a"]
+    _, fields = parser.parse_with_fields(words)
+    assert fields["data.size"] == "(96, 128)"
+    assert fields["data.path"] == str(home / "images")
+    assert fields["model.name"] == "a"
