@@ -22,7 +22,7 @@ BLOCK = 4
 CLOSE_MEAN_DIFFERENCE, CLOSE_MEAN_FRACTION = 6.0, 0.35
 MIN_CONTRAST = 2.0  # standard deviation, of 255: images with less have nothing to compare
 MIN_KEPT = 0.5  # of the variance: the part of an image that a shift must leave visible
-MIN_VISIBLE = 9  # pixels: images that show less have too little in common to be copies
+MIN_VISIBLE = 0.01  # of all pixels: images that show less have nothing to compare
 MAX_MATCHES = 4  # renderings of a pair that are compared closely
 MAX_ASPECT_CHANGE = 0.08  # relative; images of more different shapes are not compared
 SHRINKING = ("box", "bicubic", "lanczos", "bilinear", "even", "odd")
@@ -261,7 +261,7 @@ def _block_means(images: np.ndarray) -> np.ndarray:
 def _relate(matches: list[Match], mirror: tuple[bool, bool]) -> Relation | None:
     """The relation of the best match that is one of a copy, None if there is none."""
     for match in sorted(matches, key=lambda match: match.difference)[:MAX_MATCHES]:
-        if match.weights.sum() < MIN_VISIBLE:
+        if match.weights.mean() < MIN_VISIBLE:
             continue
         weights = match.weights[..., None]
         changes = []
