@@ -132,10 +132,10 @@ def match_recorded(
     Raises:
         UserError: The data set changed, and the policy is to reject that; or too little is left.
     """
+    present = make_record(dataset, source)
     record = run_dir.data_record or find_shared_record(policy.records, source)
-    if record is None:
-        record = share_record(policy.records, make_record(dataset, source))
-    if record == make_record(dataset, record.source):
+    record = record or share_record(policy.records, present)
+    if record == dataclasses.replace(present, source=record.source):
         return RunData(dataset, record, Changes())
     changes = find_changes(record, dataset)
     if not any(changes):

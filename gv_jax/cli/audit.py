@@ -10,7 +10,8 @@ run. Examines the images as stored, before they are resized.
 from collections.abc import Sequence
 from pathlib import Path
 
-from gv_jax.cli.flags import Config, OneLineParser, apply_fields, echo, load_config, parse_path
+from gv_jax.cli.flags import OneLineParser, apply_fields, echo, load_config, parse_path
+from gv_jax.config.default import Config
 from gv_jax.errors import UserError
 
 

@@ -13,17 +13,16 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ml_collections import ConfigDict
 
 from gv_jax.cli.field_errors import explain_field_error
+from gv_jax.config.default import PATH_FIELDS, Config
 from gv_jax.errors import INTERRUPTED_STATUS, UserError, explain_unwritable, unknown
 from gv_jax.user_file import call_user_function, run_user_file
 
-Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 EXAMPLE = "--config=configs/quickstart.py"
-PATH_FIELDS = ("data.root", "data.path", "data.super_resolution", "model.pretrained")
 SIZE_FIELDS = ("data.size",)  # (height, width), which may be written as 96x128
 SIZE = re.compile(r"(\d+)x(\d+)")
 PRETRAINED = "model.pretrained"  # the field of the weights that a training starts from

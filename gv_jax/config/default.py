@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 Config = Any  # a ConfigDict: its fields are known at run time only
+PATH_FIELDS = ("data.root", "data.path", "data.super_resolution", "model.pretrained")
 
 
 def get_config() -> ConfigDict:

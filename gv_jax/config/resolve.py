@@ -4,7 +4,7 @@ import os
 
 from gv_jax import models
 from gv_jax.config import default
-from gv_jax.config.default import Config
+from gv_jax.config.default import PATH_FIELDS, Config
 from gv_jax.models.pretrained.load import find_weights_file
 from gv_jax.models.pretrained.pretrained_cfg import PretrainedCfg, load_pretrained_cfg
 from gv_jax.tasks.registry import TASKS
@@ -12,12 +12,6 @@ from gv_jax.training import finetune
 
 DEFAULT_CFG = PretrainedCfg(
     mean=(0.5,), std=(0.25,), size=(64, 64), interpolation="bilinear", crop_pct=1.0
-)
-PATH_FIELDS = (
-    ("data", "root"),
-    ("data", "path"),
-    ("data", "super_resolution"),
-    ("model", "pretrained"),
 )
 ALPHA_STATS = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no weights know
 
@@ -31,7 +25,8 @@ def resolve(config: Config) -> Config:
         UserError: there is no such model, or its weights have no valid `pretrained_cfg`.
     """
     config = config.copy_and_resolve_references()
-    for section, field in PATH_FIELDS:
+    for name in PATH_FIELDS:
+        section, _, field = name.partition(".")
         config[section][field] = os.path.expanduser(config[section][field])
     cfg = DEFAULT_CFG
     task = TASKS.get(config.task)

@@ -19,12 +19,12 @@ from gv_jax.data import decode
 from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.box import NO_BOX, Box
 from gv_jax.data.builders.base import ImageBuilder
+from gv_jax.data.formats import jpeg
 from gv_jax.data.transforms import TransformPipeline
 from gv_jax.errors import UserError
 
 CACHE_VERSION = 2  # of the files of a cache
 META_FILE = "meta.json"
-JPEG_MAGIC = b"\xff\xd8\xff"
 IMAGES_PER_BATCH = 32  # decoded images in memory
 DECODE_THREADS = 4  # decoding and hashing release Python's lock
 
@@ -186,7 +186,7 @@ def hash_image(data: bytes, image: Image.Image, box: Box) -> str:
         box: Its bounding box, or NO_BOX.
     """
     header = f"{box} " if box != NO_BOX else ""
-    if data.startswith(JPEG_MAGIC):
+    if data.startswith(jpeg.MAGIC):
         content = data
     else:
         header += f"{image.mode} {image.size} "

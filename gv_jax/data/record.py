@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gv_jax.data.arrays import Dataset, Split
+from gv_jax.data.splits.kfold import labels_to_classes
 from gv_jax.errors import UserError
 
 MAX_LISTED = 3  # images of each kind that a message names
@@ -96,9 +97,7 @@ def record_from_json(value: Mapping[str, Any]) -> DataRecord:
 
 def label_tuples(labels: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """The labels of every image, from integers [n] or multi-hot [n k]."""
-    if labels.ndim == 1:
-        return tuple((label,) for label in labels.tolist())
-    return tuple(tuple(np.flatnonzero(row).tolist()) for row in labels)
+    return tuple(map(tuple, labels_to_classes(labels)))
 
 
 def find_changes(record: DataRecord, dataset: Dataset) -> Changes:

@@ -65,6 +65,7 @@ def write_clip(path, container_format, video_codec, pixel_format, sound_codec):
             readable = len(list(container.decode(video=0))) == len(frames)
         plausible = not sound or SECONDS / 2 < sound_end(path, av) < 4 * SECONDS
         return path if readable and plausible else None
+    # What PyAV raises for combinations that this FFmpeg cannot write or read.
     except (av.FFmpegError, ValueError, NotImplementedError, IndexError, TypeError):
         return None
 

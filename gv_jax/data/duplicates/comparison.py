@@ -81,16 +81,16 @@ def explain(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> int | None:
     """
     difference = window_energy(x - y)
     contrast = min(x.std(axis=(0, 1)).max(), y.std(axis=(0, 1)).max())
-    floor = np.clip(CONTRAST_TOLERANCE * contrast, MIN_TOLERANCE, MAX_TOLERANCE) ** 2
+    tolerated = np.clip(CONTRAST_TOLERANCE * contrast, MIN_TOLERANCE, MAX_TOLERANCE) ** 2
     same_color = color_change(x - y, weights) <= MAX_COLOR_CHANGE
-    if same_color and (difference <= floor).all():
+    if same_color and (difference <= tolerated).all():
         return 100
     changes = [compress(image, LOWEST_QUALITY) - image for image in (x, y)]
     noise = np.maximum(window_energy(changes[0]), window_energy(changes[1]))
     noise = ndimage.maximum_filter(noise, (3, 3, 1))
-    if same_color and (difference <= NOISE_FRACTION**2 * noise + floor).all():
+    if same_color and (difference <= NOISE_FRACTION**2 * noise + tolerated).all():
         return 100
-    tolerance = noise + floor
+    tolerance = noise + tolerated
     # A JPEG and its original differ by hardly more than the lowest quality changes.
     if (difference > MAX_NOISE**2 * tolerance).any():
         return None
