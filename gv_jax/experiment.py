@@ -21,6 +21,7 @@ from gv_jax.data.sampling import make_sampler
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime, make_evaluator
 from gv_jax.inference.held_out_images import evaluate_held_out_images
+from gv_jax.inference.stored_files import store_inference_files
 from gv_jax.reporting.audit_page import audit_section
 from gv_jax.reporting.report import write_report
 from gv_jax.run_data import REJECT_CHANGES, DataPolicy, RunData, load_run_data
@@ -214,6 +215,9 @@ def evaluate_and_report(
     evaluation = evaluate_held_out_images(
         evaluation, task, setup.network, weights, builder, config.data, config.train.whole_images
     )
+    store_inference_files(
+        evaluation, runtime, setup.network, weights, run_dir, config.inference, config.model.dtype
+    )
     predict, feature_maps = runtime.evaluator.functions_of(*weights)
     batch = task.prepare_batch(runtime.batch_at(config.seed)(0))
     augmented = None
@@ -239,6 +243,7 @@ def evaluate_and_report(
         "data_changes": session.data.changes._asdict(),
         "seed": config.seed,
         "tta": config.tta.to_dict(),
+        "image_size": dataset.splits["train"].images.shape[1:3],
         "timing": session.timer.timing(),
         **({"sources": builder.report["classes"]} if builder.report else {}),
         **evaluation.results,

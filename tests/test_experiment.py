@@ -1,11 +1,15 @@
 """One run from images to report, and runs that are refused or stopped."""
 
+import csv
 import json
 import os
+import shutil
 
 import jax
+import numpy as np
 import pytest
 
+import gv_jax
 from gv_jax import experiment
 from gv_jax.errors import UserError
 from gv_jax.training.lease import lease
@@ -48,7 +52,7 @@ def test_a_run_learns_and_leaves_its_files(finished):
     }  # fmt: skip
     assert {file.name for file in run.iterdir()} == {
         "config.json", "data.json", "metrics.jsonl", "tensorboard", "checkpoints", "results.json",
-        "predictions.csv", "figures", "report.html", "report.md",
+        "predictions.csv", "figures", "report.html", "report.md", "confidence.npz", "neighbors.npz",
     }  # fmt: skip
     for split in ("train", "valid"):
         steps = [row["step"] for row in read_log(run) if row["split"] == split]
@@ -56,6 +60,33 @@ def test_a_run_learns_and_leaves_its_files(finished):
     header, *rows = (run / "predictions.csv").read_text().splitlines()
     assert header == "id,label,predicted,confidence,split"
     assert len(rows) == 72
+
+
+def test_the_directory_alone_predicts_what_the_report_measured(finished, shapes, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished[0], copy)
+    rows = list(csv.DictReader((copy / "predictions.csv").read_text().splitlines()))
+    run = gv_jax.load_run(copy)
+    predictions = run.predict([shapes / row["id"] for row in rows])
+    assert predictions.labels == [row["predicted"] for row in rows]
+    confidences = [float(row["confidence"]) for row in rows]
+    np.testing.assert_allclose(predictions.confidences, confidences, atol=1e-5)
+    valid = [row["split"] == "valid" for row in rows]
+    assert predictions.novel is not None
+    assert predictions.novel[valid].mean() <= 0.05
+    train = next(row["id"] for row in rows if row["split"] == "train")
+    nearest = run.nearest(shapes / train)[0]
+    assert (nearest.id, nearest.label) == (train, train.partition("/")[0])
+    np.testing.assert_array_equal(nearest.thumbnail, run.prepare(shapes / train))
+
+
+def test_nothing_of_the_training_images_is_stored_if_not_wanted(finished, tmp_path):
+    _, config, _ = finished
+    config = config.copy_and_resolve_references()
+    config.inference.neighbors, config.train.epochs = 0, 1
+    experiment.run(config, tmp_path / "run")
+    assert not (tmp_path / "run" / "neighbors.npz").exists()
+    assert gv_jax.load_run(tmp_path / "run").predict(np.zeros((16, 16, 3), np.uint8)).novel is None
 
 
 def test_every_metric_is_registered(finished):

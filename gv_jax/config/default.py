@@ -90,6 +90,10 @@ def get_config() -> ConfigDict:
                 "flip": False,  # average the logits over the image and its mirror image
                 "shift": 0,  # pixels: also average over copies shifted up, down, left and right
             },
+            "inference": {  # classification: what is stored with the run for new images
+                "neighbors": 5000,  # training images, at most, whose features are stored; 0: none
+                "thumbnails": 64,  # side in pixels of their stored copies; 0: none
+            },
             "augment": {
                 "random_crop": 0,  # side of a random square crop in pixels; 0: whole images
                 "flip": 0.0,  # probability of a horizontal flip

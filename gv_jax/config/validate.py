@@ -60,6 +60,8 @@ RANGES = {  # field: (minimum, maximum)
     "optimizer.learning_rate": (1e-12, math.inf),
     "optimizer.grad_accum_steps": (1, math.inf),
     "probe.folds": (2, math.inf),
+    "inference.neighbors": (0, math.inf),
+    "inference.thumbnails": (0, 512),
 }
 
 

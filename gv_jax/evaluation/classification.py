@@ -8,6 +8,8 @@ import numpy as np
 
 from gv_jax.data.arrays import Dataset
 from gv_jax.evaluation import class_metrics
+from gv_jax.evaluation.calibration import calibrate, calibration_results
+from gv_jax.evaluation.confidence import Confidence
 from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
 from gv_jax.wording import count_noun
 
@@ -24,7 +26,8 @@ class ClassificationEvaluation:
             "split"}.
         main_split: The split that per-class results and figures are about.
         dataset: The data set.
-        log_probs: Split -> log-probabilities [n k].
+        log_probs: Split -> calibrated log-probabilities [n k].
+        confidence: The calibration.
     """
 
     results: dict[str, Any]
@@ -32,6 +35,7 @@ class ClassificationEvaluation:
     main_split: str
     dataset: Dataset
     log_probs: dict[str, np.ndarray]
+    confidence: Confidence
 
 
 def evaluate_classification(
@@ -44,7 +48,9 @@ def evaluate_classification(
         dataset: The data set with these splits, of which "train" is one.
     """
     num_classes = len(dataset.classes)
-    log_probs = {split: class_metrics.log_softmax(logits) for split, logits in outputs.items()}
+    split_labels = {split: dataset.splits[split].labels for split in outputs}
+    calibrated = calibrate(outputs, split_labels)
+    log_probs = calibrated.log_probs
     main_split = select_main_split(log_probs)
     labels, predicted = dataset.splits[main_split].labels, log_probs[main_split].argmax(1)
     matrix = class_metrics.confusion_matrix(labels, predicted, num_classes)
@@ -53,14 +59,16 @@ def evaluate_classification(
     name = "single class" if is_balanced else "majority class"
     baseline: dict[str, Any] = {"name": name, "class": dataset.classes[majority]}
     results: dict[str, Any] = {"baseline": baseline}
-    for split, split_log_probs in log_probs.items():
-        split_labels = dataset.splits[split].labels
+    for split, logits in outputs.items():
+        uncalibrated = class_metrics.log_softmax(logits)
         results[split] = {
-            "count": len(split_labels),
-            **class_metrics.classification_metrics(split_log_probs, split_labels),
-            "ece": class_metrics.calibration(split_log_probs, split_labels)["ece"],
+            "count": len(logits),
+            **class_metrics.classification_metrics(uncalibrated, split_labels[split]),
+            "ece": class_metrics.calibration(calibrated.measured[split], split_labels[split])[
+                "ece"
+            ],
         }
-        baseline[split] = class_metrics.baseline_metrics(log_priors, split_labels)
+        baseline[split] = class_metrics.baseline_metrics(log_priors, split_labels[split])
     results["summary"] = summarize_classification(results, main_split, num_classes)
     results["main_split"] = main_split
     results["classes"] = list(dataset.classes)
@@ -68,7 +76,8 @@ def evaluate_classification(
     results["per_class"] = per_class_rows(per_class, dataset)
     results["top_confusions"] = confusion_rows(matrix, dataset.classes)
     results["confusion"] = matrix.tolist()
-    results["calibration"] = class_metrics.calibration(log_probs[main_split], labels)
+    results["calibration"] = class_metrics.calibration(calibrated.measured[main_split], labels)
+    results["confidence"] = calibration_results(calibrated, outputs, split_labels, main_split)
     if 1 < len(set(dataset.groups.values())) < num_classes:
         results["groups"] = group_results(matrix, dataset)
     predictions = [
@@ -76,7 +85,9 @@ def evaluate_classification(
         for split, split_log_probs in log_probs.items()
         for row in classification_rows(split, split_log_probs, dataset)
     ]
-    return ClassificationEvaluation(results, predictions, main_split, dataset, log_probs)
+    return ClassificationEvaluation(
+        results, predictions, main_split, dataset, log_probs, calibrated.confidence
+    )
 
 
 def summarize_classification(results: Mapping[str, Any], main_split: str, num_classes: int) -> str:

@@ -53,7 +53,11 @@ METRICS: dict[str, Metric] = {
     "f1": _fraction("F1"),
     **_averages(),
     "ece": _fraction("ECE", "min"),
+    "uncalibrated_ece": _fraction("ECE before calibration", "min"),
     "confidence": _fraction("confidence", ""),
+    "min_confidence": Metric("confidence from", format=".3f"),
+    "requested_precision": Metric("requested precision", "%", "", ".0f"),
+    "accepted": _fraction("accepted images", ""),
     # Multi-label classification
     "average_precision": _fraction("average precision"),
     "mean_average_precision": _fraction("mean average precision"),

@@ -9,7 +9,9 @@ import numpy as np
 from gv_jax.data.arrays import Dataset
 from gv_jax.evaluation import multilabel_metrics
 from gv_jax.evaluation.class_metrics import safe_divide
+from gv_jax.evaluation.confidence import Confidence
 from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
+from gv_jax.evaluation.temperature import fit_temperature
 from gv_jax.wording import count_noun
 
 
@@ -25,8 +27,9 @@ class MultilabelEvaluation:
         main_split: The split that per-label results and figures are about.
         tuning_split: The split that thresholds are chosen on.
         dataset: The data set.
-        logits: Split -> logits [n k].
-        thresholds: Probability from which on each label is predicted [k].
+        logits: Split -> calibrated logits [n k].
+        thresholds: Calibrated probability from which on each label is predicted [k].
+        confidence: The calibration.
     """
 
     results: dict[str, Any]
@@ -36,14 +39,17 @@ class MultilabelEvaluation:
     dataset: Dataset
     logits: Mapping[str, np.ndarray]
     thresholds: np.ndarray
+    confidence: Confidence
 
 
 def evaluate_multilabel(
     outputs: Mapping[str, np.ndarray], dataset: Dataset
 ) -> MultilabelEvaluation:
-    """Computes thresholds, metrics, baseline and predictions.
+    """Computes calibration, thresholds, metrics, baseline and predictions.
 
-    The threshold of a label is that of its highest F1 on the valid split, or on train without one.
+    One temperature for all labels is fitted to the valid split. The loss is that of the network
+    without it. The threshold of a label is that of its highest F1 on the valid split, or on train
+    without one.
 
     Args:
         outputs: Split -> logits [n k], in the order of the images of the split.
@@ -52,7 +58,9 @@ def evaluate_multilabel(
     main_split = select_main_split(outputs)
     tuning_split = "valid" if "valid" in outputs else "train"
     targets = {split: dataset.splits[split].labels for split in outputs}
-    thresholds = multilabel_metrics.best_thresholds(outputs[tuning_split], targets[tuning_split])
+    temperature = fit_temperature(outputs["valid"], targets["valid"]) if "valid" in outputs else 1.0
+    calibrated = {split: logits / temperature for split, logits in outputs.items()}
+    thresholds = multilabel_metrics.best_thresholds(calibrated[tuning_split], targets[tuning_split])
     label_set = multilabel_metrics.most_common_label_set(targets["train"])
     results: dict[str, Any] = {
         "baseline": {
@@ -61,8 +69,13 @@ def evaluate_multilabel(
             **multilabel_metrics.multilabel_baselines(targets, tuning_split),
         }
     }
-    for split, logits in outputs.items():
+    losses = {
+        split: multilabel_metrics.log_losses(logits, targets[split])
+        for split, logits in outputs.items()
+    }
+    for split, logits in calibrated.items():
         metrics = multilabel_metrics.multilabel_metrics(logits, targets[split], thresholds)
+        metrics["loss"] = float(losses[split].mean())
         results[split] = {"count": len(logits), **metrics}
     results["summary"] = summarize_multilabel(
         results, main_split, tuning_split, len(dataset.classes)
@@ -71,18 +84,31 @@ def evaluate_multilabel(
     results["classes"] = list(dataset.classes)
     main_targets = targets[main_split]
     results["per_class"] = per_label_rows(
-        outputs[main_split], main_targets, thresholds, dataset.classes
+        calibrated[main_split], main_targets, thresholds, dataset.classes
     )
-    predicted = multilabel_metrics.sigmoid(outputs[main_split]) >= thresholds
+    if "valid" in outputs:
+        results["confidence"] = {
+            "temperature": temperature,
+            "fitted_to": len(outputs["valid"]),
+        }
+    predicted = multilabel_metrics.sigmoid(calibrated[main_split]) >= thresholds
     co_predictions = safe_divide(main_targets.T @ predicted, main_targets.sum(0)[:, None])
     results["label_confusion"] = co_predictions.tolist()
     predictions = [
         row
-        for split, logits in outputs.items()
-        for row in multilabel_rows(split, logits, thresholds, dataset)
+        for split, logits in calibrated.items()
+        for row in multilabel_rows(split, logits, losses[split], thresholds, dataset)
     ]
+    confidence = Confidence(temperature, label_thresholds=thresholds)
     return MultilabelEvaluation(
-        results, predictions, main_split, tuning_split, dataset, outputs, thresholds
+        results,
+        predictions,
+        main_split,
+        tuning_split,
+        dataset,
+        calibrated,
+        thresholds,
+        confidence,
     )
 
 
@@ -138,13 +164,24 @@ def per_label_rows(
 
 
 def multilabel_rows(
-    split: str, logits: np.ndarray, thresholds: np.ndarray, dataset: Dataset
+    split: str,
+    logits: np.ndarray,
+    losses: np.ndarray,
+    thresholds: np.ndarray,
+    dataset: Dataset,
 ) -> list[dict[str, Any]]:
-    """The prediction for every image of a split; arguments as of `per_label_rows`."""
+    """The prediction for every image of a split.
+
+    Args:
+        split: Name of the split.
+        logits: Calibrated outputs of the network [n k].
+        losses: Its loss on every image [n].
+        thresholds: Probability from which on each label is predicted [k].
+        dataset: The data set.
+    """
     part, classes = dataset.splits[split], dataset.classes
     probs = multilabel_metrics.sigmoid(logits)
     predicted = probs >= thresholds
-    losses = multilabel_metrics.log_losses(logits, part.labels)
     ranking = multilabel_metrics.ranking_precisions(logits, part.labels)
     return [
         {

@@ -7,19 +7,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from PIL import Image
 
-from gv_jax import models
-from gv_jax.data.augment.degrade import build_degradation
 from gv_jax.data.dataset import output_size
 from gv_jax.data.decode import INTERPOLATIONS
 from gv_jax.distributed import compiler_options
 from gv_jax.errors import UserError
 from gv_jax.inference.color_transfer import ChromaUpsampler, FrameState, LowResChroma
-from gv_jax.inference.finished_run import load_finished_run, restore_best_weights
-from gv_jax.tasks.color_heads import head_from_json
-from gv_jax.tasks.color_heads.color_head import ColorHead
+from gv_jax.inference.finished_run import LoadedNetwork, load_finished_run, load_network
 from gv_jax.tasks.colorization import Colorization, network_input
 from gv_jax.training.step import SplitModule, eval_key, make_predict
 
@@ -136,43 +131,13 @@ def load_colorizer(run: Path | str) -> Colorizer:
         UserError: `run` is not a finished colorization run.
     """
     run_dir = load_finished_run(Path(run), COLORIZER_TASK)
-    results, config = run_dir.results, run_dir.config
-    assert results is not None
-    head = load_head(config["color_head"], results)
-    task = Colorization(head, build_degradation(config["degrade"]))
-    network = build_network(config["model"], results["model"], head.num_outputs)
-    weights = restore_best_weights(run_dir, network)
-    return Colorizer(config["data"], make_predict_ab(task, network, weights))
+    return make_colorizer(load_network(run_dir), run_dir.config["data"])
 
 
-def load_head(section: Mapping[str, Any], results: Mapping[str, Any]) -> ColorHead:
-    """The color head of a run.
-
-    Args:
-        section: The section config.color_head of the run.
-        results: Its results, with "color_head" and "channels".
-    """
-    return head_from_json(
-        section["name"], results["color_head"], results["channels"], section["temperature"]
-    )
-
-
-def build_network(section: Mapping[str, Any], name: str, outputs: int) -> SplitModule:
-    """The network of a finished run without its weights.
-
-    Args:
-        section: The section config.model of the run.
-        name: Name in MODELS.
-        outputs: Number of output channels.
-    """
-    options = {
-        option: section[option] for option in ("classifier", "last_stage") if section.get(option)
-    }
-
-    def build() -> nnx.Module:
-        return models.build(name, inputs=1, classes=outputs, rngs=nnx.Rngs(0), **options)
-
-    return SplitModule.from_module(nnx.eval_shape(build))  # drawing weights would take longest
+def make_colorizer(loaded: LoadedNetwork, data: Mapping[str, Any]) -> Colorizer:
+    """The colorizer of a loaded run with the section config.data `data`."""
+    task: Any = loaded.task
+    return Colorizer(data, make_predict_ab(task, loaded.network, loaded.weights))
 
 
 def make_predict_ab(

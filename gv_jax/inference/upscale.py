@@ -4,17 +4,14 @@ import hashlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
-from flax import nnx
 
-from gv_jax import models
 from gv_jax.distributed import compiler_options
 from gv_jax.errors import UserError
-from gv_jax.inference.finished_run import load_finished_run, restore_best_weights
-from gv_jax.training.step import SplitModule, make_predict
+from gv_jax.inference.finished_run import LoadedNetwork, load_finished_run, load_network
+from gv_jax.training.step import make_predict
 
 UPSCALER_TASK = "super_resolution"
 TILE_PX = 256  # side of the overlapping square tiles of larger images
@@ -36,11 +33,7 @@ def run_fingerprint(run: Path | str) -> str:
 
 
 def load_upscaler(run: Path | str) -> Callable[[np.ndarray], np.ndarray]:
-    """Loads a run as a function uint8 [h w c] -> uint8 [2h 2w c].
-
-    The function compiles once for every size. Images of more than TILE_PX pixels on a side are cut
-    into overlapping tiles, so all large images share a few sizes. It raises UserError for an image
-    with other channels than the training images.
+    """Loads a run as a function uint8 [h w c] -> uint8 [2h 2w c], see `make_upscaler`.
 
     Args:
         run: Run directory of a finished super-resolution run.
@@ -48,8 +41,26 @@ def load_upscaler(run: Path | str) -> Callable[[np.ndarray], np.ndarray]:
     Raises:
         UserError: `run` is not a finished super-resolution run.
     """
-    network, weights, channels = load_upscaling_run(Path(run))
-    predict = jax.jit(make_predict(network), compiler_options=compiler_options())
+    run_dir = load_finished_run(Path(run), UPSCALER_TASK)
+    return make_upscaler(load_network(run_dir), run_dir.config["data"]["channels"], run_dir.path)
+
+
+def make_upscaler(
+    loaded: LoadedNetwork, channels: int, run: Path
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The upscaler of a loaded run.
+
+    It compiles once for every size. Images of more than TILE_PX pixels on a side are cut into
+    overlapping tiles, so all large images share a few sizes. It raises UserError for an image with
+    other channels than the training images.
+
+    Args:
+        loaded: The network.
+        channels: Channels of the training images.
+        run: The run directory, for messages.
+    """
+    weights = loaded.weights
+    predict = jax.jit(make_predict(loaded.network), compiler_options=compiler_options())
 
     def upscale(image: np.ndarray) -> np.ndarray:
         shape = f"{image.dtype} {list(image.shape)}"
@@ -80,16 +91,6 @@ def make_lazy_upscaler(run: Path | str) -> tuple[Callable[[np.ndarray], np.ndarr
     """(an upscaler that loads the run on its first call, `run_fingerprint` of it)."""
     load = cache(lambda: load_upscaler(run))
     return lambda image: load()(image), run_fingerprint(run)
-
-
-def load_upscaling_run(path: Path) -> tuple[SplitModule, tuple[Any, Any], int]:
-    """The network of a run, its weights (params, batch_stats), and the channels of its images."""
-    run_dir = load_finished_run(path, UPSCALER_TASK)
-    assert run_dir.results is not None
-    channels = run_dir.config["data"]["channels"]
-    model = models.build(run_dir.results["model"], inputs=channels, rngs=nnx.Rngs(0))
-    network = SplitModule.from_module(model)
-    return network, restore_best_weights(run_dir, network), channels
 
 
 def split_tiles(size: int) -> Iterator[Tile]:

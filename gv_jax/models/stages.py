@@ -91,7 +91,14 @@ class InputHook:
 
 
 def capture_input(model: nnx.Module, path: str, x: Array) -> Array:
-    """Calls `model` and returns the input of one of its layers. The model is unusable afterwards.
+    """The input of a layer; arguments as of `call_with_input`."""
+    return call_with_input(model, path, x)[1]
+
+
+def call_with_input(model: nnx.Module, path: str, x: Array) -> tuple[Array, Array]:
+    """Calls `model` and returns its output and the input of one of its layers.
+
+    The model is unusable afterwards.
 
     Args:
         model: any module.
@@ -105,5 +112,5 @@ def capture_input(model: nnx.Module, path: str, x: Array) -> Array:
         parent[int(name)] = hook
     else:
         setattr(parent, name, hook)
-    model(x)
-    return inputs[0]
+    callable_model: Any = model
+    return callable_model(x), inputs[0]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -84,6 +84,11 @@ class Classification:
     def from_config(cls, config: Config, dataset: Dataset) -> "Classification":
         check_num_classes(config, dataset)
         return cls(len(dataset.classes), tuple(config.data.mean), tuple(config.data.std))
+
+    @classmethod
+    def from_run(cls, config: Mapping[str, Any], results: Mapping[str, Any]) -> "Classification":
+        data = config["data"]
+        return cls(len(results["classes"]), tuple(data["mean"]), tuple(data["std"]))
 
     def with_training_loss(self, loss: Config, labels: np.ndarray) -> "Classification":
         if not any(loss.values()):

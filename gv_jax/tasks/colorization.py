@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ from gv_jax.reporting.figures.color_examples import Colorize
 from gv_jax.reporting.figures.colorization import draw_colorization
 from gv_jax.reporting.figures.common import Augmented, FeatureMaps
 from gv_jax.reporting.figures.report_figure import ReportFigure
-from gv_jax.tasks.color_heads import COLOR_HEADS, validate_color_head
+from gv_jax.tasks.color_heads import COLOR_HEADS, head_from_json, validate_color_head
 from gv_jax.tasks.color_heads.color_head import ColorHead, HeadSpec
 from gv_jax.tasks.run_task import Config, Predict, check_model, check_no_labels
 from gv_jax.training.step import eval_key
@@ -108,6 +108,14 @@ class Colorization:
 
         degrade = build_degradation(config.degrade.to_dict())
         return cls.from_images(dataset.splits["train"].images, degrade, make_head)
+
+    @classmethod
+    def from_run(cls, config: Mapping[str, Any], results: Mapping[str, Any]) -> "Colorization":
+        section = config["color_head"]
+        head = head_from_json(
+            section["name"], results["color_head"], results["channels"], section["temperature"]
+        )
+        return cls(head, build_degradation(config["degrade"]))
 
     @classmethod
     def from_images(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -84,6 +84,11 @@ class MultiLabel:
     def from_config(cls, config: Config, dataset: Dataset) -> "MultiLabel":
         check_num_classes(config, dataset)
         return cls(len(dataset.classes), tuple(config.data.mean), tuple(config.data.std))
+
+    @classmethod
+    def from_run(cls, config: Mapping[str, Any], results: Mapping[str, Any]) -> "MultiLabel":
+        data = config["data"]
+        return cls(len(results["classes"]), tuple(data["mean"]), tuple(data["std"]))
 
     def with_training_loss(self, loss: Config, labels: np.ndarray) -> "MultiLabel":
         return replace(self, loss=partial(sigmoid_loss, focal=loss.focal)) if loss.focal else self

@@ -86,6 +86,16 @@ class RunTask(Task, Protocol):
         """
         ...
 
+    @classmethod
+    def from_run(cls, config: Mapping[str, Any], results: Mapping[str, Any]) -> Self:
+        """The task of a finished run, without its data set.
+
+        Args:
+            config: The configuration in config.json.
+            results: The content of results.json.
+        """
+        ...
+
     def with_training_loss(self, loss: Config, labels: np.ndarray) -> Self:
         """The task with the training loss of `loss`, the section config.loss.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -74,6 +74,10 @@ class SuperResolution:
     @classmethod
     def from_config(cls, config: Config, dataset: Dataset) -> "SuperResolution":
         return cls(config.data.channels)
+
+    @classmethod
+    def from_run(cls, config: Mapping[str, Any], results: Mapping[str, Any]) -> "SuperResolution":
+        return cls(config["data"]["channels"])
 
     def with_training_loss(self, loss: Config, labels: np.ndarray) -> "SuperResolution":
         return self

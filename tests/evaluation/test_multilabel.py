@@ -29,7 +29,10 @@ def test_thresholds_are_chosen_on_the_valid_split():
     logits = make_label_logits(dataset)
     logits["valid"] = logits["valid"] + 10  # between 7 and 13
     evaluation = evaluate_multilabel(logits, dataset)
-    assert (evaluation.thresholds > 0.9).all()
+    temperature = evaluation.confidence.temperature
+    assert evaluation.results["confidence"]["temperature"] == temperature
+    logit_thresholds = temperature * np.log(evaluation.thresholds / (1 - evaluation.thresholds))
+    assert (logit_thresholds > 5).all()
     assert evaluation.results["valid"]["macro_f1"] == 1
     assert evaluation.results["test"]["macro_f1"] == 0
     assert evaluation.results["test"]["mean_average_precision"] == 1
@@ -50,4 +53,5 @@ def test_predictions():
     assert [row["label"] for row in rows] == ["action", "action|puzzle", "puzzle", "sport"]
     assert rows[1]["predicted"] == "sport"
     assert [row["exact_accuracy"] for row in rows] == [1, 0, 1, 1]
-    assert rows[0]["p(action)"] == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-6)
+    expected = 1 / (1 + np.exp(-3 / evaluation.confidence.temperature))
+    assert rows[0]["p(action)"] == pytest.approx(expected, abs=1e-6)

@@ -24,7 +24,9 @@ def write_run(path: Path, model: nnx.Module, fields: dict[str, Any], results: di
         results: results.json.
     """
     config = default.get_config()
-    config.update_from_flattened_dict({"data.interpolation": "bilinear", **fields})
+    config.update_from_flattened_dict(
+        {"task": results["task"], "data.interpolation": "bilinear", **fields}
+    )
     run_dir = RunDir(path)
     run_dir.open(config.to_dict(), DataRecord("", (), {}, {}, {}))
     network = SplitModule.from_module(model)
@@ -50,3 +52,22 @@ def write_super_resolution_run(path: Path) -> Path:
     model = models.build("ninasr_b0", inputs=3, rngs=nnx.Rngs(0))
     results = {"task": "super_resolution", "model": "ninasr_b0"}
     return write_run(path, model, {"model.name": "ninasr_b0"}, results)
+
+
+def write_classification_run(path: Path, num_classes: int = 3, **fields: Any) -> Path:
+    """A run for images of 16x24 pixels; with "data.channels", of as many channels."""
+    channels = fields.get("data.channels", 3)
+    model = models.build(
+        "two_layer", inputs=channels, classes=num_classes, size=(16, 24), rngs=nnx.Rngs(0)
+    )
+    task = fields.pop("task", "classification")
+    classes = ["red", "green", "blue", "gray"][:num_classes]
+    results = {"task": task, "model": "two_layer", "classes": classes, "image_size": [16, 24]}
+    changes = {
+        "data.size": (16, 24),
+        "data.mean": (0.5,),
+        "data.std": (0.25,),
+        "data.crop_pct": 1.0,
+        "model.name": "two_layer",
+    }
+    return write_run(path, model, changes | fields, results)

@@ -10,7 +10,6 @@ from PIL import Image
 from gv_jax.errors import UserError
 from gv_jax.inference.upscale import (
     load_upscaler,
-    load_upscaling_run,
     run_fingerprint,
     split_tiles,
 )
@@ -75,7 +74,7 @@ def test_other_directories_are_refused(super_resolution_run, tmp_path):
     (other / "results.json").write_text(json.dumps(results))
     shutil.rmtree(other / "checkpoints")
     with pytest.raises(UserError, match="other/checkpoints"):
-        load_upscaling_run(other)
+        load_upscaler(other)
 
 
 def test_the_fingerprint_identifies_a_run_wherever_it_is(super_resolution_run, tmp_path):
