@@ -3,14 +3,14 @@
 gv-jax train --config=configs/colorize_quickstart.py
 
 Nothing is downloaded: the games are played on this machine. A gray level stands for different
-colors in every game, so a lookup table is of little use: the network has to recognize the game. It
-predicts the lightness too, which four levels do not determine. Test split (144 frames of held-out
-episodes), seed 0:
+colors in every game, so a gray lookup (the mean color of each gray level in training) is of little
+use: the network has to recognize the game. It predicts the lightness too, which four levels do not
+determine. Test split (144 frames of held-out episodes), seed 0:
 
                                  CIEDE2000   within 5   MSE of a, b      PSNR
     unet, palette head                 1.9       89 %        0.0042   27.9 dB
     unet, mse head                     6.8       55 %        0.0074   21.2 dB
-    baseline: mean of each level      19.5       30 %        0.0627   16.5 dB
+    baseline: gray lookup             19.5       30 %        0.0627   16.5 dB
     baseline: gray                    17.3       37 %        0.0785   16.1 dB
 
 The mse head is --config.color_head.name=mse. What one gray level hides (roads of Up'n Down, mazes

@@ -3,7 +3,8 @@
 Tables come from docs/studies/*.csv, which hold the numbers of the studies, and docs/config.md from
 gv_jax/config/default.py, so that a number is stated in one place. A generated part stands between
 `<!-- table: NAME -->` and `<!-- end -->`. A cell may refer to another table, as in
-`{textures|inception|plain}`: the row whose first cell contains `inception`, the column `plain`.
+`{textures|inception|plain}`: the row whose first cell is `inception`, or else contains it, the
+column `plain`.
 With --check, nothing is written, and the exit status says whether everything is up to date.
 """
 
@@ -28,7 +29,7 @@ def resolve(reference: re.Match[str]) -> str:
     """The cell of another table that a reference names."""
     name, key, column = reference.groups()
     head, *rows = read_rows(name)
-    (row,) = (row for row in rows if key in row[0])
+    (row,) = [row for row in rows if row[0] == key] or [row for row in rows if key in row[0]]
     return row[head.index(column)]
 
 

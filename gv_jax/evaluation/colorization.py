@@ -37,7 +37,7 @@ class ColorizationEvaluation:
     Attributes:
         results: Values for results.json.
         predictions: A row per image of every split, and of WHOLE_IMAGES: {"id", "game",
-            COLOR_METRICS but the loss, "lookup_mse", "lookup_ciede2000", "split"}.
+            COLOR_METRICS but the loss, "gray_lookup_mse", "gray_lookup_ciede2000", "split"}.
         main_split: The split that figures are about.
         dataset: The data set.
         errors: Mean CIEDE2000 of each image of the main split [n].
@@ -234,7 +234,7 @@ def summarize_colorization(results: Mapping[str, Any], main_split: str) -> str:
     return (
         f"{SPLIT_TITLES[main_split]} CIEDE2000 {metrics['ciede2000']:.2f} on "
         f"{metrics['count']:,} images, with {100 * metrics['within_5']:.1f} % of pixels within 5; "
-        f"gray-lookup baseline {baseline['ciede2000']:.2f} and "
+        f"gray lookup {baseline['ciede2000']:.2f} and "
         f"{100 * baseline['within_5']:.1f} %. MSE of a and b {metrics['mse']:.4g} "
         f"(baseline {baseline['mse']:.4g})."
     )
@@ -246,7 +246,7 @@ def summarize_whole_images(metrics: Mapping[str, Any], baseline: Mapping[str, An
     return (
         f"{SPLIT_TITLES[metrics['of']]} CIEDE2000 {metrics['ciede2000']:.2f} on "
         f"{metrics['count']:,} whole {images}, as gv-jax colorize writes them, with "
-        f"{100 * metrics['within_5']:.1f} % of pixels within 5; gray-lookup baseline "
+        f"{100 * metrics['within_5']:.1f} % of pixels within 5; gray lookup "
         f"{baseline['ciede2000']:.2f} and {100 * baseline['within_5']:.1f} %."
     )
 
@@ -268,7 +268,9 @@ def colorization_rows(
         classes: Names of the labels.
     """
     columns = {name: name for name in COLOR_METRICS[:-1]}
-    columns |= {f"lookup_{name}": f"{MAIN_BASELINE}/{name}" for name in ("mse", "ciede2000")}
+    columns |= {
+        f"{MAIN_BASELINE}_{name}": f"{MAIN_BASELINE}/{name}" for name in ("mse", "ciede2000")
+    }
     return [
         {
             "id": image_id,

@@ -14,7 +14,7 @@ class ImageVersions:
 
     Attributes:
         gray: The input.
-        lookup: The gray-lookup baseline.
+        lookup: The gray lookup.
         network: The prediction.
         original: The original.
     """

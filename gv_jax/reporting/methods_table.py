@@ -11,8 +11,8 @@ METHODS = "baselines"  # key of the rows of network and baselines, which become 
 ORIGINAL = "original"  # method of the row of the original frames
 BASELINES_CAPTION = (
     "Baselines without a network: no color (gray), the mean color of the training images, and the "
-    "mean color of each gray level in training (lookup). MSE and MAE are of a and b divided by "
-    "128. Flicker: change of a and b between consecutive frames, for pixels of constant gray."
+    "mean color of each gray level in training (gray lookup). MSE and MAE are of a and b divided "
+    "by 128. Flicker: change of a and b between consecutive frames, for pixels of constant gray."
 )
 
 

@@ -55,4 +55,4 @@ def test_games_are_sorted_by_error(evaluation):
 def test_predictions_have_a_row_per_image(evaluation):
     row = evaluation.predictions[2]
     assert (row["id"], row["game"], row["split"]) == ("pong/f01", "pong", "test")
-    assert (row["ciede2000"], row["lookup_ciede2000"], row["lookup_mse"]) == (1, 2, 2)
+    assert (row["ciede2000"], row["gray_lookup_ciede2000"], row["gray_lookup_mse"]) == (1, 2, 2)

@@ -58,7 +58,7 @@ def test_whole_images_have_means_and_baselines(evaluation):
 def test_predictions_have_rows_for_whole_images(evaluation):
     rows = [row for row in evaluation.predictions if row["split"] == "whole_images"]
     assert [row["id"] for row in rows] == ["pong/f01", "pong/f02", "boxing/f08"]
-    assert (rows[2]["game"], rows[2]["ciede2000"], rows[2]["lookup_mse"]) == ("boxing", 40, 80)
+    assert (rows[2]["game"], rows[2]["ciede2000"], rows[2]["gray_lookup_mse"]) == ("boxing", 40, 80)
 
 
 def test_flicker_is_of_consecutive_images_of_the_sample(evaluation):

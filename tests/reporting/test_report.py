@@ -225,6 +225,6 @@ def test_methods_are_columns_and_whole_images_come_first():
     cells = [[cell.text for cell in row] for row in table.rows]
     assert cells[0] == ["CIEDE2000", "1.250", "8.500"]
     assert cells[2][0] == "Flicker"
-    for part in ("own size", "12 of 30", "originals: 0.375"):
+    for part in ("own size", "12 of 30", "originals: 0.375", "(gray lookup)"):
         assert part in table.caption
     assert "network input" in report.metrics_table(results).caption

@@ -19,7 +19,7 @@ STRIP_SHAPE = (28, 240)  # pixels of a palette
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 # Images in [0, 1] [n h w 3] -> the grays that the network gets, in [0, 1] [n h w 1], and L, a and b
-# of the gray-lookup baseline and of the network, each [n h w 3].
+# of the gray lookup and of the network, each [n h w 3].
 Colorize = Callable[[np.ndarray], tuple[jax.Array, jax.Array, jax.Array]]
 
 
@@ -30,7 +30,7 @@ class ColorExample:
     Attributes:
         name: Id of the image.
         gray: The input, uint8 [h w 3].
-        lookup: The gray-lookup baseline in [0, 1] [h w 3].
+        lookup: The gray lookup in [0, 1] [h w 3].
         network: The prediction in [0, 1] [h w 3].
         original: The original in [0, 1] [h w 3].
         error_map: CIEDE2000 of the prediction as a color map, in [0, 1] [h w 3].
@@ -96,14 +96,14 @@ _display = jax.jit(lab_to_display_rgb)
 
 
 def example_grid(examples: Sequence[ColorExample], columns: int) -> Figure:
-    """A row per example: gray, lookup, network, original, and with 5 columns the error map."""
+    """A row per example: gray, gray lookup, network, original, and with 5 columns the error map."""
     images, captions = [], []
     for example in examples:
         lookup_error = CaptionLine(f"ΔE {example.lookup_error:.1f}", MUTED)
         network_error = CaptionLine(f"ΔE {example.network_error:.1f}", MUTED)
         row = (
             (example.gray, [CaptionLine(example.name, INK), CaptionLine("input", MUTED)]),
-            (example.lookup, [CaptionLine("lookup", INK), lookup_error]),
+            (example.lookup, [CaptionLine("gray lookup", INK), lookup_error]),
             (example.network, [CaptionLine("network", INK), network_error]),
             (example.original, [CaptionLine("original", INK)]),
             (example.error_map, [CaptionLine("error", INK)]),
@@ -115,7 +115,7 @@ def example_grid(examples: Sequence[ColorExample], columns: int) -> Figure:
 
 
 def palette_grid(examples: Sequence[ColorExample]) -> Figure:
-    """The palettes of lookup, network and original of each example, one below the other."""
+    """The palettes of gray lookup, network and original of each example, one below the other."""
     images = []
     gap = np.ones((STRIP_SHAPE[0] // 4, STRIP_SHAPE[1], 3))
     for example in examples:

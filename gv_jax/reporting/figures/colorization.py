@@ -23,11 +23,11 @@ from gv_jax.reporting.figures.report_figure import ReportFigure
 MAX_GAMES = 12  # games with an example
 WHOLE_TEXT = (
     "whole images of the {split} split at their own size, as gv-jax colorize writes them: gray "
-    "input, gray-lookup baseline, network, original"
+    "input, gray lookup, network, original"
 )
 ARRAY_TEXT = (
-    "images of the {split} split at the size of the network input: network input, gray-lookup "
-    "baseline, network, original"
+    "images of the {split} split at the size of the network input: network input, gray lookup, "
+    "network, original"
 )
 RANKED_CAPTION = (
     "The lowest, median and highest mean CIEDE2000 (ΔE) of {text}, and the error of the network "
@@ -40,7 +40,7 @@ LIGHTNESS_CAPTION = (
 )
 PALETTES_CAPTION = (
     "Colors of the images of every game, sorted by lightness, with widths by frequency: "
-    "gray-lookup baseline, network, original (top to bottom)."
+    "gray lookup, network, original (top to bottom)."
 )
 
 
