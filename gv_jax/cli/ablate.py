@@ -19,6 +19,7 @@ from gv_jax.cli.flags import (
     parse_path,
     read_config_file,
 )
+from gv_jax.config.default import Config
 from gv_jax.errors import INTERRUPTED_STATUS, UserError
 from gv_jax.jobs.engine import add_engine_flags, make_engine, parse_natural
 from gv_jax.wording import count_noun
@@ -72,7 +73,8 @@ def ablate(arguments: Sequence[str]) -> int:
     seeds = study_file.seeds if options.seeds is None else options.seeds
     if seeds < 1 or options.population < 1:
         raise UserError("--seeds and --population must be at least 1")
-    check_fields(study_file, fields)
+    config = read_config_file(study_file.config)
+    check_fields(config, study_file, fields)
 
     from gv_jax.ablation import report, runner
     from gv_jax.ablation.study import Ablation
@@ -80,7 +82,6 @@ def ablate(arguments: Sequence[str]) -> int:
     from gv_jax.run_data import check_shared_records
     from gv_jax.tasks.metric_names import choose_metric
 
-    config = read_config_file(study_file.config)
     task = str(fields.get("task", config.task))
     overrides = {name[5:]: value for name, value in fields.items() if name.startswith("data.")}
     check_output({**config.data, **overrides}, options.results, "the results", "--results")
@@ -122,9 +123,8 @@ def ablate(arguments: Sequence[str]) -> int:
     return INTERRUPTED_STATUS if not complete else 1 if failures else 0
 
 
-def check_fields(study_file: StudyFile, fields: dict[str, str]) -> None:
+def check_fields(config: Config, study_file: StudyFile, fields: dict[str, str]) -> None:
     """Checks the fields of variants and command line; reports those that override a variant's."""
-    config = read_config_file(study_file.config)
     for overrides in [*study_file.variants.values(), study_file.smoke, fields]:
         check_field_names(config, list(overrides))
     for field, names in conflicting_overrides(study_file.variants, fields).items():

@@ -49,6 +49,22 @@ def test_a_field_of_the_command_line_that_variants_set_is_noted(command, tmp_pat
     assert "low" not in done.out
 
 
+def test_the_config_file_is_executed_once(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "run_missing", lambda *_: False)
+    config, study, log = (tmp_path / name for name in ("config.py", "study.py", "log.txt"))
+    config.write_text(
+        "from gv_jax.config import default\n"
+        "def get_config():\n"
+        f"    with open({str(log)!r}, 'a') as file:\n        file.write('x')\n"
+        "    return default.get_config()\n"
+    )
+    study.write_text(
+        f'"""Which?"""\nCONFIG, REFERENCE, VARIANTS = {str(config)!r}, "low", {{"low": {{}}}}\n'
+    )
+    assert command("ablate", study, f"--results={tmp_path}", "--workers=1").status == 2
+    assert log.read_text() == "x"
+
+
 def test_nothing_heavy_is_imported():
     code = (
         "import sys; from gv_jax.cli import ablate, search; ablate.make_ablate_parser(); "
