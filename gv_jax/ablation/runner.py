@@ -6,7 +6,16 @@ from functools import partial
 
 from gv_jax.ablation.study import Ablation, AblationRun
 from gv_jax.errors import UserError
-from gv_jax.jobs import Echo, Engine, Job, Outcome, Status, run_jobs, stop_on_signals
+from gv_jax.jobs import (
+    UNLIMITED,
+    Echo,
+    Engine,
+    Job,
+    Outcome,
+    Status,
+    run_jobs,
+    stop_on_signals,
+)
 
 
 def run_missing(
@@ -19,20 +28,26 @@ def run_missing(
         engine: executes them.
         population: number of runs that are trained in one program if they differ in
             `VMAPPED_FIELDS` only; those that do not finish there run again in a process each.
-        echo: receives a line for each run.
+        echo: receives a line for each run when it starts and when it ends.
 
     Returns:
         Whether every run has ended; False after SIGTERM or Ctrl-C, which stop and save all runs.
     """
+    # an engine with a queue of its own takes all runs at once
+    event = "queued" if engine.free_slots == UNLIMITED else "started"
     with stop_on_signals() as stop:
         if population > 1:
             groups = make_groups(find_missing(ablation), population)
             report = partial(report_group, echo, ablation, groups)
-            run_jobs([make_group_job(group) for group in groups.values()], engine, report, stop)
+            report_start = partial(report_starts, echo, ablation, groups, event)
+            jobs = [make_group_job(group) for group in groups.values()]
+            run_jobs(jobs, engine, report, stop, report_start)
         runs = {run.name: run for run in find_missing(ablation)}
         if not stop.is_set():
             report = partial(report_run, echo, ablation, runs)
-            run_jobs([run.job for run in runs.values()], engine, report, stop)
+            single = {name: [run] for name, run in runs.items()}
+            report_start = partial(report_starts, echo, ablation, single, event)
+            run_jobs([run.job for run in runs.values()], engine, report, stop, report_start)
     return all(run.ended for run in ablation.runs)
 
 
@@ -74,6 +89,15 @@ def make_group_job(group: Sequence[AblationRun]) -> Job:
         run_dirs=tuple(run.run_dir.path for run in group),
         log=group[0].ablation.logs / f"{name}.log",
     )
+
+
+def report_starts(
+    echo: Echo, ablation: Ablation, groups: dict[str, list[AblationRun]], event: str, job: Job
+) -> None:
+    """Echoes that the runs of a job are started or queued, as "[2/8] plain, seed 0: started"."""
+    num_ended = sum(run.ended for run in ablation.runs)
+    for run in groups[job.name]:
+        echo(f"[{num_ended}/{len(ablation.runs)}] {run.variant}, seed {run.seed}: {event}")
 
 
 def report_run(

@@ -12,6 +12,7 @@ from gv_jax.training.lease import Lease
 
 IDLE_POLL_S = 1.0  # seconds between two checks of runs of other drivers
 
+OnStart = Callable[[Job], None]
 OnOutcome = Callable[[Job, Outcome], None]
 
 
@@ -20,6 +21,7 @@ def run_jobs(
     engine: Engine,
     on_outcome: OnOutcome = lambda job, outcome: None,
     stop: threading.Event | None = None,
+    on_start: OnStart = lambda job: None,
 ) -> dict[str, Outcome]:
     """Runs the missing ones of `jobs` until each has ended or `stop` is set.
 
@@ -32,6 +34,7 @@ def run_jobs(
         on_outcome: called for each job that finished, failed or was stopped by this call.
         stop: when set, running jobs save and exit. By default SIGTERM and Ctrl-C set it, and the
             call has to be made in the main thread.
+        on_start: called for each attempt at a job that the engine accepted.
 
     Returns:
         name -> outcome of all jobs. STOPPED if a job neither finished nor failed: the same call
@@ -44,7 +47,7 @@ def run_jobs(
         on_outcome(run.job, outcome)
 
     with stop_on_signals() if stop is None else nullcontext(stop) as event:
-        _Driver(jobs, engine, event, note).run()
+        _Driver(jobs, engine, event, on_start, note).run()
     return {job.name: outcomes.get(job.name) or read_outcome(job) for job in jobs}
 
 
@@ -61,11 +64,12 @@ class _Driver:
         jobs: Sequence[Job],
         engine: Engine,
         stop: threading.Event,
+        on_start: OnStart,
         note: Callable[[Run, Outcome], None],
     ):
         assert len({job.name for job in jobs}) == len(jobs), "jobs of the same name"
         self.pending, self.running = list(jobs), list[Run]()
-        self.engine, self.stop, self.note = engine, stop, note
+        self.engine, self.stop, self.on_start, self.note = engine, stop, on_start, note
         self.leases = {job.name: [Lease(job.cwd / path) for path in job.run_dirs] for job in jobs}
         self.has_peers = False  # whether other drivers or people run the same jobs
 
@@ -105,6 +109,8 @@ class _Driver:
         self.pending = [job for job in self.pending if job not in ready and job not in ended]
         if ready:
             self.running += self.engine.start(ready)
+            for job in ready:
+                self.on_start(job)
 
     def collect(self) -> None:
         """Removes ended runs and reports their outcomes."""

@@ -51,7 +51,7 @@ def run_trials(
         search: the trials.
         engine: executes their runs.
         max_trials: concurrent trials; 0 for as many as the engine has free slots.
-        echo: receives a line for each trial that ended.
+        echo: receives a line for each trial when it starts and when it ends.
 
     Returns:
         Whether every trial has ended; False after SIGTERM or Ctrl-C, which stop and save all runs.
@@ -91,6 +91,9 @@ class _Runner:
     def run_trial(self, leased: LeasedTrial) -> Steps:
         """Executes the folds of a trial and stores its result; yields while it is running."""
         began, number = time.monotonic(), leased.trial.number
+        progress = f"[{number + 1}/{self.search.total}]"
+        values = ", ".join(f"{name} = {show_value(value)}" for name, value in leased.values.items())
+        self.echo(f"{progress} started with {values}")
         try:
             scores = []
             for fold, run in enumerate(leased.runs):
@@ -110,11 +113,7 @@ class _Runner:
             text = f"{self.search.metric} {fmean(scores):.4f}"
         finally:
             self.scheduler.release(leased)
-        values = ", ".join(f"{name} = {show_value(value)}" for name, value in leased.values.items())
-        self.echo(
-            f"[{number + 1}/{self.search.total}] {text} with {values} "
-            f"({time.monotonic() - began:.0f} s)"
-        )
+        self.echo(f"{progress} {text} with {values} ({time.monotonic() - began:.0f} s)")
 
     def run_fold(
         self, leased: LeasedTrial, run: TrialRun, fold: int

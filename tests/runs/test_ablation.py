@@ -115,7 +115,7 @@ def test_a_failing_variant_is_reported_and_the_others_continue(folder, finished)
     failure = (study / "logs" / "broken-seed0.failed").read_text()
     assert "config.optimizer.name" in failure
     assert "'adamm'" in failure
-    assert output.count("plain, seed") == 2
+    assert output.count("plain, seed") == 4  # started, and finished
     for seed, value in enumerate(rows["fast"]["per_seed"].split()):
         results = json.loads((study / f"runs/fast/seed{seed}/results.json").read_text())
         assert float(value) == results["test"]["accuracy"]
@@ -136,7 +136,9 @@ def test_started_again_it_executes_only_what_is_missing(folder, finished):
 def test_runs_in_one_program_leave_the_same_table(folder, finished):
     status, output = run(folder, "broken", "population", "--workers=1", "--population")
     assert status == 1
-    assert output.count("broken, seed") == 4  # in one program, then each alone with its own error
+    broken = [line for line in output.splitlines() if "broken, seed" in line]
+    assert sum(line.endswith("started") for line in broken) == 4  # in one program, then each alone
+    assert len(broken) == 8  # with its own error
     tables = [
         list(csv.DictReader((folder / results / "broken" / "table.csv").open()))
         for results in ("local", "population")

@@ -42,7 +42,8 @@ def test_a_grid_over_folds_runs_every_point_once(tmp_path):
     search = make_search(tmp_path, folds=2)
     lines = []
     assert run_trials(search, LocalEngine(2), echo=lines.append)
-    assert len(lines) == 4
+    assert sum("started" in line for line in lines) == 4
+    assert len(lines) == 8  # a line at the start and at the end of every trial
     assert list((search.folder / "scheduler.lock").iterdir()) == []  # released
     runs = {f"{trial:05d}/fold{fold}": 1 for trial in range(4) for fold in range(2)}
     assert count_starts(search) == runs
