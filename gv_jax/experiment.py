@@ -13,16 +13,15 @@ from gv_jax.config.default import Config
 from gv_jax.config.resolve import resolve, resolved_defaults
 from gv_jax.config.validate import validate
 from gv_jax.data.arrays import Dataset
-from gv_jax.data.audit import audit_dataset
 from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.data.builders.base import REPORT_FILE
 from gv_jax.data.dataset import prepare_builder
 from gv_jax.data.sampling import make_sampler
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime, make_evaluator
-from gv_jax.inference.held_out_images import evaluate_held_out_images
-from gv_jax.inference.stored_files import store_inference_files
-from gv_jax.reporting.audit_page import audit_section
+from gv_jax.inference.evaluate_as_used import evaluate_as_used
+from gv_jax.inference.finished_run import LoadedNetwork
+from gv_jax.reporting.audit_page import audit_run
 from gv_jax.reporting.report import write_report
 from gv_jax.run_data import REJECT_CHANGES, DataPolicy, RunData, load_run_data
 from gv_jax.tasks.model import build_model
@@ -212,23 +211,19 @@ def evaluate_and_report(
     weights = (fitted.best["params"], fitted.best["batch_stats"])
     builder = prepare_builder(config.data)
     evaluation = task.evaluate(runtime.evaluator.collect(*weights), dataset)
-    evaluation = evaluate_held_out_images(
-        evaluation, task, setup.network, weights, builder, config.data, config.train.whole_images
-    )
-    store_inference_files(
-        evaluation, runtime, setup.network, weights, run_dir, config.inference, config.model.dtype
+    loaded = LoadedNetwork(task, setup.network, weights)
+    evaluation = evaluate_as_used(
+        evaluation, runtime, loaded, builder, run_dir, config.data, config.inference
     )
     predict, feature_maps = runtime.evaluator.functions_of(*weights)
     batch = task.prepare_batch(runtime.batch_at(config.seed)(0))
-    augmented = None
-    if not config.probe.method:  # it augments nothing
-        augmented = jax.device_get(setup.augment(jax.random.key(config.seed), *batch))
+    key = jax.random.key(config.seed)  # a probe augments nothing
+    augmented = None if config.probe.method else jax.device_get(setup.augment(key, *batch))
     figures = task.draw(evaluation, run_dir.figures, augmented, predict, feature_maps)
     sections, audit_counts = [], {}
     if not any(session.data.changes):  # an audit of changed data is not one of this run's
-        audit, dropped = audit_dataset(builder), config.data.drop_leaks
-        sections = [audit_section(audit, builder.load_image, run_dir.figures, dropped)]
-        audit_counts = {**audit.summary, "dropped": len(audit.leaked) if dropped else 0}
+        section, audit_counts = audit_run(builder, run_dir.figures, config.data.drop_leaks)
+        sections = [section]
     session.timer.lap("evaluate_s")
     results = {
         "task": config.task,

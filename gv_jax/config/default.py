@@ -39,7 +39,6 @@ def get_config() -> ConfigDict:
                 "report_epochs": (),  # epochs, from 1, whose metrics are listed in the report
                 "patience": 0,  # stop after this many epochs without improvement
                 "checkpoint_seconds": 30.0,  # minimum time between checkpoints; 0: every epoch
-                "whole_images": 100,  # colorization: held-out images to measure at their own size
                 "device_cache_mb": 2048,  # data sets up to this size stay on the device
             },
             "loss": {  # training only; validation and results use the plain loss
@@ -90,9 +89,10 @@ def get_config() -> ConfigDict:
                 "flip": False,  # average the logits over the image and its mirror image
                 "shift": 0,  # pixels: also average over copies shifted up, down, left and right
             },
-            "inference": {  # classification: what is stored with the run for new images
-                "neighbors": 5000,  # training images, at most, whose features are stored; 0: none
-                "thumbnails": 64,  # side in pixels of their stored copies; 0: none
+            "inference": {  # what is measured and stored for the use of the finished run
+                "whole_images": 100,  # colorization: held-out images to measure at their own size
+                "neighbors": 5000,  # classification: training images to store the features of
+                "thumbnails": 64,  # side in pixels of the stored copies of these images; 0: none
             },
             "augment": {
                 "random_crop": 0,  # side of a random square crop in pixels; 0: whole images

@@ -51,7 +51,7 @@ RANGES = {  # field: (minimum, maximum)
     "train.ema": (0, 0.99999),
     "train.patience": (0, math.inf),
     "train.checkpoint_seconds": (0, math.inf),
-    "train.whole_images": (0, math.inf),
+    "inference.whole_images": (0, math.inf),
     "model.dropout": (-1, 0.99),
     "loss.focal": (0, 10),
     "loss.logit_adjustment": (0, 10),

@@ -30,6 +30,7 @@ class Evaluator:
         get_batch: split -> function from indices to a batch on the devices.
         sizes: split -> number of images.
         valid_batches: batches of the validation split per epoch; 0: all.
+        dtype: what the network computes in.
     """
 
     eval_step: EvalStep
@@ -40,6 +41,7 @@ class Evaluator:
     sizes: Mapping[str, int]
     batch_size: int
     valid_batches: int
+    dtype: Any
 
     def validate(self, state: TrainState) -> dict[str, float]:
         """Mean metrics of `state` on the validation split."""
@@ -124,6 +126,7 @@ def make_evaluator(
         sizes={name: len(split.labels) for name, split in splits.items()},
         batch_size=batch_size,
         valid_batches=valid_batches,
+        dtype=dtype,
     )
 
 

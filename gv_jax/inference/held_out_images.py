@@ -12,7 +12,11 @@ from tqdm import tqdm
 
 from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.data.decode import to_channels
-from gv_jax.evaluation.colorization import MAIN_BASELINE, add_whole_images
+from gv_jax.evaluation.colorization import (
+    MAIN_BASELINE,
+    ColorizationEvaluation,
+    add_whole_images,
+)
 from gv_jax.evaluation.whole_images import ImageVersions, WholeImages, sample_indices
 from gv_jax.image.color import gray_to_lightness
 from gv_jax.image.gray_baselines import NUM_GRAYS
@@ -20,7 +24,6 @@ from gv_jax.image.tiled_metrics import compare_frames, compare_images
 from gv_jax.inference.color_transfer import keep_gray
 from gv_jax.inference.colorizer import Colorizer, make_predict_ab
 from gv_jax.tasks.colorization import Colorization
-from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.step import SplitModule, eval_key
 
 FLAT_SIDE = 8  # pixels of an image of one gray, a block of JPEG
@@ -110,17 +113,15 @@ def change_of(version: str) -> str:
 
 
 def evaluate_held_out_images(
-    evaluation: Any,
-    task: RunTask,
+    evaluation: ColorizationEvaluation,
+    task: Colorization,
     network: SplitModule,
     weights: tuple[Any, Any],
     builder: ImageBuilder,
     data: Mapping[str, Any],
     limit: int,
-) -> Any:
+) -> ColorizationEvaluation:
     """Adds results on whole images of the main split to the evaluation of a colorization.
-
-    That of another task is returned as it is.
 
     Args:
         evaluation: The evaluation at the size of the network input.
@@ -129,10 +130,8 @@ def evaluate_held_out_images(
         weights: Parameters and batch statistics.
         builder: The prepared data set.
         data: The section config.data of the run.
-        limit: Maximum number of images; 0 for none.
+        limit: Maximum number of images, at least 1.
     """
-    if not limit or not isinstance(task, Colorization):
-        return evaluation
     weights = jax.device_put(jax.device_get(weights), jax.local_devices()[0])
     predict_ab = make_predict_ab(task, network, weights)
     images = evaluation.dataset.splits[evaluation.main_split].ids

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gv_jax.data.arrays import Dataset, Split
@@ -18,10 +17,10 @@ from gv_jax.evaluation.evaluator import Runtime
 from gv_jax.evaluation.novelty import normalize_features
 from gv_jax.inference.classifier import last_layer
 from gv_jax.inference.confidence_file import write_confidence
+from gv_jax.inference.finished_run import LoadedNetwork
 from gv_jax.inference.neighbors import Neighbors, encode_thumbnail, write_neighbors
 from gv_jax.training.features import make_features
 from gv_jax.training.run_dir import RunDir
-from gv_jax.training.step import SplitModule
 
 Extract = Callable[[Any], np.ndarray]  # batch -> features [b f]
 
@@ -29,47 +28,44 @@ Extract = Callable[[Any], np.ndarray]  # batch -> features [b f]
 def store_inference_files(
     evaluation: Any,
     runtime: Runtime,
-    network: SplitModule,
-    weights: tuple[Any, Any],
+    loaded: LoadedNetwork,
     run_dir: RunDir,
     section: Mapping[str, Any],
-    dtype: Any,
 ) -> None:
     """Writes the calibration of a classifier, and features and thumbnails of training images.
 
-    For other tasks there is nothing to write. `evaluation.results["confidence"]` gets the distance
-    from which on images are flagged as unfamiliar.
+    `evaluation.results["confidence"]` gets the distance from which on images are flagged as
+    unfamiliar.
 
     Args:
         evaluation: Of a run.
-        runtime: Its data and task.
-        network: Its network.
-        weights: Parameters and batch statistics.
+        runtime: Its data and compiled evaluation.
+        loaded: Its network.
         run_dir: Where the files are written.
         section: The section config.inference.
-        dtype: What the network computes in.
     """
-    if not runtime.task.uses_labels:
-        return
     confidence, limit = evaluation.confidence, section["neighbors"]
     if limit:
-        layer = last_layer(network, weights)
-        features = make_features(network, runtime.task, layer, (identity,), dtype=jnp.dtype(dtype))
-        compiled = jax.jit(features, compiler_options=compiler_options())
-
-        def extract(batch: Any) -> np.ndarray:
-            return np.asarray(compiled(*weights, batch)[0][:, 0])
-
+        extract = compile_features(loaded, runtime.evaluator.dtype)
         neighbors = collect_neighbors(runtime, extract, limit, section["thumbnails"])
         write_neighbors(run_dir.path, neighbors)
         if "valid" in runtime.dataset.splits:
-            valid = extract_features(runtime, extract, "valid", limit)[1]
+            _, valid = extract_features(runtime, extract, "valid", limit)
             confidence = replace(confidence, distances=neighbors.distances(valid))
             evaluation.results["confidence"] |= {
                 "max_distance": confidence.max_distance,
                 "false_positives": FALSE_POSITIVES,
             }
     write_confidence(run_dir.path, confidence)
+
+
+def compile_features(loaded: LoadedNetwork, dtype: Any) -> Extract:
+    """From a batch to its features [b f]; `dtype` is what the network computes in."""
+    task, network, weights = loaded
+    layer = last_layer(network, weights)
+    features = make_features(network, task, layer, (identity,), dtype=dtype)
+    compiled = jax.jit(features, compiler_options=compiler_options())
+    return lambda batch: np.asarray(compiled(*weights, batch)[0][:, 0])
 
 
 def identity(images: jax.Array) -> jax.Array:

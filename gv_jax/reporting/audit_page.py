@@ -81,6 +81,19 @@ def write_audit_page(builder: ImageBuilder, folder: Path) -> str:
     return audit_verdict(audit, dropped=False)
 
 
+def audit_run(builder: ImageBuilder, folder: Path, dropped: bool) -> tuple[Section, dict[str, int]]:
+    """The audit of the data of a run: the section of its report, and counts for results.json.
+
+    Args:
+        builder: The prepared data set.
+        folder: Folder of the figure; created if missing.
+        dropped: Whether training images that leak were left out of training.
+    """
+    audit = audit_dataset(builder)
+    counts = {**audit.summary, "dropped": len(audit.leaked) if dropped else 0}
+    return audit_section(audit, builder.load_image, folder, dropped), counts
+
+
 def audit_section(audit: Audit, get_image: GetImage, folder: Path, dropped: bool) -> Section:
     """The section of the report of a run, with the first groups of duplicates.
 

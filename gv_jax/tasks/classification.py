@@ -51,6 +51,7 @@ class Classification:
     uses_labels: ClassVar[bool] = True
     gray_inputs: ClassVar[bool] = False
     multi_label: ClassVar[bool] = False
+    whole_images: ClassVar[bool] = False
     metric_names: ClassVar[tuple[str, ...]] = CLASSIFICATION_METRICS
 
     num_classes: int

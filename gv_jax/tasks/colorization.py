@@ -61,6 +61,7 @@ class Colorization:
     uses_labels: ClassVar[bool] = False
     gray_inputs: ClassVar[bool] = True
     multi_label: ClassVar[bool] = False
+    whole_images: ClassVar[bool] = True
     metric_names: ClassVar[tuple[str, ...]] = (*COLOR_METRICS, "flicker")
 
     head: ColorHead

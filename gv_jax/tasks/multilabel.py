@@ -49,6 +49,7 @@ class MultiLabel:
     uses_labels: ClassVar[bool] = True
     gray_inputs: ClassVar[bool] = False
     multi_label: ClassVar[bool] = True
+    whole_images: ClassVar[bool] = False
     metric_names: ClassVar[tuple[str, ...]] = MULTILABEL_METRICS
 
     num_classes: int

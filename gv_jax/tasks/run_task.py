@@ -43,6 +43,8 @@ class RunTask(Task, Protocol):
             standardized by config.data.mean and config.data.std, which follow pretrained weights.
         gray_inputs: Whether the inputs are the images in gray, degraded by config.degrade.
         multi_label: Whether a label is a set of classes, multi-hot [k], in place of one class.
+        whole_images: Whether results are also of held-out images at their own size, as a finished
+            run colorizes them: the task is a Colorization.
         metric_names: Names in METRICS of the metrics of a split in results.json, the main one
             first. Some are absent for some data sets, such as the flicker without clips.
     """
@@ -51,6 +53,7 @@ class RunTask(Task, Protocol):
     uses_labels: ClassVar[bool]
     gray_inputs: ClassVar[bool]
     multi_label: ClassVar[bool]
+    whole_images: ClassVar[bool]
     metric_names: ClassVar[tuple[str, ...]]
 
     @classmethod

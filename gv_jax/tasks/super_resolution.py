@@ -48,6 +48,7 @@ class SuperResolution:
     uses_labels: ClassVar[bool] = False
     gray_inputs: ClassVar[bool] = False
     multi_label: ClassVar[bool] = False
+    whole_images: ClassVar[bool] = False
     metric_names: ClassVar[tuple[str, ...]] = SUPER_RESOLUTION_METRICS
 
     channels: int = 3

@@ -53,6 +53,10 @@ def test_fields_that_a_task_cannot_use_are_refused(name, field, value):
         TASKS[name].validate(config)
 
 
+def test_whole_images_are_measured_for_colorization_only():
+    assert [name for name, task in TASKS.items() if task.whole_images] == ["colorization"]
+
+
 def test_classes_are_balanced_once():
     fields = {"train.sampling": "balanced", "loss.class_weights": "inverse"}
     config = make_config("classification", "baseline", **fields)

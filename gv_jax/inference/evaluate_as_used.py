@@ -1,0 +1,40 @@
+"""What a run measures and stores because it is going to be used: the last part of an evaluation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gv_jax.data.builders.base import ImageBuilder
+from gv_jax.evaluation.evaluator import Runtime
+from gv_jax.inference.finished_run import LoadedNetwork
+from gv_jax.inference.held_out_images import evaluate_held_out_images
+from gv_jax.inference.stored_files import store_inference_files
+from gv_jax.training.run_dir import RunDir
+
+
+def evaluate_as_used(
+    evaluation: Any,
+    runtime: Runtime,
+    loaded: LoadedNetwork,
+    builder: ImageBuilder,
+    run_dir: RunDir,
+    data: Mapping[str, Any],
+    section: Mapping[str, Any],
+) -> Any:
+    """The evaluation with results on whole images; of a classifier, its calibration is stored.
+
+    Args:
+        evaluation: At the size of the network input.
+        runtime: Data of the run, compiled evaluation.
+        loaded: Its network.
+        builder: The prepared data set.
+        run_dir: Where files for inference are written.
+        data: The section config.data.
+        section: The section config.inference.
+    """
+    task: Any = loaded.task
+    if task.whole_images and section["whole_images"]:
+        limit = section["whole_images"]
+        return evaluate_held_out_images(evaluation, task, *loaded[1:], builder, data, limit)
+    if task.uses_labels:
+        store_inference_files(evaluation, runtime, loaded, run_dir, section)
+    return evaluation
