@@ -65,7 +65,7 @@ def scan(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> FolderList
     files: list[FileEntry] = []
     folders: list[str] = []
     problems: list[tuple[Path, str]] = []
-    left_out: Counter[str] = Counter()
+    left_out: list[str] = []
     pending: list[tuple[Path, str, frozenset[tuple[int, int]]]] = [(folder, "", frozenset())]
     while pending:  # not recursive: folders can be nested deeper than calls
         parent, prefix, ancestors = pending.pop()
@@ -89,20 +89,25 @@ def scan(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> FolderList
             elif kind == "read":
                 files.append(FileEntry(name, path))
             elif kind == "left out":
-                left_out[_suffix(name)] += 1
+                left_out.append(name)
             else:
                 problems.append((path, kind))
     return FolderListing(
         tuple(sorted(files, key=lambda file: natural_key(file.name))),
         tuple(sorted(folders, key=natural_key)),
         tuple(sorted(problems)),
-        dict(sorted(left_out.items())),
+        count_suffixes(left_out),
     )
 
 
 def files_digest(files: Iterable[FileEntry], root: Path) -> str:
     """SHA-256 of the names and contents of files; `root` is the folder of prepared data."""
     return content_digest([(file.name, file.path) for file in files], root)
+
+
+def count_suffixes(names: Iterable[str]) -> dict[str, int]:
+    """Suffix in lower case -> number of the files, as in `FolderListing.left_out`."""
+    return dict(sorted(Counter(map(_suffix, names)).items()))
 
 
 def describe_left_out(folder: PurePath | str, left_out: Mapping[str, int]) -> list[str]:

@@ -5,7 +5,7 @@ Supplied by the user.
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -46,7 +46,8 @@ class LegoMinifigures(ImageBuilder, skip_registration=True):
     class is a class_id of the training images, in ascending order. Its name is the minifigure_name,
     followed by the class_id if two figures have the same name: "SPIDER-MAN (17)". Its super-class
     is the universe, the first folder of its images. The splits are those listed, with a test split
-    if there is a test.csv (path, class_id). Split fractions and seed have no effect.
+    if there is a test.csv (path, class_id). Split fractions and seed have no effect. Files that are
+    not listed are left out and counted.
 
     Args:
         root, path: as in ImageBuilder.
@@ -87,6 +88,7 @@ class LegoMinifigures(ImageBuilder, skip_registration=True):
         ]
         file_names = dict.fromkeys([*tables, *(row.path for row in self.rows)])
         files = [(name, self.folder / name) for name in file_names]
+        self.notes = tuple(self._describe_unlisted(set(file_names)))
         super().__init__(
             root=root,
             path=path,
@@ -96,6 +98,13 @@ class LegoMinifigures(ImageBuilder, skip_registration=True):
             },
             **options,
         )
+
+    def _describe_unlisted(self, names: Set[str]) -> list[str]:
+        """A line on the files of the folder that are not among `names`."""
+        listing = folder_listing.scan(self.folder, suffixes=("",))  # all files
+        read = {folder_listing.escape_name(name) for name in names}
+        others = (file.name for file in listing.files if file.name not in read)
+        return folder_listing.describe_left_out(self.folder, folder_listing.count_suffixes(others))
 
     def _read_names(self) -> dict[int, str]:
         """class_id -> minifigure_name from metadata.csv."""

@@ -5,6 +5,7 @@ Supplied by the user.
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -65,6 +66,11 @@ class Simpsons(ImageBuilder, skip_registration=True):
         }
         self.test_listing = folder_listing.scan(self.test_folder)
         listings = [*self.members.values(), self.test_listing]
+        left_out = [Counter(listing.left_out) for listing in self.members.values()]
+        self.notes = (
+            *folder_listing.describe_left_out(self.train_folder, sum(left_out, Counter())),
+            *folder_listing.describe_left_out(self.test_folder, self.test_listing.left_out),
+        )
         files = [
             (str(file.path), file.path)  # a character can have files of the same name in the test
             for listing in listings

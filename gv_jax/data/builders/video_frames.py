@@ -1,6 +1,7 @@
 """Frames of the user's videos; every video is a game."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ class KeptFrame:
 class VideoFrames(ImageBuilder, skip_registration=True):
     """RGB frames of the video `path`, or of all videos below the folder; classes are videos.
 
-    Animated GIF, WebP, PNG and AVIF files are videos too; still images are ignored.
+    Animated GIF, WebP, PNG and AVIF files are videos too; still images are left out.
 
     Every `frame_stride`-th frame is a sample. Samples of a single color and near-duplicates of an
     earlier sample are dropped (`FrameFilter`). The id "zelda/f0000058_t0002.417" is frame 58 at
@@ -75,7 +76,8 @@ class VideoFrames(ImageBuilder, skip_registration=True):
             raise UserError(
                 f"--config.data.video_frames.frame_stride={frame_stride} must be at least 1."
             )
-        self.files, self.problems = find_videos(path, videos)
+        self.files, self.problems, left_out = find_videos(path, videos)
+        self.notes = tuple(folder_listing.describe_left_out(path, left_out))
         self.classes = video_titles([file.name for file in self.files])
         self.groups = {}
         frame_splits.check_hold_out(self.name, hold_out, scene_length, gap, test_only, self.classes)
@@ -192,8 +194,10 @@ class VideoFrames(ImageBuilder, skip_registration=True):
 
 def find_videos(
     path: str, selected: Sequence[str]
-) -> tuple[list[FileEntry], tuple[tuple[Path, str], ...]]:
-    """(video files, problems of the listing).
+) -> tuple[list[FileEntry], tuple[tuple[Path, str], ...], dict[str, int]]:
+    """(video files, problems of the listing, suffix -> number of the files that are not read).
+
+    If names are selected, no file is counted.
 
     Args:
         path: a file, or a folder, of which all videos and animated images are listed.
@@ -208,7 +212,7 @@ def find_videos(
         )
     source = Path(path).expanduser()
     if source.is_file():
-        return [FileEntry(source.name, source)], ()
+        return [FileEntry(source.name, source)], (), {}
     if not source.is_dir():
         raise UserError(
             f"{path}: no such video or folder of videos. Give one as --config.data.path=FILE."
@@ -222,7 +226,13 @@ def find_videos(
     if not files:
         suffixes = ", ".join(suffix[1:] for suffix in CLIP_SUFFIXES)
         raise UserError(f"{path}: contains no video or animated image ({suffixes}).")
-    return files, listing.problems
+    stills = Counter(
+        folder_listing.count_suffixes(
+            file.name for file in listing.files if file.name not in by_name
+        )
+    )
+    left_out = {} if selected else dict(stills + Counter(listing.left_out))
+    return files, listing.problems, left_out
 
 
 def video_titles(names: Sequence[str]) -> tuple[str, ...]:

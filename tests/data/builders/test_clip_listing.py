@@ -50,9 +50,12 @@ def test_still_images_are_no_videos(tmp_path):
     for name in ("b.gif", "deep/c.webp", "d.png"):
         save_animation(tmp_path / name)
     Image.fromarray(squares(1)[0]).save(tmp_path / "still.png")
-    files, problems = find_videos(str(tmp_path), ())
+    (tmp_path / "notes.txt").touch()
+    files, problems, left_out = find_videos(str(tmp_path), ())
     assert [file.name for file in files] == ["b.gif", "d.png", "deep/c.webp"]
     assert not problems
+    assert left_out == {".png": 1, ".txt": 1}
+    assert find_videos(str(tmp_path), ("b.gif",))[2] == {}  # the others are not selected
 
 
 def prepare(tmp_path, path, frame_stride):

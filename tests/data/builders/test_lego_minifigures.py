@@ -165,3 +165,16 @@ def test_a_corrupt_image(folder):
     with pytest.raises(UserError, match=r"001\.jpg: .*config\.data\.skip_broken"):
         make_builder(folder).generate()
     assert len(make_builder(folder, skip_broken=True).generate()["train"]) == 5
+
+
+def test_files_that_are_not_listed_are_counted(folder):
+    assert make_builder(folder).notes == ()
+    write_image(folder / "marvel/0001/900.jpg", 1)
+    (folder / "marvel" / "scene.psd").touch()
+    (folder / "README").touch()
+    (note,) = make_builder(folder).notes
+    assert note.startswith(f"{folder}: ")
+    for part in ("1 .jpg", "1 .psd", "1 file without a suffix"):
+        assert part in note
+    assert ".csv" not in note
+    assert note in load(folder).warnings

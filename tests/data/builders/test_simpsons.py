@@ -276,3 +276,16 @@ class TestErrors:
             (folder / TEST_FOLDER / f"lisa_simpson_{number}.jpg").unlink()
         with pytest.raises(UserError, match=r"'lisa_simpson': .*'test'"):
             make_builder(folder).generate()
+
+
+def test_files_of_other_formats_are_counted_in_each_folder(folder):
+    assert make_builder(folder).notes == ()
+    for name in COLORS:
+        (folder / TRAIN_FOLDER / name / "layers.psd").touch()
+    (folder / TEST_FOLDER / "names.txt").touch()
+    train_note, test_note = make_builder(folder).notes
+    assert train_note.startswith(f"{folder / TRAIN_FOLDER}: ")
+    assert "2 .psd" in train_note
+    assert test_note.startswith(f"{folder / TEST_FOLDER}: ")
+    assert "1 .txt" in test_note
+    assert {train_note, test_note} <= set(load(folder).warnings)

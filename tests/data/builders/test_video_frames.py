@@ -120,6 +120,13 @@ def test_test_only_games(tmp_path, folder):
     assert labels == {"train": {0}, "valid": {0}, "test": {1}}
 
 
+def test_files_that_are_no_video_are_counted(tmp_path, folder):
+    (note,) = make_builder(tmp_path, folder).notes
+    assert note.startswith(f"{folder}: ")
+    assert "1 .txt" in note
+    assert make_builder(tmp_path, folder / "pong.mp4").notes == ()
+
+
 def test_one_file_or_selected_files(tmp_path, folder):
     assert make_builder(tmp_path, folder / "pong.mp4").classes == ("pong",)
     assert make_builder(tmp_path, folder, videos=("qbert.mkv",)).classes == ("qbert",)
