@@ -4,12 +4,13 @@ import difflib
 import errno
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
 
 # What the system says where nothing can be written. Native libraries pass on the text only.
 UNWRITABLE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP),
 )
 
 INTERRUPTED_STATUS = 130  # exit status of a command that Ctrl-C or SIGTERM ended, as in shells
@@ -47,13 +48,25 @@ def explain_unwritable(error: BaseException) -> UserError | None:
             file = match[1] if match else None
             number = next((code for code in UNWRITABLE if os.strerror(code) in text), None)
             number = errno.ENOSPC if FULL_DISK_OF_TFDS in text else number
-        if number in UNWRITABLE:
+        is_closed = number == errno.ENOENT and _is_in_closed_folder(file)
+        if number is not None and (number in UNWRITABLE or is_closed):
             place = f"{file}: " if file else ""
             return UserError(
                 f"{place}cannot be used ({os.strerror(number)}): check space and permissions, or "
                 "give another folder; the same command continues with what was saved"
             )
     return None
+
+
+def _is_in_closed_folder(file: object) -> bool:
+    """Whether a file is missing in a folder that takes no files, such as /proc."""
+    if not isinstance(file, str) or not os.path.isdir(folder := os.path.dirname(file) or "."):
+        return False
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return False
+    except OSError:
+        return True
 
 
 def iter_causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,21 @@ def test_causes_that_form_a_circle():
 def test_the_full_disk_of_tensorflow_datasets():
     error = OSError("Not enough disk space. Needed: Unknown size")
     assert os.strerror(errno.ENOSPC) in str(explain_unwritable(error))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no folder that takes no files")
+@pytest.mark.parametrize("path", ["/proc/gv_jax", "/proc/gv_jax/run"])
+def test_a_folder_that_takes_no_files(path):
+    with pytest.raises(FileNotFoundError) as raised:
+        Path(path).mkdir(parents=True)
+    explained = explain_unwritable(raised.value)
+    assert isinstance(explained, UserError)
+    assert "/proc/gv_jax" in str(explained)
+
+
+def test_a_missing_file_is_not_explained(tmp_path):
+    for path in (tmp_path / "missing", tmp_path / "missing" / "file"):
+        with pytest.raises(FileNotFoundError) as raised:
+            path.open()
+        assert explain_unwritable(raised.value) is None
+    assert list(tmp_path.iterdir()) == []
