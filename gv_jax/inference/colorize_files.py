@@ -1,6 +1,7 @@
 """Image, animation and video files, colorized with a finished run."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -17,6 +18,7 @@ from gv_jax.inference.jobs import FileJob, plan_jobs
 from gv_jax.inference.video_file import MirrorWriter
 from gv_jax.wording import count_noun
 
+LOGGER = logging.getLogger(__name__)
 MAX_LISTED = 3  # problems in an error message
 
 
@@ -29,12 +31,14 @@ class Outcome:
         num_done: Number of written files.
         damages: Source -> what is missing from its frames.
         losses: Source -> what its result does not preserve, such as "HDR" or "subtitles".
+        remarks: Source -> how defects of an image were handled, each "has ...; ...".
     """
 
     output: Path
     num_done: int = 0
     damages: dict[Path, str] = field(default_factory=dict)
     losses: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    remarks: dict[Path, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def exit_status(self) -> int:
@@ -42,26 +46,41 @@ class Outcome:
         return 1 if self.damages else 0
 
     def __str__(self) -> str:
-        """One line per damaged file and per kind of loss, and the number of files."""
-        lines = [f"{source}: {damage}" for source, damage in self.damages.items()]
-        by_losses: dict[tuple[str, ...], list[Path]] = {}
-        for source, losses in self.losses.items():
-            by_losses.setdefault(losses, []).append(source)
-        for losses, sources in by_losses.items():
-            others = f" and {count_noun(len(sources) - 1, 'other file')}" if sources[1:] else ""
-            lines.append(f"{sources[0]}{others}: not preserved: {', '.join(losses)}")
-        return "\n".join([*lines, self.summary])
+        """`notes` and the number of files."""
+        return "\n".join([*self.notes, self.summary])
+
+    @property
+    def notes(self) -> list[str]:
+        """One line per damaged file, and per kind of loss and of remark."""
+        losses = {
+            source: f"not preserved: {', '.join(kinds)}" for source, kinds in self.losses.items()
+        }
+        remarks = {source: ", ".join(lines) for source, lines in self.remarks.items()}
+        damages = [f"{source}: {damage}" for source, damage in self.damages.items()]
+        return [*damages, *group_lines(losses), *group_lines(remarks)]
 
     @property
     def summary(self) -> str:
         return f"colorized {count_noun(self.num_done, 'file')} into {self.output}"
 
 
+def group_lines(texts: Mapping[Path, str]) -> list[str]:
+    """One line per distinct text, with the first of its files and the number of the others."""
+    sources_of: dict[str, list[Path]] = {}
+    for source, text in texts.items():
+        sources_of.setdefault(text, []).append(source)
+    lines = []
+    for text, sources in sources_of.items():
+        others = f" and {count_noun(len(sources) - 1, 'other file')}" if sources[1:] else ""
+        lines.append(f"{sources[0]}{others}: {text}")
+    return lines
+
+
 def colorize_files(run: Path, inputs: Sequence[Path], output: Path, steady: bool) -> Outcome:
     """Colorizes every input file into the folder `output`.
 
     Of a damaged video, the frames before the damage are colorized. The other files are colorized
-    before those that could not be read or written are reported.
+    before those that could not be read or written are reported; the notes on them are then logged.
 
     Args:
         run: run directory of a finished colorization run.
@@ -80,7 +99,7 @@ def colorize_files(run: Path, inputs: Sequence[Path], output: Path, steady: bool
             if job.video:
                 colorize_video(colorizer, job, steady, outcome)
             else:
-                write_image(job.target, colorizer(read_image(job.source)))
+                colorize_image(colorizer, job, outcome)
             outcome.num_done += 1
         except (CorruptImageError, CorruptVideoError) as error:
             problems.append(f"{job.source}: {error}")
@@ -90,8 +109,20 @@ def colorize_files(run: Path, inputs: Sequence[Path], output: Path, steady: bool
         rest = len(problems) - MAX_LISTED
         more = f" and {rest} more" if rest > 0 else ""
         done = f"; {outcome.summary}" if outcome.num_done else ""
+        for note in outcome.notes:
+            LOGGER.warning(note)
         raise UserError(f"{'; '.join(problems[:MAX_LISTED])}{more}{done}")
     return outcome
+
+
+def colorize_image(colorizer: Colorizer, job: FileJob, outcome: Outcome) -> None:
+    """Colorizes an image file; notes in `outcome` what is lost."""
+    image = read_image(job.source)
+    write_image(job.target, colorizer(image.pixels))
+    if image.losses:
+        outcome.losses[job.source] = image.losses
+    if image.remarks:
+        outcome.remarks[job.source] = image.remarks
 
 
 def colorize_video(colorizer: Colorizer, job: FileJob, steady: bool, outcome: Outcome) -> None:

@@ -187,7 +187,7 @@ def damaged_files(draw):
 def check_outcome(data: bytes) -> None:
     """Decodes the file: an image of a plain mode, or one line why not. Warnings are errors."""
     with contextlib.suppress(CorruptImageError):  # it takes more kinds of images
-        assert read_image(io.BytesIO(data)).dtype == np.uint8
+        assert read_image(io.BytesIO(data)).pixels.dtype == np.uint8
     try:
         opened, remarks = open_with_remarks(io.BytesIO(data))
     except CorruptImageError as error:

@@ -6,6 +6,7 @@ from PIL import Image
 
 from gv_jax.errors import UserError
 from gv_jax.inference.colorize_files import colorize_files
+from tests.data.formats.bmp_files import encode_bmp
 from tests.inference.scenes import to_gray
 
 RNG = np.random.default_rng(0)
@@ -83,3 +84,41 @@ def test_the_output_of_a_folder_has_its_structure(tmp_path, capsys):
     message = str(colorize_files(tmp_path, [source], output, steady=False))
     assert " 3 files " in message  # files of the output folder are not colorized again
     assert "colorize" in capsys.readouterr().err  # progress
+
+
+def write_defective(folder):
+    """Two images of 16 bits, a TIFF of two frames, one with a profile, and an odd BMP."""
+    rgb = Image.fromarray(RGB)
+    for name in ("deep_1.png", "deep_2.png"):
+        Image.fromarray(GRAY_16_BIT).save(folder / name)
+    rgb.save(folder / "pages.tif", save_all=True, append_images=[rgb])
+    rgb.save(folder / "print.jpg", icc_profile=b"\0" * 128 + b"desc P3 primaries")
+    rgb.save(folder / "screen.jpg", icc_profile=b"\0" * 128 + b"desc s\0R\0G\0B\0 IEC61966")
+    unused_byte = encode_bmp(np.array([[1, 2], [3, 4]]) << 24, 32)
+    (folder / "odd.bmp").write_bytes(unused_byte)
+
+
+def test_what_images_do_not_preserve_is_listed_once_per_kind(tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    write_defective(source)
+    outcome = colorize_files(tmp_path, [source], tmp_path / "out", steady=False)
+    assert outcome.exit_status == 0
+    assert {path.name: losses for path, losses in outcome.losses.items()} == {
+        "deep_1.png": ("more than 8 bits per channel",),
+        "deep_2.png": ("more than 8 bits per channel",),
+        "pages.tif": ("further frames",),
+        "print.jpg": ("the color profile",),
+    }
+    assert [path.name for path in outcome.remarks] == ["odd.bmp"]
+    lines = str(outcome).splitlines()
+    assert len(lines) == 5
+    assert [f"{source}/deep_1.png and 1 other file: " in line for line in lines].count(True) == 1
+
+
+def test_notes_are_logged_if_another_file_cannot_be_read(tmp_path, caplog):
+    Image.fromarray(GRAY_16_BIT).save(tmp_path / "deep.png")
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"broken\.png"):
+        colorize_files(tmp_path, [tmp_path], tmp_path / "out", steady=False)
+    assert [f"{tmp_path}/deep.png" in record.getMessage() for record in caplog.records] == [True]

@@ -51,7 +51,7 @@ def save(tmp_path, suffix, block):
 @pytest.mark.parametrize("orientation", UPRIGHT)
 def test_every_orientation(tmp_path, suffix, orientation, order):
     path = save(tmp_path, suffix, make_block(orientation, order))
-    for pixels in (np.asarray(open_image(path)), read_image(path)):
+    for pixels in (np.asarray(open_image(path)), read_image(path).pixels):
         assert pixels.shape == (*UPRIGHT[orientation].shape, 3)
         assert abs(pixels[..., 0].astype(int) - UPRIGHT[orientation]).max() <= 2
 
@@ -80,7 +80,7 @@ def test_every_orientation(tmp_path, suffix, orientation, order):
 def test_unreadable_blocks_mean_upright(tmp_path, suffix, block):
     path = save(tmp_path, suffix, block)
     assert open_image(path).size == (48, 32)
-    assert read_image(path).shape == (32, 48, 3)
+    assert read_image(path).pixels.shape == (32, 48, 3)
 
 
 @pytest.mark.parametrize("order", "<>")

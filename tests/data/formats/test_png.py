@@ -66,7 +66,7 @@ def test_every_kind(tmp_path, color_type, depth, interlaced):
             )
             expected = expected_pixels(samples, depth, color_type, palette, transparency)
             (tmp_path / "a.png").write_bytes(data)
-            assert np.array_equal(to_rgba(read_image(tmp_path / "a.png")), expected)
+            assert np.array_equal(to_rgba(read_image(tmp_path / "a.png").pixels), expected)
             if depth == 16:
                 with pytest.raises(CorruptImageError, match="16 bits"):
                     open_image(io.BytesIO(data))
@@ -87,7 +87,7 @@ def test_colors_that_differ_in_the_lower_byte_only_are_opaque(tmp_path, color_ty
     (tmp_path / "a.png").write_bytes(
         encode_png(samples, depth, color_type, transparency=transparency)
     )
-    assert read_image(tmp_path / "a.png")[..., -1].tolist() == [[255, 0], [0, 0]]
+    assert read_image(tmp_path / "a.png").pixels[..., -1].tolist() == [[255, 0], [0, 0]]
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
