@@ -16,7 +16,7 @@ from gv_jax.data.formats.exif import read_orientation, transpose
 from gv_jax.data.formats.first_frame import open_header, read_first_frame, read_header
 from gv_jax.data.formats.header import CorruptImageError, Header
 
-DECODE_VERSION = 2  # version of the resulting pixels; caches of another version are not used
+DECODE_VERSION = 3  # version of the resulting pixels; caches of another version are not used
 IMAGE_MODES = ("L", "LA", "RGB", "RGBA")
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,

@@ -18,7 +18,7 @@ from gv_jax.wording import count_noun
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".gif", ".webp"),
-    *(".tif", ".tiff", ".tga", ".dds", ".avif"),
+    *(".tif", ".tiff", ".tga", ".dds", ".avif", ".ico"),
 )
 MAX_SUFFIXES = 8  # listed with their number of files
 MAX_SUFFIX_LENGTH = 12  # with the dot; what is longer is no suffix but part of a name

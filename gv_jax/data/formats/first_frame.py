@@ -10,16 +10,17 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from gv_jax.data.formats import bmp, jpeg, png, tga
+from gv_jax.data.formats import avif, bmp, ico, jpeg, png, tga
 from gv_jax.data.formats.exif import read_orientation
 from gv_jax.data.formats.header import CorruptImageError, Header
 from gv_jax.data.formats.silence import silence_warnings
 
 MAX_PIXELS = 50_000_000  # far above any game image; PIL itself would decode up to 178 million
-IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "TGA", "DDS", "AVIF")
-# BMP has a reader of its own; TGA has no magic number, so Pillow takes much else for it
-PILLOW_FORMATS = tuple(name for name in IMAGE_FORMATS if name not in ("BMP", "TGA"))
-FORMAT_NAMES = "PNG, JPEG, BMP, GIF, WebP, TIFF, TGA, DDS or AVIF"
+IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "TGA", "DDS", "AVIF", "ICO")
+# BMP has a reader of its own, of ICO one image is extracted; TGA has no magic number, so Pillow
+# takes much else for it
+PILLOW_FORMATS = tuple(name for name in IMAGE_FORMATS if name not in ("BMP", "ICO", "TGA"))
+FORMAT_NAMES = "PNG, JPEG, BMP, GIF, WebP, TIFF, TGA, DDS, AVIF or ICO"
 DEEP = re.compile(r"(?<!BGR);16|BC6")  # of the arguments of Pillow's decoders
 REPAIRS = {png.MAGIC: png.iter_repairs, jpeg.MAGIC: jpeg.iter_repairs}
 ANIMATED_FORMATS = ("PNG", "GIF", "WEBP", "TIFF", "AVIF")
@@ -70,6 +71,8 @@ def read_first_frame(source: Path | BinaryIO, check: Check) -> FirstFrame:
         stream.seek(0)
         if prefix.startswith(b"BM"):
             return FirstFrame(*_read_bmp(stream.read(), check_all))
+        if prefix.startswith(ico.MAGIC):  # of TGA, this would be a palette image without one
+            return _read_ico(stream.read(), check_all)
         try:
             return _decode(stream, check_all, PILLOW_FORMATS)
         except (CorruptImageError, Image.DecompressionBombError):
@@ -92,7 +95,7 @@ def open_header(source: Path | BinaryIO) -> Iterator[ImageFile.ImageFile]:
     Raises:
         CorruptImageError: Pillow cannot open it.
     """
-    with _explain_errors(), Image.open(source, formats=IMAGE_FORMATS) as image:
+    with _explain_errors(), _open_image(source, IMAGE_FORMATS) as image:
         yield image
 
 
@@ -106,6 +109,14 @@ def read_header(image: ImageFile.ImageFile) -> Header:
 def _read_bmp(data: bytes, check: Check) -> tuple[Image.Image, Header, int, tuple[str, ...]]:
     image, header, remarks = bmp.read_bmp(data, check)
     return image, header, 1, remarks
+
+
+def _read_ico(data: bytes, check: Check) -> FirstFrame:
+    image, count = ico.extract_largest(data)
+    frame = _decode(io.BytesIO(image), check, ("ICO", "PNG"))
+    fixed = ico.fix_alpha(frame.image, image)
+    remarks = (f"has {count} sizes; only the largest is used",) * (count > 1)
+    return replace(frame, image=fixed, remarks=(*remarks, *frame.remarks))
 
 
 def _retry(data: bytes, source: object, prefix: bytes, check: Check) -> FirstFrame | None:
@@ -131,7 +142,7 @@ def _retry(data: bytes, source: object, prefix: bytes, check: Check) -> FirstFra
 
 
 def _decode(stream: BinaryIO, check: Check, formats: tuple[str, ...]) -> FirstFrame:
-    with Image.open(stream, formats=formats) as image:
+    with _open_image(stream, formats) as image:
         is_png = image.format == "PNG"
         transparency = png.read_transparency(image, stream) if is_png else None
         header = read_header(image)
@@ -148,6 +159,22 @@ def _decode(stream: BinaryIO, check: Check, formats: tuple[str, ...]) -> FirstFr
         first = image.copy() if image.format in ("GIF", "TIFF") else image
         remarks = ("has further frames; only the first is used",) * _is_animated(image)
     return FirstFrame(first, header, orientation, remarks)
+
+
+def _open_image(source: Path | BinaryIO, formats: tuple[str, ...]) -> ImageFile.ImageFile:
+    """Opens an image with Pillow; an AVIF whose Exif block cannot be parsed without that block."""
+    try:
+        return Image.open(source, formats=formats)
+    except (UnidentifiedImageError, ValueError):  # the latter of libavif
+        if isinstance(source, Path):
+            data = source.read_bytes()
+        else:
+            source.seek(0)
+            data = source.read()
+        repaired = avif.remove_exif(data)
+        if repaired is None:
+            raise
+        return Image.open(io.BytesIO(repaired), formats=formats)
 
 
 def _is_animated(image: ImageFile.ImageFile) -> bool:

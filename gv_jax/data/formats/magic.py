@@ -5,7 +5,8 @@ import re
 MAGIC_SIZE = 32  # bytes at the start of a file that decide
 IMAGE_MAGIC = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II\*\0|MM\0\*|DDS |"
-    rb"....ftyp(?:avif|avis)|BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0",
+    rb"....ftyp(?:avif|avis)|\x00\x00\x01\x00[^\0]\0.{3}\0|"
+    rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0",
     re.DOTALL,
 )
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, features
 
 from gv_jax.data.builders.folder_listing import IMAGE_SUFFIXES
+from gv_jax.data.clip_files import is_clip
 from gv_jax.data.decode import CorruptImageError, encode_for_storage, open_image, open_with_remarks
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
@@ -57,6 +58,24 @@ def test_avif(tmp_path):
     assert abs(np.asarray(opened).astype(int) - plain).max() <= 3
 
 
+@AVIF
+@pytest.mark.parametrize("frames", [1, 3])
+def test_the_exif_block_of_an_avif_that_cannot_be_parsed_is_ignored(tmp_path, frames):
+    plain = np.full((16, 24, 3), (200, 60, 20), np.uint8)
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    others = [Image.fromarray(plain // 2)] * (frames - 1)
+    options = {"save_all": True, "append_images": others} if others else {}
+    data = encode(plain, "AVIF", quality=100, exif=exif.tobytes(), **options)
+    damaged = data.replace(exif.tobytes()[6:], b"junk" + exif.tobytes()[10:])
+    assert damaged != data
+    path = tmp_path / "a.avif"
+    path.write_bytes(damaged)
+    opened = np.asarray(open_image(path)).astype(int)
+    assert abs(opened - plain).max() <= 3
+    assert is_clip(path) == (frames > 1)
+
+
 @pytest.mark.parametrize("suffix", IMAGE_SUFFIXES)
 def test_every_listed_suffix_is_one_that_pillow_knows(suffix):
     Image.init()
@@ -70,6 +89,7 @@ def test_every_listed_suffix_is_one_that_pillow_knows(suffix):
         "TGA",
         "DDS",
         "AVIF",
+        "ICO",
     )
 
 
