@@ -6,22 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gv_jax.data.duplicates.comparison import brightness_changes, explain
-from gv_jax.data.duplicates.features import GRID, LUMA, MIRRORS, flip
+from gv_jax.data.duplicates.features import GRID, MIRRORS, flip
 from gv_jax.data.duplicates.raster import apply_matrices, resize_matrix
 from gv_jax.data.duplicates.relation import Relation
 from gv_jax.data.duplicates.rendering import Pairs, render
+from gv_jax.data.duplicates.shifts import CLOSE_DIFFERENCE, CLOSE_FRACTION, choose_shifts
 
-MAX_SHIFT = 2  # pixels
-TINY_PIXELS = 24  # shorter side
 PAIRS_PER_BLOCK = 256
-# A pair is compared closely if its root mean square difference is below this, of 255, plus this
-# fraction of the contrast.
-CLOSE_DIFFERENCE, CLOSE_FRACTION = 8.0, 0.9
-# The same for means of blocks, which compression hardly changes.
+# As CLOSE_DIFFERENCE and CLOSE_FRACTION, for means of blocks, which compression hardly changes.
 BLOCK = 4
 CLOSE_MEAN_DIFFERENCE, CLOSE_MEAN_FRACTION = 6.0, 0.35
 MIN_CONTRAST = 2.0  # standard deviation, of 255: images with less have nothing to compare
-MIN_KEPT = 0.5  # of the variance: the part of an image that a shift must leave visible
 MIN_VISIBLE = 0.01  # of all pixels: images that show less have nothing to compare
 MAX_MATCHES = 4  # renderings of a pair that are compared closely
 MAX_ASPECT_CHANGE = 0.08  # relative; images of more different shapes are not compared
@@ -107,8 +102,8 @@ def _match(pairs: Pairs) -> list[list[Match]]:
     """The close renderings of every pair."""
     best: list[list[Match]] = [[] for _ in range(len(pairs.first))]
     if pairs.sizes[0] == pairs.sizes[1]:
-        for shift, members in _choose_shifts(pairs):
-            _collect(best, members, _overlap(pairs.take(members), shift), shift)
+        for shift, shifted, members in choose_shifts(pairs):
+            _collect(best, members, shifted, shift)
         return best
     members = np.flatnonzero(_has_close_means(pairs))
     if len(members):
@@ -130,59 +125,6 @@ def _has_close_means(pairs: Pairs) -> np.ndarray:
             tolerance = CLOSE_MEAN_DIFFERENCE + CLOSE_MEAN_FRACTION * _contrast(x_means, y_means)
             close[subset] |= difference <= PROBE_SLACK * tolerance
     return close
-
-
-def _choose_shifts(pairs: Pairs) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
-    """Shifts with the pairs for which they are best, by brightness."""
-    count = len(pairs.first)
-    # The correlation of tiny images is too coarse; all of their shifts are compared.
-    tolerance = 1.5 if min(pairs.sizes[0]) > TINY_PIXELS else 2 * MAX_SHIFT + 2
-    least, best = np.full(count, np.inf), np.zeros((count, 2), np.int64)
-    for x, y, _, subset, _ in render(pairs):
-        x, y = x @ LUMA, y @ LUMA
-        contrast = np.sqrt(np.minimum(x.var(axis=(1, 2)), y.var(axis=(1, 2))))
-        for shift in np.ndindex(2 * MAX_SHIFT + 1, 2 * MAX_SHIFT + 1):
-            dy, dx = shift[0] - MAX_SHIFT, shift[1] - MAX_SHIFT
-            near = (np.abs(pairs.shifts[subset] - (dy, dx)) < tolerance).all(axis=1)
-            if not near.any():
-                continue
-            part_x, part_y = _crop(x[near], y[near], (dy, dx))
-            difference = (part_x - part_y).std(axis=(1, 2))
-            kept = np.minimum(_kept_variance(part_x, x[near]), _kept_variance(part_y, y[near]))
-            difference[kept < MIN_KEPT] = np.inf
-            # Relative to what is close; of equal ones, the smallest shift.
-            difference /= CLOSE_DIFFERENCE + CLOSE_FRACTION * contrast[near]
-            difference += 1e-4 * (dy * dy + dx * dx)
-            members = subset[near]
-            better = difference < least[members]
-            least[members[better]] = difference[better]
-            best[members[better]] = dy, dx
-    close = least <= 1.01
-    for shift in np.unique(best[close], axis=0):
-        yield tuple(shift.tolist()), np.flatnonzero(close & (best == shift).all(axis=1))
-
-
-def _crop(x: np.ndarray, y: np.ndarray, shift: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The parts [n h w ...] of x and y that show the same if x is shifted by (down, right)."""
-    (dy, dx), (height, width) = shift, x.shape[1:3]
-    top, left, bottom, right = max(dy, 0), max(dx, 0), min(dy, 0), min(dx, 0)
-    return (
-        x[:, -bottom : height - top, -right : width - left],
-        y[:, top : height + bottom, left : width + right],
-    )
-
-
-def _kept_variance(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """The fraction of the squared deviations from the mean in a part: [n h w] -> [n]."""
-    mean = whole.mean(axis=(1, 2), keepdims=True)
-    total = np.square(whole - mean).sum(axis=(1, 2))
-    return np.square(part - mean).sum(axis=(1, 2)) / np.maximum(total, 1e-3)
-
-
-def _overlap(pairs: Pairs, shift: tuple[int, int]) -> Pairs:
-    first, second = _crop(pairs.first, pairs.second, shift)
-    first_cut, second_cut = _crop(pairs.first_cut, pairs.second_cut, shift)
-    return replace(pairs, first=first, second=second, first_cut=first_cut, second_cut=second_cut)
 
 
 def _resize_alternatives(pairs: Pairs) -> Iterator[Pairs]:
