@@ -1,6 +1,6 @@
 """Pairs of images that may be copies, among all pairs of a data set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from gv_jax.data.duplicates import features
 from gv_jax.data.duplicates.features import GRID, LUMA, MIRRORS
 from gv_jax.data.duplicates.neighbors import find_neighbors
 from gv_jax.data.duplicates.raster import paint
+from gv_jax.data.duplicates.shifts import MAX_SHIFT, TINY_PIXELS
 
 NEIGHBORS = 12  # the most candidates of an image per search
 MIN_LAYOUT_SIMILARITY = 0.75
@@ -18,6 +19,7 @@ MIN_CORRELATION = 0.35  # of the brightness of two candidates, at the best shift
 MAX_GRID_SHIFT = 4  # pixels of the grid: 2 pixels of an image of 16 x 16
 FEW_VIEWS = 64  # too few to standardize features with; all pairs of them are candidates
 PAIRS_PER_BLOCK = 2048
+VIEWS_PER_BLOCK = 1024
 BACKGROUNDS = 0, 255  # the most frequent ones of images that lost their alpha
 
 
@@ -97,6 +99,7 @@ def find_candidates(views: Views) -> np.ndarray:
             vectors = spectrum[query_ids] * (signs if sign < 0 else 1)
             pairs = find_neighbors(vectors, spectrum[index_ids], NEIGHBORS, MIN_SPECTRUM_SIMILARITY)
             found += [_name(pairs, query_ids, index_ids, number) for number in numbers]
+    found.append(_find_shifted(views, np.flatnonzero(searches[0][0]), layout))
     candidates = np.concatenate(found, axis=1)
     owners = views.owner[candidates[:2]]
     candidates = candidates[:, owners[0] != owners[1]]
@@ -104,6 +107,33 @@ def find_candidates(views: Views) -> np.ndarray:
     swap = views.owner[candidates[0]] > views.owner[candidates[1]]
     candidates[:2, swap] = candidates[1::-1, swap]
     return np.unique(candidates, axis=1)
+
+
+def _find_shifted(views: Views, ids: np.ndarray, layout: np.ndarray) -> np.ndarray:
+    """Pairs of the tiny ones of the views `ids` that may be shifted copies: int [3 m].
+
+    A shift by 2 of 16 pixels moves a layout by one cell, and repeated edges change the spectrum,
+    so the layouts of shifted images are searched.
+    """
+    tiny = ids[views.shapes[ids].min(axis=1) <= TINY_PIXELS]
+    found = [np.zeros((3, 0), np.int64)]
+    for shifted in _shifted_layouts(views, tiny):
+        pairs = find_neighbors(shifted, layout[tiny], NEIGHBORS, MIN_LAYOUT_SIMILARITY)
+        found.append(_name(pairs, tiny, tiny, 0))
+    return np.concatenate(found, axis=1)
+
+
+def _shifted_layouts(views: Views, ids: np.ndarray) -> Iterator[np.ndarray]:
+    """The layouts [k d] of the views `ids` [k], shifted in each of eight directions."""
+    blocks = np.split(ids, range(VIEWS_PER_BLOCK, len(ids), VIEWS_PER_BLOCK))
+    for direction in np.ndindex(3, 3) if len(ids) else ():
+        shift = MAX_SHIFT * (np.array(direction) - 1)
+        if shift.any():
+            shifted = (
+                features.shift_grids(views.grids[block], shift * (GRID / views.shapes[block]))
+                for block in blocks
+            )
+            yield np.concatenate([features.layout_features(grids) for grids in shifted])
 
 
 def _second(views: Views) -> np.ndarray:
@@ -156,4 +186,20 @@ def align(views: Views, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         other = members[different_shapes[members]]
         mirrored = features.mirror_layout(layout[candidates[0, other]], MIRRORS[mirror])
         correlation[other] = (mirrored * layout[candidates[1, other]]).sum(axis=1)
+    # The correlation is periodic: a frame that repeated edges make wider lowers it.
+    tiny = (shapes.min(axis=(0, 2)) <= TINY_PIXELS) & ~different_shapes & (candidates[2] == 0)
+    low = np.flatnonzero(tiny & (correlation < MIN_CORRELATION))
+    similarity = _compare_shifted(views, candidates[:2, low], layout)
+    correlation[low] = np.where(similarity < MIN_LAYOUT_SIMILARITY, correlation[low], similarity)
     return correlation, shifts
+
+
+def _compare_shifted(views: Views, pairs: np.ndarray, layout: np.ndarray) -> np.ndarray:
+    """The highest similarity of layouts of pairs [2 m] of which one view is shifted: [m]."""
+    ids, rows = np.unique(pairs, return_inverse=True)
+    first, second = rows.reshape(2, -1)
+    best = np.full(pairs.shape[1], -1, np.float32)
+    for shifted in _shifted_layouts(views, ids):
+        np.maximum(best, (shifted[first] * layout[ids[second]]).sum(axis=1), out=best)
+        np.maximum(best, (shifted[second] * layout[ids[first]]).sum(axis=1), out=best)
+    return best

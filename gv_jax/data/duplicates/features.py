@@ -40,6 +40,13 @@ def to_grid(raster: np.ndarray) -> np.ndarray:
     return resize_planes(colors, (GRID, GRID), method)[0]
 
 
+def shift_grids(grids: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Grids [n GRID GRID 3] shifted by (down, right) [n 2], rounded to pixels; edges repeated."""
+    positions = np.arange(GRID) - np.rint(shifts).astype(np.int64)[..., None]  # [n 2 GRID]
+    rows, columns = np.moveaxis(np.clip(positions, 0, GRID - 1), 1, 0)
+    return grids[np.arange(len(grids))[:, None, None], rows[:, :, None], columns[:, None]]
+
+
 def layout_features(grids: np.ndarray) -> np.ndarray:
     """Coarse brightness and color: float32 [n GRID GRID 3] -> float32 [n d], of length <= 1.
 

@@ -11,7 +11,7 @@ from gv_jax.data.duplicates.large import find_large_copies
 from gv_jax.data.duplicates.relation import Relation
 from gv_jax.data.duplicates.small import find_small_copies
 
-GROUPS_VERSION = 2  # version of the resulting groups
+GROUPS_VERSION = 3  # version of the resulting groups
 
 
 @dataclass(frozen=True)
