@@ -14,6 +14,8 @@ TINY_PIXELS = 24  # shorter side
 # fraction of the contrast.
 CLOSE_DIFFERENCE, CLOSE_FRACTION = 8.0, 0.9
 MIN_KEPT = 0.5  # of the variance: the part of an image that is enough to compare nothing else
+# Of CLOSE_DIFFERENCE and CLOSE_FRACTION, where less is kept: few pixels decide, so they must agree.
+REPEATED_FRACTION = 0.25
 # How a pair is compared. In the part that both show; or as a whole, with one of both shifted, and
 # its edge repeated or its opposite edge where the shift uncovers pixels.
 OVERLAP, FIRST_REPEATED, SECOND_REPEATED, FIRST_WRAPPED = range(4)
@@ -64,7 +66,7 @@ def _compare(
     for way in (FIRST_REPEATED, SECOND_REPEATED, FIRST_WRAPPED) if len(lost) else ():
         whole_x, whole_y = _place(x[lost], y[lost], shift, way)
         whole = (whole_x - whole_y).std(axis=(1, 2)) / limits[lost]
-        better = whole < difference[lost]
+        better = (whole <= REPEATED_FRACTION) & (whole < difference[lost])
         difference[lost[better]] = whole[better]
         ways[lost[better]] = way
     return difference, ways
