@@ -3,6 +3,7 @@
 Calls of the same function that arrive within a few milliseconds become one call of a larger batch.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -70,6 +71,7 @@ class Worker:
         self.num_batches = self.num_items = self.num_refused = 0
         self.mean_seconds = 0.1  # of a batch
         self._waiting: deque[Call] = deque()
+        self._idle: deque[Call] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="gv_jax worker", daemon=True)
@@ -102,6 +104,14 @@ class Worker:
             self._changed.notify()
         return call.result
 
+    def submit_idle(self, function: BatchFunction, item: Any) -> Future:
+        """Queues one item that is run when nothing else waits, such as a compilation in advance."""
+        call = Call(function, item, math.inf)
+        with self._changed:
+            self._idle.append(call)
+            self._changed.notify()
+        return call.result
+
     def estimate_wait(self) -> int:
         """Seconds until half of the queue is done, at least 1 and at most 60."""
         batches = len(self._waiting) / 2
@@ -113,7 +123,7 @@ class Worker:
             self._closed = True
             self._changed.notify()
         self._thread.join()
-        for call in self._waiting:
+        for call in (*self._waiting, *self._idle):
             if call.result.set_running_or_notify_cancel():
                 call.result.set_exception(BusyError(1))
         self._waiting.clear()
@@ -131,9 +141,14 @@ class Worker:
         """Waits for a batch of calls of one function; empty when the worker is closed."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
+                self._changed.wait_for(lambda: self._waiting or self._idle or self._closed)
                 if self._closed:
                     return []
+                if not self._waiting:
+                    call = self._idle.popleft()
+                    if begin_call(call):
+                        return [call]
+                    continue
                 first = self._waiting.popleft()
                 calls = [first] if begin_call(first) else []
                 if calls:
