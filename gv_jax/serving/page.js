@@ -183,7 +183,7 @@ class Panel {
   describe(prediction) {
     const bars = prediction.top.map((row) => {
       const bar = make("b");
-      bar.style.width = percent(row.probability);
+      bar.style.width = `${100 * row.probability}%`;
       const line = make("div", {}, make("span", {}, row.class), make("span", {}, percent(row.probability)));
       return make("li", {}, line, make("i", { "aria-hidden": "true" }, bar));
     });
