@@ -119,6 +119,12 @@ def describe_left_out(folder: PurePath | str, left_out: Mapping[str, int]) -> li
     """
     if not left_out:
         return []
+    listed = describe_counts(left_out)
+    return [f"{escape_name(str(folder))}: left out {listed}, which this data set does not read"]
+
+
+def describe_counts(left_out: Mapping[str, int]) -> str:
+    """ "12 .psd, 3 .txt and 1 file without a suffix" of `FolderListing.left_out`."""
     counts = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
     parts = [
         f"{count:,} {suffix}"
@@ -128,8 +134,7 @@ def describe_left_out(folder: PurePath | str, left_out: Mapping[str, int]) -> li
     ]
     others = sum(count for _, count in counts[MAX_SUFFIXES:])
     parts += [count_noun(others, "file") + " with other suffixes"] if others else []
-    listed = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
-    return [f"{escape_name(str(folder))}: left out {listed}, which this data set does not read"]
+    return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
 
 
 def check_outside(target: Path, folder: Path, content: str, option: str) -> None:

@@ -1,0 +1,28 @@
+"""Writes images of one color, and compares folders."""
+
+import os
+
+from PIL import Image
+
+
+def write_image(path, color, size=(6, 5), mode="RGB"):
+    """An image of one color, "red", "green", "blue" or "gray", with a fixed time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, {"green": "lime"}.get(color, color)).convert(mode).save(path)
+    os.utime(path, ns=(1_500_000_000_123_456_789, 1_500_000_000_123_456_789))
+    return path
+
+
+def snapshot(folder):
+    """Every path below a folder -> (content, time of the last change, mode), or "folder"."""
+    root = os.fsencode(folder)
+    entries = {}
+    for parent, folders, files in os.walk(root):
+        entries |= {os.path.relpath(os.path.join(parent, name), root): "folder" for name in folders}
+        for name in files:
+            path = os.path.join(parent, name)
+            status = os.lstat(path)
+            with open(path, "rb") as file:
+                content = file.read()
+            entries[os.path.relpath(path, root)] = content, status.st_mtime_ns, status.st_mode
+    return entries
