@@ -6,6 +6,7 @@ from gv_jax.cli.ablate import ablate
 from gv_jax.cli.audit import audit
 from gv_jax.cli.colorize import colorize
 from gv_jax.cli.flags import echo, exit_with_error, run_command, silence_libraries
+from gv_jax.cli.predict import predict
 from gv_jax.cli.search import search
 from gv_jax.cli.train import train
 from gv_jax.cli.train_many import train_many
@@ -14,6 +15,7 @@ from gv_jax.errors import unknown
 COMMANDS = {
     "train": (train, "train, evaluate or summarize a model"),
     "audit": (audit, "find duplicates, leaks and label conflicts in a data set"),
+    "predict": (predict, "predict the classes of images with a finished run, and sort the files"),
     "colorize": (colorize, "colorize images and videos with a finished run"),
     "search": (search, "search hyper-parameters"),
     "ablate": (ablate, "run and compare the variants of an experiment"),
