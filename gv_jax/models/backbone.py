@@ -36,9 +36,9 @@ def stage_modules(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def check_min_size(x: Array, min_size: int, model: str) -> None:
-    """UserError for images [n h w c] with a side below `min_size` pixels."""
+    """UserError for images [n h w c] with a side below `min_size` pixels; not of symbolic sides."""
     _, height, width, _ = x.shape
-    if min(height, width) < min_size:
+    if min(side for side in (height, width, min_size) if isinstance(side, int)) < min_size:
         raise UserError(
             f"{model} needs images of at least {min_size}x{min_size} pixels, "
             f"these are {height}x{width}: increase config.data.size"

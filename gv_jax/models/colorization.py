@@ -14,16 +14,26 @@ from jax import Array
 
 from gv_jax.models.frozen import freeze
 from gv_jax.models.layers import Conv, ConvNormAct, Lambda, relu
+from gv_jax.models.ops.platform import is_plain
 from gv_jax.models.ops.pooling import global_pool, max_pool
 
 
 def pad_to_multiple(x: Array, stride: int) -> Array:
     """Pads [n h w c] to sides that are multiples of `stride`, repeating the last row and column."""
     _, h, w, _ = x.shape
+    if is_plain():
+        return repeat_edge(repeat_edge(x, 1, stride), 2, stride)
     down, across = -h % stride, -w % stride
     return (
         jnp.pad(x, ((0, 0), (0, down), (0, across), (0, 0)), mode="edge") if down or across else x
     )
+
+
+def repeat_edge(x: Array, axis: int, stride: int) -> Array:
+    """Pads an axis, which may be of symbolic size, as `pad_to_multiple` does."""
+    size = x.shape[axis]
+    index = jnp.arange(-(-size // stride) * stride, dtype=jnp.int32)
+    return x.take(jnp.minimum(index, jnp.asarray(size - 1, jnp.int32)), axis, mode="clip")
 
 
 @jax.custom_vjp

@@ -16,6 +16,8 @@ from jax import Array
 
 from gv_jax.image.resample import apply_separable
 from gv_jax.models.layers import Conv, Lambda, pixel_shuffle, relu
+from gv_jax.models.ops.platform import is_plain
+from gv_jax.models.ops.pooling import sum_windows
 
 SCALE = 2  # upscaling factor
 NINASR_EXPANSION = 2  # features inside of a block, relative to those outside
@@ -49,6 +51,20 @@ def window_index_matrix(size: int) -> np.ndarray:
     )
 
 
+def window_means(x: Array) -> Array:
+    """The same means along both axes, for images whose sides may be symbolic."""
+    window = (2 * WINDOW_STRIDE - 1, WINDOW_STRIDE, WINDOW_STRIDE - 1)
+    return sum_windows(x, *window) / sum_windows(jnp.ones_like(x[:1, :, :, :1]), *window)
+
+
+def repeat_windows(weights: Array, height: int, width: int) -> Array:
+    """The value of the window that weights each pixel, [n h/16 w/16 c] -> [n h w c]."""
+    for axis, size in ((1, height), (2, width)):
+        index = jnp.arange(size, dtype=jnp.int32) // WINDOW_STRIDE
+        weights = weights.take(index, axis, mode="clip")
+    return weights
+
+
 class LocalAttention(nnx.Module):
     """x sigmoid(W2 relu(W1 m)), m local means of x: squeeze-and-excitation by region."""
 
@@ -58,9 +74,15 @@ class LocalAttention(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         _, h, w, _ = x.shape
+        if is_plain():
+            return x * repeat_windows(self.window_weights(window_means(x)), h, w)
         means = apply_separable(x, window_mean_matrix(h), window_mean_matrix(w))  # [n h/16 w/16 c]
-        weights = jax.nn.sigmoid(self.excite(relu(self.squeeze(means))))
+        weights = self.window_weights(means)
         return x * apply_separable(weights, window_index_matrix(h), window_index_matrix(w))
+
+    def window_weights(self, means: Array) -> Array:
+        """Weights in [0, 1] of the features in each window."""
+        return jax.nn.sigmoid(self.excite(relu(self.squeeze(means))))
 
 
 class AttentionBlock(nnx.Module):

@@ -2,7 +2,7 @@
 
 XLA's CPU backend runs some convolutions, most sums over pixels and all depthwise convolutions as
 naive loops, up to 40 times slower than the formulations here. Those that are only faster on a CPU
-are under `lax.platform_dependent`: a program lowered for a GPU or TPU has XLA's own convolution.
+are under `choose_by_platform`: a program lowered for a GPU or TPU has XLA's own convolution.
 """
 
 from functools import partial
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from gv_jax.models.ops.fft_conv import conv_fft, fft_is_faster
+from gv_jax.models.ops.platform import choose_by_platform, is_plain
 from gv_jax.models.ops.pooling import NO_PAD, Pair, pad_edges, scatter_windows, window_slices
 from gv_jax.models.ops.xla_cpu import (
     broadcast_channels,
@@ -38,6 +39,9 @@ def convolve(
     _, h, w, _ = x.shape
     a, b, ci, co = kernel.shape
     padding = (padding, padding) if isinstance(padding, int) else padding
+    if is_plain():
+        y = conv_lax(x, kernel, strides, padding)
+        return y if bias is None else y + bias.reshape(1, 1, 1, -1)
     if a == b == 1 and padding == NO_PAD:
         x = x[:, ::strides, ::strides]
         # One axis of pixels: a gradient that sums over three axes runs as a naive loop (4x slower).
@@ -47,7 +51,7 @@ def convolve(
     elif h * w < a * b and max(padding) < min(a, b):
         y = conv_small_map(x, kernel, strides, padding)
     elif strides == 1 and a == b and fft_is_faster(x.shape, kernel.shape, padding[0]):
-        y = lax.platform_dependent(
+        y = choose_by_platform(
             x,
             kernel,
             cpu=lambda x, kernel: conv_fft(zero_pad(x, padding), kernel),
@@ -117,7 +121,7 @@ def input_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pai
 
     if oh * ow >= a * b:
         return transpose_conv(kernel, g)
-    return lax.platform_dependent(kernel, g, cpu=scatter_taps, default=transpose_conv)
+    return choose_by_platform(kernel, g, cpu=scatter_taps, default=transpose_conv)
 
 
 def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pair) -> Array:
@@ -169,7 +173,7 @@ def conv_small_map(x: Array, kernel: Array, strides: int, padding: Pair) -> Arra
 
 def depthwise_conv(x: Array, kernel: Array, strides: int = 1, padding: int = 0) -> Array:
     """Cross-correlates each channel with its own kernel, [n h w c], [k k 1 c] -> [n oh ow c]."""
-    return lax.platform_dependent(
+    return choose_by_platform(
         x,
         kernel,
         cpu=lambda x, kernel: depthwise_conv_taps(x, kernel, strides, padding),

@@ -8,6 +8,7 @@ import numpy as np
 from jax import Array, lax
 
 from gv_jax.image.resample import apply_separable
+from gv_jax.models.ops.platform import is_plain
 from gv_jax.models.ops.xla_cpu import materialize
 
 Pair = tuple[int, int]  # (down, across), or (before, after)
@@ -82,6 +83,8 @@ def max_pool(
         (padding, padding + (-(side + 2 * padding - k) % strides if ceil else 0))
         for side in x.shape[1:3]
     )
+    if is_plain():
+        return max_windows(x, (k, k), (strides, strides), (down, across), min_value)
     if strides > 1:
         return max_pool_first_tie(x, (k, k), (strides, strides), (down, across), min_value)
     # Overlapping windows share their rows: the first maximum of each row, then the first of these.
@@ -93,8 +96,13 @@ def max_pool(
 def max_pool_first_tie(
     x: Array, size: Pair, strides: Pair, edges: Edges, min_value: float
 ) -> Array:
-    """XLA's max-pooling with a gradient to the first maximum of each window."""
-    least = jnp.asarray(-jnp.inf, x.dtype)
+    """`max_windows` with a gradient to the first maximum of each window."""
+    return max_windows(x, size, strides, edges, min_value)
+
+
+def max_windows(x: Array, size: Pair, strides: Pair, edges: Edges, min_value: float) -> Array:
+    """XLA's max-pooling."""
+    least = np.array(-np.inf, x.dtype)  # known while tracing, so JAX sees that this is a maximum
     y = lax.reduce_window(
         x, least, lax.max, (1, *size, 1), (1, *strides, 1), (NO_PAD, *edges, NO_PAD)
     )
@@ -161,11 +169,22 @@ def avg_pool(x: Array, kernel_size: int, strides: int | None = None, padding: in
         padding: zeros on every side, in pixels.
     """
     k, strides = kernel_size, strides or kernel_size
+    if is_plain():
+        return sum_windows(x, k, strides, padding) / (k * k)
     padded = pad_edges(x, (padding, padding), (padding, padding))
     y, *slices = window_slices(padded, (k, k), (strides, strides))
     for shifted in slices:
         y = y + shifted
     return y / (k * k)
+
+
+def sum_windows(x: Array, kernel_size: int, strides: int, padding: int) -> Array:
+    """XLA's sum over square windows, padding counted as zeros."""
+    k, edges = kernel_size, (padding, padding)
+    zero = np.zeros((), x.dtype)
+    return lax.reduce_window(
+        x, zero, lax.add, (1, k, k, 1), (1, strides, strides, 1), (NO_PAD, edges, edges, NO_PAD)
+    )
 
 
 def global_pool(x: Array) -> Array:
