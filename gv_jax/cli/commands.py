@@ -5,6 +5,7 @@ import sys
 from gv_jax.cli.ablate import ablate
 from gv_jax.cli.audit import audit
 from gv_jax.cli.colorize import colorize
+from gv_jax.cli.export import export
 from gv_jax.cli.flags import echo, exit_with_error, run_command, silence_libraries
 from gv_jax.cli.predict import predict
 from gv_jax.cli.search import search
@@ -17,6 +18,7 @@ COMMANDS = {
     "audit": (audit, "find duplicates, leaks and label conflicts in a data set"),
     "predict": (predict, "predict the classes of images with a finished run, and sort the files"),
     "colorize": (colorize, "colorize images and videos with a finished run"),
+    "export": (export, "write a finished run as ONNX, StableHLO, safetensors or a web page"),
     "search": (search, "search hyper-parameters"),
     "ablate": (ablate, "run and compare the variants of an experiment"),
     "train-many": (train_many, "train several runs in one program, which pays on a GPU"),

@@ -1,0 +1,147 @@
+"""Programs of a few lines that use an exported run, for its model card."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+from safetensors import safe_open
+
+from gv_jax.export.function import make_image_function
+from gv_jax.inference.classifier import ClassifierRun
+from gv_jax.inference.run import Run
+
+TORCHVISION_MODELS = {  # models that torchvision builds by this name
+    name: name
+    for name in (
+        *("resnet18", "resnet34", "resnet50", "vgg16", "vgg16_bn"),
+        *("squeezenet1_1", "efficientnet_v2_s", "inception_v3"),
+    )
+} | {"efficientnetv2_s": "efficientnet_v2_s"}
+
+
+def load_section(run: Run, format_name: str, folder: Path) -> str:
+    """The section on how to use the files.
+
+    Args:
+        run: The run.
+        format_name: Of the export.
+        folder: With its other files.
+    """
+    file = next((f for f in sorted(folder.iterdir()) if f.stem.startswith("model")), folder)
+    write = {
+        "safetensors": describe_safetensors,
+        "stablehlo": describe_stablehlo,
+        "onnx": describe_onnx,
+        "web": describe_web,
+    }[format_name]
+    return f"## Use\n\n{write(run, file)}"
+
+
+def describe_interface(run: Run) -> str:
+    """Input and output of the function."""
+    function = make_image_function(run)
+    resize = ""
+    if isinstance(run, ClassifierRun):
+        data = run.config["data"]
+        resize = (
+            f" Images are resized before: resize_mode {data['resize_mode']!r}, interpolation "
+            f"{data['interpolation']!r}, crop_pct {data['crop_pct']:g}."
+        )
+    text = f"Input: uint8 [{function.dimensions}], any batch size b.{resize}\n\n"
+    return f"{text}Output: {function.output}.\n\n"
+
+
+def example_shape(run: Run) -> str:
+    dimensions = make_image_function(run).dimensions.replace("b", "2")
+    return dimensions.replace("h", "48").replace("w", "64")
+
+
+def code(*lines: str) -> str:
+    return "\n".join(("```python", *lines, "```"))
+
+
+def describe_stablehlo(run: Run, file: Path) -> str:
+    program = code(
+        "from pathlib import Path",
+        "",
+        "import jax",
+        "import numpy as np",
+        "",
+        f'data = bytearray(Path("{file.name}").read_bytes())',
+        "program = jax.export.deserialize(data)",
+        f"images = np.zeros(({example_shape(run)}), np.uint8)  # your images",
+        "print(program.call(images))",
+    )
+    return (
+        f"{describe_interface(run)}A program for CPUs, NVIDIA GPUs and TPUs, written by JAX "
+        f"{jax.__version__}. Later versions of JAX read it for at least six months, earlier ones "
+        f"may not; for longer, keep the weights (`--format safetensors`).\n\n{program}\n\n"
+        "Needs: `pip install jax flatbuffers`"
+    )
+
+
+def describe_onnx(run: Run, file: Path) -> str:
+    program = code(
+        "import numpy as np",
+        "import onnxruntime",
+        "",
+        f'session = onnxruntime.InferenceSession("{file.name}")',
+        f"images = np.zeros(({example_shape(run)}), np.uint8)  # your images",
+        'print(session.run(None, {"images": images})[0])',
+    )
+    return (
+        f"{describe_interface(run)}ONNX opset 18; the classes are in the metadata of the model.\n\n"
+        f"{program}\n\nNeeds: `pip install onnxruntime`"
+    )
+
+
+def describe_web(run: Run, file: Path) -> str:
+    return (
+        "A page that runs in the browser: no image leaves the computer, and nothing is loaded from "
+        "elsewhere. Serve this folder, because browsers do not let a page that was opened as a "
+        "file read its model:\n\n"
+        "```sh\npython -m http.server --bind 127.0.0.1 8000\n```\n\n"
+        "and open http://127.0.0.1:8000. Any host of static files serves it too. `ort*` is "
+        "onnxruntime-web (MIT)."
+    )
+
+
+def describe_safetensors(run: Run, file: Path) -> str:
+    with safe_open(file, "numpy") as weights:
+        naming: str = (weights.metadata() or {})["naming"]
+    program = code(
+        "from safetensors.numpy import load_file",
+        "",
+        f'weights = load_file("{file.name}")',
+        "print({name: array.shape for name, array in weights.items()})",
+    )
+    order = {
+        "gv_jax": "Names and order of axes are those of gv_jax: kernels [a b in out].",
+        "torchvision": "Names and order of axes are those of torchvision: kernels [out in a b].",
+        "torchSR": "Names and order of axes are those of torchSR: kernels [out in a b].",
+    }[naming]
+    return f"{order} {standardization(run)}\n\n{program}{torchvision_program(run, file)}"
+
+
+def standardization(run: Run) -> str:
+    if not isinstance(run, ClassifierRun):
+        return "Images are in [0, 1]; see config.json for the rest of the preprocessing."
+    data: dict[str, Any] = run.config["data"]
+    mean, std = list(data["mean"]), list(data["std"])
+    return f"Inputs are images in [0, 1], minus {mean}, divided by {std}."
+
+
+def torchvision_program(run: Run, file: Path) -> str:
+    """A second program, where torchvision has the very model."""
+    name, section = TORCHVISION_MODELS.get(run.results["model"]), run.config["model"]
+    fits = section.get("stem") in ("", "imagenet") and not section.get("last_stage")
+    if not isinstance(run, ClassifierRun) or run.channels != 3 or not name or not fits:
+        return ""
+    lines = code(
+        "import torchvision",
+        "from safetensors.torch import load_file",
+        "",
+        f"model = torchvision.models.{name}(num_classes={len(run.classes)})",
+        f'model.load_state_dict(load_file("{file.name}"))',
+    )
+    return f"\n\nIn PyTorch:\n\n{lines}"

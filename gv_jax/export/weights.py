@@ -1,0 +1,56 @@
+"""The weights of a run as safetensors, in the names of torchvision and timm where these exist."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from flax import nnx
+from flax.traverse_util import flatten_dict
+
+from gv_jax.models.pretrained.key_maps import KEY_MAPS
+from gv_jax.models.pretrained.state_dict import model_stages
+from gv_jax.training.step import SplitModule
+
+NATIVE, TORCHVISION = "gv_jax", "torchvision"
+
+
+def to_state_dict(
+    network: SplitModule, weights: tuple[Any, Any]
+) -> tuple[dict[str, np.ndarray], str]:
+    """The weights by name, and the library whose names and order of axes they have.
+
+    Models without a counterpart keep the names and the order of this package.
+    """
+    model = network.merge_eval(*weights)
+    variables = flatten_variables(weights)
+    if type(model) not in KEY_MAPS:
+        return variables, NATIVE
+    names = source_names(model)
+    tensors = {source: to_torch(variables[target], source) for source, target in names.items()}
+    return tensors, "torchSR" if "head" not in KEY_MAPS[type(model)](model)[0] else TORCHVISION
+
+
+def source_names(model: nnx.Module) -> Mapping[str, str]:
+    """Source name -> path of the variable, of the stages that the model has."""
+    maps = KEY_MAPS[type(model)](model)[0]
+    return {
+        source: target
+        for stage in model_stages(model, maps)
+        for source, target in maps[stage].items()
+    }
+
+
+def flatten_variables(weights: Sequence[Any]) -> dict[str, np.ndarray]:
+    """{"stage_layers.0.conv1.kernel": array, ...} of (params, batch_stats)."""
+    flat: dict[str, np.ndarray] = {}
+    for tree in weights:
+        paths = flatten_dict(tree)
+        flat |= {".".join(map(str, path)): np.asarray(leaf) for path, leaf in paths.items()}
+    return flat
+
+
+def to_torch(array: np.ndarray, name: str) -> np.ndarray:
+    """A variable in PyTorch's order of axes, outputs first; linear layers [o i]."""
+    if array.ndim == 4:
+        return np.ascontiguousarray(array.transpose(3, 2, 0, 1))
+    return np.ascontiguousarray(array.T)
