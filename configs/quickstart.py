@@ -3,7 +3,7 @@
 gv-jax train --config=configs/quickstart.py
 
 Nothing is downloaded: the games are played on this machine. Test accuracy 100 % (seed 0, 360
-images); majority-class baseline 8.3 %. Cost: 1 minute on 2 CPU cores, of which 15 s are play at the
+images); single-class baseline 8.3 %. Cost: 1 minute on 2 CPU cores, of which 15 s are play at the
 first start; 0.9 GB.
 """
 

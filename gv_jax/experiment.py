@@ -181,7 +181,7 @@ def fit_linear_probe(
     session.run_dir.open(config.to_dict(), session.data.record)
     split, section = runtime.dataset.splits["train"], config.probe
     labels, is_multi = np.asarray(split.labels), runtime.task.multi_label
-    groups = list(map(prepare_builder(config.data).group_of, split.ids))
+    groups = list(map(prepare_builder(session.data.section).group_of, split.ids))
     folds = make_probe_folds(labels, groups, section.folds, config.seed, len(section.l2))
     best, progress, choice = fit_probe(
         setup.network,
@@ -209,7 +209,7 @@ def evaluate_and_report(
     """Evaluates the weights on every split; writes results, predictions, figures and report."""
     dataset, task, run_dir = runtime.dataset, runtime.task, session.run_dir
     weights = (fitted.best["params"], fitted.best["batch_stats"])
-    builder = prepare_builder(config.data)
+    builder = prepare_builder(session.data.section)
     evaluation = task.evaluate(runtime.evaluator.collect(*weights), dataset)
     loaded = LoadedNetwork(task, setup.network, weights)
     evaluation = evaluate_as_used(

@@ -32,6 +32,7 @@ from gv_jax.errors import UserError
 from gv_jax.inference.upscale import make_lazy_upscaler
 from gv_jax.tasks.registry import TASKS
 from gv_jax.training.run_dir import RunDir, to_json_types
+from gv_jax.wording import count_noun
 
 LOGGER = logging.getLogger(__name__)
 REJECT, KEEP = "reject", "keep"
@@ -60,11 +61,19 @@ REJECT_CHANGES = DataPolicy()
 
 
 class RunData(NamedTuple):
-    """The data set to use, what the run records of it, and how the present data set differs."""
+    """The data set of a run.
+
+    Attributes:
+        dataset: The images to use.
+        record: What the run records of them.
+        changes: How the present data set differs from the record.
+        section: The section config.data with which the present data set was prepared.
+    """
 
     dataset: Dataset
     record: DataRecord
     changes: Changes
+    section: Config = None
 
 
 def load_run_data(
@@ -73,7 +82,13 @@ def load_run_data(
     """The data of a run: what it recorded when it began, read from the present data set."""
     check_output(config.data, run_dir.path, "the run directory", "--workdir")
     source = {"task": config.task, "data": to_json_types(config.data.to_dict())}
-    data = match_recorded(load_data(config), run_dir, source, policy, training=training)
+    recorded = run_dir.data_record or find_shared_record(policy.records, source)
+    if recorded:
+        present, section = load_recorded_data(config, run_dir.path)
+    else:
+        present, section = load_data(config, config.data), config.data
+    data = match_recorded(present, run_dir, source, policy, training=training)
+    data = data._replace(section=section)
     if config.probe.method:  # which sees every image once
         return data
     dataset = warn_of_large_batch(data.dataset, config.train.batch_size, log=training)
@@ -92,24 +107,53 @@ def warn_of_large_batch(dataset: Dataset, batch_size: int, *, log: bool) -> Data
     if batch_size <= count:
         return dataset
     text = (
-        f"config.train.batch_size={batch_size} is larger than the training split ({count:,} "
-        "images): every step uses images more than once"
+        f"config.train.batch_size={batch_size} is larger than the training split ("
+        f"{count_noun(count, 'image')}): every step uses images more than once"
     )
     if log:
         LOGGER.warning("%s", text)
     return dataclasses.replace(dataset, warnings=(*dataset.warnings, text))
 
 
-def load_data(config: Config) -> Dataset:
-    """The present data set of `config`, prepared and cached by the first call."""
+def load_data(config: Config, section: Config) -> Dataset:
+    """The present data set of a run, prepared and cached by the first call.
+
+    Args:
+        config: Of the run.
+        section: Its section config.data, or one with other splits.
+    """
     upscaler, upscaler_id = None, ""
-    run = config.data.super_resolution
-    if run and SUPER_RESOLUTION in parse_preprocess(config.data.preprocess):
+    run = section.super_resolution
+    if run and SUPER_RESOLUTION in parse_preprocess(section.preprocess):
         upscaler, upscaler_id = make_lazy_upscaler(run)
     multi_label = TASKS[config.task].multi_label
     return load_dataset(
-        config.data, multi_label=multi_label, upscaler=upscaler, upscaler_id=upscaler_id
+        section, multi_label=multi_label, upscaler=upscaler, upscaler_id=upscaler_id
     )
+
+
+def load_recorded_data(config: Config, owner: Path) -> tuple[Dataset, Config]:
+    """The present data set of a run with recorded splits, and the section config.data it is of.
+
+    New splits are not needed: without them, a class with too few images for a split does not hide
+    what changed.
+
+    Args:
+        config: Of the run.
+        owner: The run directory or the folder of the study, for the message.
+
+    Raises:
+        UserError: The present images are no data set.
+    """
+    try:
+        return load_data(config, config.data), config.data
+    except UserError as error:
+        undivided = ConfigDict(config.data.to_dict())
+        undivided.update(valid_fraction=0.0, test_fraction=0.0, folds=0)
+        try:
+            return load_data(config, undivided), undivided
+        except UserError:
+            raise UserError(f"{owner}: the data cannot be loaded: {error}") from error
 
 
 def match_recorded(
@@ -212,7 +256,8 @@ def check_shared_records(folder: Path, on_changed: str) -> None:
     for record in read_shared_records(folder):
         if on_changed == KEEP:
             return
-        changes = find_changes(record, load_data(ConfigDict(record.source)))
+        config = ConfigDict(record.source)
+        changes = find_changes(record, load_recorded_data(config, folder.parent)[0])
         if any(changes):
             raise UserError(
                 f"{folder.parent}: the data changed since it began: {describe_changes(changes)}. "

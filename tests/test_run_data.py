@@ -86,6 +86,7 @@ CHANGES = {
     "an image added": (lambda base: add_image(base, "red/99.png"), ["red/99.png", "1 image"]),
     "an image removed": (lambda base: (base / "images/red/03.png").unlink(), ["red/03.png"]),
     "a class added": (lambda base: [add_image(base, f"ant/{n}.png", n) for n in range(9)], ["ant"]),
+    "a class too small for a new split": (lambda base: add_image(base, "ant/1.png"), ["'ant'"]),
     "a class renamed": (rename_class, ["red", "aaa"]),
     "an image replaced": (replace_image, ["1 image"]),
 }
@@ -119,6 +120,25 @@ def test_evaluation_keeps_the_recorded_images(copy):
     assert len(changes["added"]) == 18
     assert any("18 images added" in warning for warning in after["warnings"])
     assert "18 images added" in (copy / "run" / "report.html").read_text()
+
+
+def test_evaluation_ignores_a_class_too_small_for_a_new_split(copy):
+    before = read_results(copy / "run")
+    add_image(copy, "ant/1.png")
+    experiment.evaluate(make_config(copy), copy / "run", KEEP_RECORDED)
+    after = read_results(copy / "run")
+    assert after["test"] == before["test"]
+    assert after["data_changes"]["new_classes"] == ["ant"]
+
+
+def test_a_data_set_that_cannot_be_read_names_the_run_and_the_class(copy):
+    for name in [path.name for path in (copy / "images").iterdir()][1:]:
+        shutil.rmtree(copy / "images" / name)
+    (left,) = [path.name for path in (copy / "images").iterdir()]
+    with pytest.raises(UserError) as error:
+        experiment.evaluate(make_config(copy), copy / "run", KEEP_RECORDED)
+    assert str(copy / "run") in str(error.value)
+    assert repr(left) in str(error.value)
 
 
 def test_moved_data_are_the_same_data(copy):

@@ -230,7 +230,10 @@ def read_config_file(file: str, fields: Mapping[str, str] | None = None) -> Conf
         raise UserError(f"give --config=FILE, for example {EXAMPLE}")
     path, colon, argument = file.partition(":")
     if not Path(path).is_file():
-        raise UserError(f"no config file {path}: see the files under configs/")
+        raise UserError(
+            f"no config file {path}: see the files under configs/ of the repository of gv_jax; a "
+            f"relative path begins at {Path.cwd()}"
+        )
     get_config = run_user_file(path).get("get_config")
     if not callable(get_config):
         raise UserError(f"{path}: the function get_config() is missing; is it a config file?")

@@ -11,6 +11,7 @@ from gv_jax.data.clips import consecutive_pairs
 from gv_jax.evaluation.splits import SPLIT_TITLES, WHOLE_IMAGES, select_main_split
 from gv_jax.evaluation.super_resolution import mean_float64
 from gv_jax.evaluation.whole_images import WholeImages
+from gv_jax.wording import count_noun
 
 # Of each image of a split: "ciede2000", ..., "gray_lookup/ciede2000", ... of every baseline, and
 # "change", "gray/change", ..., "original/change" and "pixels" between it and the next image.
@@ -233,8 +234,8 @@ def summarize_colorization(results: Mapping[str, Any], main_split: str) -> str:
     metrics, baseline = results[main_split], results["baseline"][MAIN_BASELINE]
     return (
         f"{SPLIT_TITLES[main_split]} CIEDE2000 {metrics['ciede2000']:.2f} on "
-        f"{metrics['count']:,} images, with {100 * metrics['within_5']:.1f} % of pixels within 5; "
-        f"gray lookup {baseline['ciede2000']:.2f} and "
+        f"{count_noun(metrics['count'], 'image')}, with {100 * metrics['within_5']:.1f} % of "
+        f"pixels within 5; gray lookup {baseline['ciede2000']:.2f} and "
         f"{100 * baseline['within_5']:.1f} %. MSE of a and b {metrics['mse']:.4g} "
         f"(baseline {baseline['mse']:.4g})."
     )
@@ -242,10 +243,10 @@ def summarize_colorization(results: Mapping[str, Any], main_split: str) -> str:
 
 def summarize_whole_images(metrics: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
     """The most important metrics of whole images beside those of the main baseline."""
-    images = "image" if metrics["count"] == 1 else "images"
+    pronoun = "it" if metrics["count"] == 1 else "them"
     return (
         f"{SPLIT_TITLES[metrics['of']]} CIEDE2000 {metrics['ciede2000']:.2f} on "
-        f"{metrics['count']:,} whole {images}, as gv-jax colorize writes them, with "
+        f"{count_noun(metrics['count'], 'whole image')}, as gv-jax colorize writes {pronoun}, with "
         f"{100 * metrics['within_5']:.1f} % of pixels within 5; gray lookup "
         f"{baseline['ciede2000']:.2f} and {100 * baseline['within_5']:.1f} %."
     )

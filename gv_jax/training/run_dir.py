@@ -113,12 +113,22 @@ class RunDir:
 
     @property
     def data_record(self) -> DataRecord | None:
-        """The content of data.json: the images of the run; None before it began."""
+        """The content of data.json: the images of the run; None before it began.
+
+        Raises:
+            UserError: a run has no data.json, which is written before config.json, or a damaged
+                one. A new split would make training images test images.
+        """
         file = self.path / "data.json"
-        if not (self.path / "config.json").exists() or not file.exists():
+        if not (self.path / "config.json").exists():
             return None
         try:
             return record_from_json(json.loads(file.read_text("utf-8")))
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{file} is missing: copy the run directory again, or give another --workdir for "
+                "a new run"
+            ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{file} is damaged ({error}): copy the run directory again, or give another "

@@ -5,7 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from gv_jax.evaluation.colorization import add_whole_images, evaluate_colorization
+from gv_jax.evaluation.colorization import (
+    add_whole_images,
+    evaluate_colorization,
+    summarize_whole_images,
+)
 from gv_jax.evaluation.whole_images import CLIP_LENGTH, WholeImages, sample_indices
 from tests.evaluation.examples import make_color_dataset, make_color_outputs
 
@@ -72,3 +76,9 @@ def test_methods_and_games_are_compared_on_whole_images(evaluation):
     games = {row["game"]: (row["count"], row["ciede2000"]) for row in results["per_game"]}
     assert games == {"pong": (2, pytest.approx(15)), "boxing": (1, pytest.approx(40))}
     assert "23.33 on 3 whole images" in results["summary"]
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 whole image, "), (2, "2 whole images, ")])
+def test_the_summary_agrees_in_number(count, words):
+    metrics = {"of": "test", "count": count, "ciede2000": 1.0, "within_5": 0.5}
+    assert words in summarize_whole_images(metrics, metrics)

@@ -70,12 +70,12 @@ def test_the_run_upscales_the_images_of_another_run(run, shapes, tmp_path):
     config.data.update(changes)
     config = resolve(config)
     with pytest.raises(UserError, match=r"config\.data\.super_resolution"):
-        run_data.load_data(config)
+        run_data.load_data(config, config.data)
     config.data.super_resolution = str(tmp_path / "nowhere")
     with pytest.raises(UserError, match="nowhere"):
-        run_data.load_data(config)
+        run_data.load_data(config, config.data)
     config.data.super_resolution = str(run)
-    split = run_data.load_data(config).splits["test"]
+    split = run_data.load_data(config, config.data).splits["test"]
     assert split.images.shape[1:] == (32, 32, 3)
     with Image.open(shapes / split.ids[0]) as image:
         expected = load_upscaler(run)(np.asarray(image))

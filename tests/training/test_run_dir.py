@@ -38,6 +38,16 @@ def test_a_damaged_record_is_one_line(tmp_path, content):
     assert "\n" not in str(error.value)
 
 
+def test_a_run_without_its_record_is_rejected(tmp_path):
+    """Another split would make training images test images."""
+    run_dir = RunDir(tmp_path)
+    assert run_dir.data_record is None
+    run_dir.open(CONFIG, RECORD)
+    (tmp_path / "data.json").unlink()
+    with pytest.raises(UserError, match=r"data\.json"):
+        assert run_dir.data_record
+
+
 def test_data_may_be_moved(tmp_path):
     """data.json says which images a run has, so the folder that they are in does not matter."""
     run_dir = RunDir(tmp_path)
