@@ -29,12 +29,11 @@ METHODS = ("tpe", "random", "grid")
 def make_search_parser() -> OneLineParser:
     parser = OneLineParser("search", (__doc__ or "").partition(": ")[2])
     spaces = ", ".join(sorted(file.stem for file in SPACES_DIR.glob("*.py")))
+    names = f", or one of {spaces}" if spaces else ""  # of the present folder
     parser.add_argument(
         "--config", metavar="FILE", default="", help="config file, such as those in configs/"
     )
-    parser.add_argument(
-        "--space", metavar="SPACE", default="", help=f"a Python file, or one of {spaces}"
-    )
+    parser.add_argument("--space", metavar="SPACE", default="", help=f"a Python file{names}")
     parser.add_argument(
         "--method", choices=METHODS, default="tpe", help="sampler (tpe); grid tries all values"
     )

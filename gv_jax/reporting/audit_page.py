@@ -13,6 +13,7 @@ from gv_jax.data.audit import (
     audit_to_json,
 )
 from gv_jax.data.builders.base import ImageBuilder
+from gv_jax.evaluation.splits import SPLIT_TITLES
 from gv_jax.reporting.figures.common import draw_class_balance
 from gv_jax.reporting.figures.duplicate_groups import GetImage, draw_duplicate_groups
 from gv_jax.reporting.figures.report_figure import ReportFigure
@@ -163,15 +164,22 @@ def audit_verdict(audit: Audit, dropped: bool) -> str:
         dropped: Whether training images that leak were left out of training.
     """
     if not audit.leaks:
-        text = "There is no valid or test split, so nothing can leak."
+        total = sum(audit.counts.values())
+        duplicates = len({file for group in audit.groups for file in group.files})
+        verb = "has" if duplicates == 1 else "have"
+        text = (
+            f"{duplicates:,} of {count_noun(total, 'image')} {verb} a duplicate. There is no "
+            "validation or test split, so nothing can leak."
+        )
     else:
         parts = []
         for split, leaks in audit.leaks.items():
             total = leaks["exact"] + leaks["near"]
-            parts.append(f"{total:,} of {count_noun(audit.counts[split], f'{split} image')}")
+            noun = f"{SPLIT_TITLES[split].lower()} image"
+            parts.append(f"{total:,} of {count_noun(audit.counts[split], noun)}")
         verb = "has" if len(parts) == 1 and parts[0].startswith("1 of") else "have"
-        text = f"{' and '.join(parts)} {verb} an exact or near duplicate in train."
-    concerned = count_noun(len(audit.leaked), "train image") + " concerned"
+        text = f"{' and '.join(parts)} {verb} an exact or near duplicate in the training split."
+    concerned = count_noun(len(audit.leaked), "training image") + " concerned"
     if dropped:
         text += f" Left out of training: {concerned}."
     elif audit.leaked:

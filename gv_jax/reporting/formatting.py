@@ -37,6 +37,7 @@ def format_value(name: str, value: Any) -> str:
 
 def format_number(value: float) -> str:
     """Integers in full; other numbers with 3 significant digits or 3 decimals."""
+    value = value or 0  # no "-0"
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     if abs(value) >= 100:

@@ -6,6 +6,7 @@ from typing import Any
 from gv_jax.evaluation.splits import SPLIT_TITLES, WHOLE_IMAGES
 from gv_jax.reporting.formatting import format_value, heading
 from gv_jax.reporting.page import Cell, Table
+from gv_jax.wording import count_noun
 
 METHODS = "baselines"  # key of the rows of network and baselines, which become columns
 ORIGINAL = "original"  # method of the row of the original frames
@@ -42,9 +43,9 @@ def methods_tables(results: Mapping[str, Any]) -> list[Table]:
 def describe_whole_images(whole: Mapping[str, Any]) -> str:
     """What was measured, as a sentence."""
     count, total = whole["count"], whole["of_count"]
-    images = "image" if total == 1 else "images"
-    sample = f"all {total:,}" if count == total else f"{count:,} of {total:,}"
+    images = count_noun(total, "image")
+    sample = f"all {images}" if count == total > 1 else f"{count:,} of {images}"
     return (
         f"Whole {SPLIT_TITLES[whole['of']].lower()} images at their own size, as gv-jax "
-        f"colorize writes them: {sample} {images}."
+        f"colorize writes them: {sample}."
     )

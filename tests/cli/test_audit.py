@@ -15,7 +15,7 @@ def test_audit_writes_a_page_and_json(command, tmp_path):
     root = f"--config.data.root={tmp_path / 'data'}"
     done = command("audit", f"--config=configs/folder.py:{images}", root, f"--output={out}")
     assert (done.status, done.err) == (0, "")
-    for words in ("1 of 17 valid images", "1 of 17 test images", str(out / "audit.html")):
+    for words in ("1 of 17 validation images", "1 of 17 test images", str(out / "audit.html")):
         assert words in done.out
     audit = json.loads((out / "audit.json").read_text())
     assert {"kind", "files", "splits", "labels"} <= set(audit["groups"][0])

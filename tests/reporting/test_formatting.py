@@ -31,6 +31,7 @@ def test_headings(name, text):
         ("all_genres", 12345, "12,345"),
         ("loss", 0.54321, "0.543"),
         ("loss", 123.456, "123.5"),
+        ("loss", -0.0, "0"),
         ("mse", 0.00045678, "0.000457"),
         ("images_per_second", 3121.7, "3,122"),
         ("loss", None, "\N{EN DASH}"),

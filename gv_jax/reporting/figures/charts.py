@@ -34,6 +34,7 @@ from gv_jax.reporting.figures.style import (
 )
 from gv_jax.reporting.formatting import humanize
 
+MIN_HISTOGRAM_RANGE = 0.3  # below it, labels of the axis would need many digits
 MAX_BALANCE_ROWS = 60  # classes in a chart of the class balance
 LOG_SCALE_RATIO = 20  # of the largest to the smallest value, from which on an axis is logarithmic
 
@@ -81,7 +82,11 @@ def plot_curves(
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 500 else (1,)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_locator(NullLocator())
+    if metric == "learning_rate":  # without a factor above the axis, where the legend is
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    if len({row["epoch"] for row in rows}) == 1:
+        axes.set_xticks([rows[0]["epoch"]])
     axes.set_xlabel("epoch")
     axes.set_ylabel(humanize(metric))
     axes.grid(axis="y")
@@ -244,7 +249,7 @@ def plot_histogram(values: np.ndarray, label: str) -> Figure:
     """
     figure = Figure((FIGURE_WIDTH, 2.1))
     axes = axes_in_inches(figure, 0.55, 0.42, FIGURE_WIDTH - 0.65, 1.42)
-    width = max(float(np.ptp(values)), 1e-6) / 30
+    width = max(float(np.ptp(values)), MIN_HISTOGRAM_RANGE) / 30
     first, last = (int(np.floor(value / width)) for value in (values.min(), values.max()))
     counts, edges = np.histogram(values, width * np.arange(first, last + 2))  # an edge lies on 0
     colors = np.where(edges[:-1] < 0, RED, PALE)
@@ -253,6 +258,7 @@ def plot_histogram(values: np.ndarray, label: str) -> Figure:
     axes.axvline(median, color=INK, lw=1, ls=DASHED, label=f"median {median:+.2f}")
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), handlelength=1.8)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.set_xlim(*np.add(axes.get_xlim(), (-2 * width, 2 * width)))
     axes.set_xlabel(label)
     axes.set_ylabel("images")
     axes.grid(axis="y")

@@ -74,6 +74,25 @@ def test_histogram_has_an_edge_at_zero(tmp_path):
     save_and_load(figure, tmp_path)
 
 
+def test_a_histogram_of_one_value_has_short_tick_labels():
+    figure = charts.plot_histogram(np.array([-1.5547]), "gain, dB")
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    assert axes.xaxis.get_offset_text().get_text() == ""
+    low, high = axes.get_xlim()
+    assert low < -1.5547 < high
+    assert 0.03 < high - low < 1
+
+
+def test_a_single_epoch_has_one_tick_and_no_factor():
+    rows = [{"step": 1, "epoch": 3, "split": "train", "learning_rate": 8e-9}]
+    figure = charts.plot_curves(rows, "learning_rate")
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    assert axes.get_xticks().tolist() == [3]
+    assert axes.yaxis.get_offset_text().get_text() == ""
+
+
 def test_no_global_state_is_changed(tmp_path):
     before = dict(matplotlib.rcParams)
     save_and_load(charts.plot_confusion(np.eye(3), ["a", "b", "c"], fractions=True), tmp_path)
