@@ -6,6 +6,8 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 # What the system says where nothing can be written. Native libraries pass on the text only.
 UNWRITABLE = (
@@ -67,6 +69,21 @@ def _is_in_closed_folder(file: object) -> bool:
             return False
     except OSError:
         return True
+
+
+@contextmanager
+def locate_unwritable(folder: Path) -> Iterator[None]:
+    """Inside `with`, errors of a full disk that name no file get `folder` as their file name.
+
+    Writing to an open file raises such errors.
+    """
+    try:
+        yield
+    except Exception as error:
+        for cause in iter_causes(error):
+            if isinstance(cause, OSError) and cause.errno in UNWRITABLE and not cause.filename:
+                cause.filename = str(folder)
+        raise
 
 
 def iter_causes(error: BaseException | None) -> Iterator[BaseException]:

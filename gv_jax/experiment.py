@@ -17,7 +17,7 @@ from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.data.builders.base import REPORT_FILE
 from gv_jax.data.dataset import prepare_builder
 from gv_jax.data.sampling import make_sampler
-from gv_jax.errors import UserError
+from gv_jax.errors import UserError, locate_unwritable
 from gv_jax.evaluation.evaluator import Runtime, make_evaluator
 from gv_jax.inference.evaluate_as_used import evaluate_as_used
 from gv_jax.inference.finished_run import LoadedNetwork
@@ -66,7 +66,11 @@ def run(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> s
     run_dir.check_same_config(config.to_dict(), resolved_defaults())
     if run_dir.finished:
         return f"already finished: {run_dir.outcome}"
-    with lease(workdir) as held, explain_oom(config.train.batch_size):
+    with (
+        locate_unwritable(workdir),
+        lease(workdir) as held,
+        explain_oom(config.train.batch_size),
+    ):
         if not run_dir.finished:  # by another process, meanwhile
             timer = Timer()
             data = load_run_data(config, run_dir, policy, training=True)
@@ -93,7 +97,11 @@ def evaluate(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES)
     trained = {**config.to_dict(), "tta": run_dir.config.get("tta", config.tta.to_dict())}
     run_dir.check_same_config(trained, resolved_defaults())
     before = run_dir.results or {}
-    with lease(workdir) as held, explain_oom(config.train.batch_size):
+    with (
+        locate_unwritable(workdir),
+        lease(workdir) as held,
+        explain_oom(config.train.batch_size),
+    ):
         data = load_run_data(config, run_dir, policy, training=False)
         session = Session(run_dir, data, Timer(), held)
         setup, runtime = prepare(config, data.dataset)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gv_jax.errors import UNWRITABLE, UserError, explain_unwritable
+from gv_jax.errors import UNWRITABLE, UserError, explain_unwritable, locate_unwritable
 
 
 def raise_from(error):
@@ -68,3 +68,12 @@ def test_a_missing_file_is_not_explained(tmp_path):
             path.open()
         assert explain_unwritable(raised.value) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_without_a_file_name_names_the_folder(tmp_path):
+    with pytest.raises(OSError, match="full") as error, locate_unwritable(tmp_path):
+        raise OSError(errno.ENOSPC, "full")
+    assert str(tmp_path) in str(explain_unwritable(error.value))
+    with pytest.raises(OSError, match="other") as error, locate_unwritable(tmp_path):
+        raise OSError(errno.EBADF, "other")
+    assert error.value.filename is None

@@ -179,6 +179,9 @@ def plot_learning_curves(
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    shown = {epoch for epochs, _ in series.values() for epoch in epochs}
+    if len(shown) == 1:
+        axes.set_xticks(list(shown))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{humanize(metric)}, {split}")
     axes.grid(axis="y")

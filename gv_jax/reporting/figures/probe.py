@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
 from gv_jax.evaluation.metrics import is_fraction
 from gv_jax.reporting.figures.style import (
@@ -36,6 +36,9 @@ def plot_penalties(rows: Sequence[Mapping[str, Any]], metric: str) -> Figure:
             axes.axvline(row["penalty"], color=RULE, lw=0.8, zorder=0)
             axes.plot(row["penalty"], row[metric], "o", color=BLUE, ms=6, mec="white")
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=7))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     if is_fraction(metric):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel(humanize("penalty"))
