@@ -69,6 +69,8 @@ def plot_history(
         axes.step(np.array(numbers)[mask], best, where="post", color=BLUE, lw=1)
     axes.set_xlabel("trial")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    if len(numbers) == 1:
+        axes.set_xticks(numbers)
     return figure
 
 

@@ -20,3 +20,8 @@ def test_the_heatmap_is_darkest_at_the_best_trial_and_shows_statuses():
         assert np.isnan(shown[1, 0])
         assert [text.get_text() for text in axes.texts][2] == "pruned"
         assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "9"]
+
+
+def test_a_single_trial_has_one_tick():
+    (axes,) = charts.plot_history([0], [0.5], [True], "accuracy", maximize=True).axes
+    assert axes.get_xticks().tolist() == [0]
