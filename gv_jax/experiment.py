@@ -17,7 +17,7 @@ from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.data.builders.base import REPORT_FILE
 from gv_jax.data.dataset import prepare_builder
 from gv_jax.data.sampling import make_sampler
-from gv_jax.errors import UserError, locate_unwritable
+from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime, make_evaluator
 from gv_jax.inference.evaluate_as_used import evaluate_as_used
 from gv_jax.inference.finished_run import LoadedNetwork
@@ -29,12 +29,13 @@ from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.fit import LoopConfig, RunTracker, fit
-from gv_jax.training.lease import Lease, lease
+from gv_jax.training.hold_run import hold_run
+from gv_jax.training.lease import Lease
 from gv_jax.training.linear import MULTI_LABEL, SINGLE_LABEL
 from gv_jax.training.probe import fit_probe, make_probe_folds
 from gv_jax.training.run_dir import RunDir, write_json
 from gv_jax.training.step import make_train_step
-from gv_jax.training.timer import Timer, explain_oom
+from gv_jax.training.timer import Timer
 from gv_jax.training.train_setup import TrainSetup, init_train_setup
 
 
@@ -66,11 +67,7 @@ def run(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> s
     run_dir.check_same_config(config.to_dict(), resolved_defaults())
     if run_dir.finished:
         return f"already finished: {run_dir.outcome}"
-    with (
-        locate_unwritable(workdir),
-        lease(workdir) as held,
-        explain_oom(config.train.batch_size),
-    ):
+    with hold_run(workdir, config.train.batch_size) as held:
         if not run_dir.finished:  # by another process, meanwhile
             timer = Timer()
             data = load_run_data(config, run_dir, policy, training=True)
@@ -97,11 +94,7 @@ def evaluate(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES)
     trained = {**config.to_dict(), "tta": run_dir.config.get("tta", config.tta.to_dict())}
     run_dir.check_same_config(trained, resolved_defaults())
     before = run_dir.results or {}
-    with (
-        locate_unwritable(workdir),
-        lease(workdir) as held,
-        explain_oom(config.train.batch_size),
-    ):
+    with hold_run(workdir, config.train.batch_size) as held:
         data = load_run_data(config, run_dir, policy, training=False)
         session = Session(run_dir, data, Timer(), held)
         setup, runtime = prepare(config, data.dataset)

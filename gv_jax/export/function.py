@@ -39,7 +39,7 @@ class ImageFunction:
     @property
     def input_shape(self) -> tuple[Any, ...]:
         """The shape with symbolic dimensions of JAX."""
-        return jax.export.symbolic_shape(self.dimensions)
+        return tuple(jax.export.symbolic_shape(self.dimensions))
 
     @property
     def any_size(self) -> bool:

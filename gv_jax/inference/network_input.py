@@ -68,7 +68,7 @@ def to_pil(image: ImageInput) -> Image.Image:
 def to_pixels(image: ImageInput) -> np.ndarray:
     """The image as uint8 [h w c], 1 to 4 channels; as of `to_pil`."""
     if isinstance(image, str | os.PathLike):
-        return read_image(Path(image))
+        return read_image(Path(image)).pixels
     if isinstance(image, Image.Image):
         return from_pil(image)
     pixels = np.asarray(image)

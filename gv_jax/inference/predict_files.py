@@ -140,7 +140,7 @@ class Predictor:
             elif self.with_digests:
                 with source.path.open("rb") as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
-            image = read_image(content)
+            image = read_image(content).pixels
             return Decoded(source, self.run.prepare(image), "", image.shape[-1], digest)
         except CorruptImageError as error:
             return Decoded(source, problem=str(error))

@@ -67,7 +67,7 @@ def decode_image(data: bytes, max_pixels: int) -> np.ndarray:
                 413,
                 f"the image has {width}x{height} pixels: give at most {max_pixels / 1e6:g} million",
             )
-        return read_image(io.BytesIO(data))
+        return read_image(io.BytesIO(data)).pixels
     except CorruptImageError as error:
         raise UploadError(422, f"the image {error}") from error
 
