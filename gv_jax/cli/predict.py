@@ -7,6 +7,7 @@ was given; gv-jax predict --undo DIR/manifest.csv restores what was there before
 """
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -42,7 +43,11 @@ def predict(arguments: Sequence[str]) -> int:
         run, inputs = load(options)
         if options.sort_into:
             return sort(run, inputs, options)
-        return write(run, inputs, options)
+        try:
+            return write(run, inputs, options)
+        except BrokenPipeError:  # as of `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
 
 
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -154,15 +159,11 @@ def write(run: "ClassifierRun", inputs: "Inputs", options: argparse.Namespace) -
 
     name = options.format or "table"
     threshold, _ = find_threshold(run, options)
-    # A folder of explanations (--explain DIR) is written here too, batch by batch
     text_options = TextOptions(name, options.top or DEFAULT_TOP, options.set, threshold)
     try:
-        with open_output(options.output, inputs) as stream:
+        with open_output(options.output, name, inputs) as stream:
             outcome = write_predictions(run, inputs, text_options, stream.write)
             stream.flush()
-    except BrokenPipeError:  # as of `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         left = f"; {options.output} is not written" if options.output else ""
         sys.stderr.write(f"gv_jax: interrupted{left}; the same command starts anew\n")
@@ -223,8 +224,13 @@ def note(line: str) -> None:
 
 
 @contextmanager
-def open_output(path: Path | None, inputs: "Inputs") -> Iterator[TextIO]:
-    """Standard output in UTF-8, or a file that is complete or absent.
+def open_output(path: Path | None, name: str, inputs: "Inputs") -> Iterator[TextIO]:
+    """Standard output, or a file that is complete or absent; in UTF-8.
+
+    Args:
+        path: The file; None for standard output.
+        name: The format; a table on the screen has the encoding of the terminal.
+        inputs: What is read.
 
     Raises:
         UserError: The file is an input, lies in one, or is a folder.
@@ -232,6 +238,8 @@ def open_output(path: Path | None, inputs: "Inputs") -> Iterator[TextIO]:
     from gv_jax.inference.partial_file import write_partial
 
     if path is None:
+        if isinstance(sys.stdout, io.TextIOWrapper) and name != "table":
+            sys.stdout.reconfigure(encoding="utf-8", newline="")
         yield sys.stdout
         return
     if path.is_dir():

@@ -21,7 +21,7 @@ from gv_jax.inference.path_text import escape_cell, unescape_path
 MANIFEST = "manifest.csv"
 START = ".manifest.partial"  # a new manifest until its settings are written
 VERSION = 1
-SETTINGS, FOLDER, COPY, LINK, MOVE = "settings", "folder", "copy", "link", "move"
+SETTINGS, FOLDER, TIME, COPY, LINK, MOVE = "settings", "folder", "time", "copy", "link", "move"
 OPERATIONS = (COPY, LINK, MOVE)
 
 
@@ -30,7 +30,8 @@ class Entry:
     """A row.
 
     Attributes:
-        operation: "copy", "link", "move", or "folder" for a folder that is created.
+        operation: "copy", "link", "move"; "folder" for a folder that is created; "time" for the
+            time of a folder that files are moved out of.
         target: Path below the folder of the manifest, with / between its parts.
         source: Absolute path of the file, or of its zip file.
         member: Its name in the zip file; "" for a file of its own.
@@ -38,7 +39,7 @@ class Entry:
         probability: Of this class.
         uncertain: "yes" or "no".
         novel: "yes", "no" or "".
-        mtime_ns: Time of the last change of the file, in ns since 1970.
+        mtime_ns: Time of the last change of the source, in ns since 1970.
         sha256: Of its content.
     """
 
@@ -163,7 +164,7 @@ def _read_entry(row: list[str]) -> Entry:
     target = PurePosixPath(cells["target"])
     if target.is_absolute() or ".." in target.parts or os.path.isabs(cells["target"]):
         raise ValueError(f"the target {cells['target']} leads out of the folder")
-    if cells["operation"] not in (*OPERATIONS, FOLDER):
+    if cells["operation"] not in (*OPERATIONS, FOLDER, TIME):
         raise ValueError(f"an operation {cells['operation']!r} is unknown")
     cells["mtime_ns"] = int(cells["mtime_ns"])
     return Entry(**cells)

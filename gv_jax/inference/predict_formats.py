@@ -90,13 +90,13 @@ def iter_table(rows: Sequence[PredictionRow], is_first: bool) -> Iterator[str]:
 
 
 def iter_csv(rows: Sequence[PredictionRow], is_first: bool) -> Iterator[str]:
-    """CSV (RFC 4180): path, label, probability, uncertain, novel, prediction_set, ranks 2 to k.
+    """CSV: path, label, probability, uncertain, novel, prediction_set, ranks 2 to k.
 
     Paths and classes are printable and no formulas for spreadsheets, see `escape_cell`; lists of
     classes are JSON.
     """
     text = io.StringIO()
-    table = csv.writer(text)
+    table = csv.writer(text, lineterminator="\n")
     for row in rows:
         if is_first:
             others = range(2, len(row.top) + 1)

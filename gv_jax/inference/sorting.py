@@ -21,7 +21,9 @@ from gv_jax.inference.manifest import (
     LINK,
     MANIFEST,
     MOVE,
+    OPERATIONS,
     START,
+    TIME,
     Entry,
     Journal,
     Manifest,
@@ -56,6 +58,7 @@ class SortedFolder:
         self.problems: list[tuple[str, str]] = []
         self._journal, self._zips = journal, ZipFiles()
         self._placed = find_placed(path, manifest)
+        self._timed = {entry.source for entry in manifest.entries if entry.operation == TIME}
         self.num_resumed = len(self._placed)
         self.counts = Counter(PurePosixPath(name).parts[0] for name in self._placed.values())
 
@@ -85,7 +88,11 @@ class SortedFolder:
                 self._note(source, error)
         missing = self._missing_folders([entry.target for _, entry in planned])
         self._journal.append(
-            [*(Entry(FOLDER, name) for name in missing), *(entry for _, entry in planned)]
+            [
+                *(Entry(FOLDER, name) for name in missing),
+                *self._list_times([source for source, _ in planned]),
+                *(entry for _, entry in planned),
+            ]
         )
         for name in missing:
             try:
@@ -117,6 +124,15 @@ class SortedFolder:
             time_ns,
             entry.sha256,
         )
+
+    def _list_times(self, sources: Iterable[ImageSource]) -> list[Entry]:
+        """The times of the folders that files are moved out of for the first time."""
+        if self.operation != MOVE:
+            return []
+        parents = {os.path.dirname(os.path.abspath(source.path)) for source in sources}
+        new = sorted(parents - self._timed)
+        self._timed.update(new)
+        return [Entry(TIME, "", path, mtime_ns=os.stat(path).st_mtime_ns) for path in new]
 
     def _missing_folders(self, targets: Iterable[str]) -> list[str]:
         """Folders of the targets that do not exist, outer ones first."""
@@ -250,7 +266,7 @@ def find_placed(folder: Path, manifest: Manifest | None) -> dict[tuple[str, str]
 
 def is_placed(folder: Path, entry: Entry) -> bool:
     """Whether the operation of a row has been carried out."""
-    if entry.operation == FOLDER or not os.path.lexists(folder / entry.target):
+    if entry.operation not in OPERATIONS or not os.path.lexists(folder / entry.target):
         return False
     return entry.operation != MOVE or not os.path.lexists(entry.source)
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gv_jax.data.formats.header import CorruptImageError
-from gv_jax.inference.manifest import FOLDER, LINK, MANIFEST, MOVE, Entry, read_manifest
+from gv_jax.inference.manifest import (
+    FOLDER,
+    LINK,
+    MANIFEST,
+    MOVE,
+    OPERATIONS,
+    TIME,
+    Entry,
+    read_manifest,
+)
 from gv_jax.inference.path_text import escape_path
 from gv_jax.inference.sorting import lock_folder, remove_partials, rename
 from gv_jax.inference.zip_members import ZipFiles
@@ -72,6 +81,7 @@ def undo_sorting(file: Path) -> Undone:
         for name in sorted(folders, reverse=True):  # inner ones first
             _remove_folder(folder / name, outcome)
         if not outcome.problems:
+            _restore_times(manifest.entries)
             file.unlink()
     if not outcome.problems:
         parents = [folder, *folder.absolute().parents]
@@ -85,7 +95,7 @@ def iter_last_first(entries: tuple[Entry, ...]) -> Iterator[Entry]:
     seen: set[tuple[str, str, str]] = set()
     for entry in reversed(entries):
         key = (*entry.key, entry.target)
-        if entry.operation != FOLDER and key not in seen:
+        if entry.operation in OPERATIONS and key not in seen:
             seen.add(key)
             yield entry
 
@@ -134,6 +144,13 @@ def _remove_folder(folder: Path, outcome: Undone) -> None:
             outcome.kept_folders.append(folder)
         return
     folder.rmdir()
+
+
+def _restore_times(entries: tuple[Entry, ...]) -> None:
+    """Gives the folders that files were moved out of the time that they had before."""
+    for entry in entries:
+        if entry.operation == TIME and os.path.isdir(entry.source):
+            os.utime(entry.source, ns=(os.stat(entry.source).st_atime_ns, entry.mtime_ns))
 
 
 def _leave(outcome: Undone, path: Path, reason: str) -> None:

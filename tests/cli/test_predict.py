@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -241,6 +243,16 @@ def test_a_full_or_read_only_disk_is_one_line(command, colors, pack, tmp_path, m
     done = command("predict", "run", "pack", "--sort-into", "out")
     assert (done.status, done.err.count("\n")) == (2, 1)
     assert "out" in done.err
+
+
+@pytest.mark.slow
+def test_a_reader_that_stops_early(run, pack):
+    line = f"{sys.executable} -m gv_jax predict {run} pack | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("pack/")
+    assert done.stderr == ""
 
 
 def test_images_with_other_channels_are_stated_once(command, colors, pack):

@@ -14,15 +14,18 @@ def write_image(path, color, size=(6, 5), mode="RGB"):
 
 
 def snapshot(folder):
-    """Every path below a folder -> (content, time of the last change, mode), or "folder"."""
+    """Every path below a folder -> (content, time of the last change, mode)."""
     root = os.fsencode(folder)
     entries = {}
     for parent, folders, files in os.walk(root):
-        entries |= {os.path.relpath(os.path.join(parent, name), root): "folder" for name in folders}
-        for name in files:
+        for name in (*folders, *files):
             path = os.path.join(parent, name)
             status = os.lstat(path)
-            with open(path, "rb") as file:
-                content = file.read()
+            content = b"folder" if name in folders else read_bytes(path)
             entries[os.path.relpath(path, root)] = content, status.st_mtime_ns, status.st_mode
     return entries
+
+
+def read_bytes(path):
+    with open(path, "rb") as file:
+        return file.read()

@@ -70,6 +70,10 @@ def copy_half(_, source, target):
     Path(target).write_bytes(data[: len(data) // 2])
 
 
+def whole(folder):
+    return snapshot(folder), folder.stat().st_mtime_ns
+
+
 def sorted_names(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*.png")}
 
@@ -79,7 +83,7 @@ def sorted_names(folder):
 def test_killed_at_every_change(operation, is_resumed, tmp_path):
     out, kill_at, is_killed = tmp_path / "out", 0, True
     pack = write_pack(tmp_path / "pack")
-    before = snapshot(pack)
+    before = whole(pack)
     while is_killed:
         kill_at += 1
         is_killed = run_killed(lambda: sort(out, pack, operation=operation), kill_at)
@@ -90,7 +94,7 @@ def test_killed_at_every_change(operation, is_resumed, tmp_path):
             assert len(sorted_names(out)) == len(IMAGES)
         if (out / "manifest.csv").exists():
             assert undo_sorting(out).problems == []
-        assert snapshot(pack) == before
+        assert whole(pack) == before
         shutil.rmtree(out, ignore_errors=True)
     assert kill_at > 3 * len(IMAGES)
 
@@ -99,14 +103,14 @@ def test_killed_at_every_change(operation, is_resumed, tmp_path):
 def test_undo_killed_at_every_change(operation, tmp_path):
     out, kill_at, is_killed = tmp_path / "out", 0, True
     pack = write_pack(tmp_path / "pack")
-    before = snapshot(pack)
+    before = whole(pack)
     while is_killed:
         kill_at += 1
         sort(out, pack, operation=operation)
         is_killed = run_killed(lambda: undo_sorting(out), kill_at)
         if (out / "manifest.csv").exists():
             assert undo_sorting(out).problems == []
-        assert snapshot(pack) == before
+        assert whole(pack) == before
         shutil.rmtree(out, ignore_errors=True)
     assert kill_at > len(IMAGES)
 
@@ -117,7 +121,7 @@ def test_killed_at_random_moments(operation, tmp_path):
     for index in range(600):
         color = generator.choice(["red", "green", "blue", "gray"])
         write_image(pack / f"{index % 7}" / f"{index}.png", color)
-    before, num_killed = snapshot(pack), 0
+    before, num_killed = whole(pack), 0
     for _ in range(10):
         for _ in range(generator.randint(1, 4)):
             num_killed += run_and_kill(
@@ -129,7 +133,7 @@ def test_killed_at_random_moments(operation, tmp_path):
         while (out / "manifest.csv").exists():
             run_and_kill(lambda: undo_sorting(out), generator.uniform(0.02, 0.5))
         shutil.rmtree(out, ignore_errors=True)  # an empty one, killed before its manifest
-        assert snapshot(pack) == before
+        assert whole(pack) == before
     assert num_killed > 5
 
 
