@@ -142,6 +142,7 @@ class SortedFolder:
 
     def _note(self, source: ImageSource, error: OSError) -> None:
         if error.errno in FATAL:
+            error.filename = str(self.path)  # Python names the source
             raise error
         if error.errno == errno.EXDEV:  # as between two mounts of one device
             raise UserError(

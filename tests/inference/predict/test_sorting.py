@@ -314,13 +314,14 @@ def test_a_full_disk_leaves_a_folder_that_continues(name, fail_at, pack, out, mo
         if len(calls) == fail_at:
             if name == "write":
                 original(arguments[0], bytes(arguments[1])[:20])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "source")
         return original(*arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, name, fail)
-        with pytest.raises(OSError, match="space"):
+        with pytest.raises(OSError, match="space") as failure:
             sort(out, pack)
+    assert Path(failure.value.filename).is_relative_to(out)
     assert snapshot(pack) == before
     assert not [path for path in files_in(out) if sorting.PARTIAL in path]
     sort(out, pack)
