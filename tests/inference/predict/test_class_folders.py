@@ -1,7 +1,7 @@
 """Every class gets a folder of its own whose name every system takes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gv_jax.inference.class_folders import name_folders
@@ -35,6 +35,7 @@ def test_a_valid_name_is_kept_before_a_changed_one():
     assert name_folders(["a/b", "a_b", "A_B"]) == {"a/b": "a_b_3", "a_b": "a_b", "A_B": "A_B_2"}
 
 
+@settings(settings.get_profile("fast"))
 @given(st.lists(st.text(max_size=300), unique=True, max_size=8))
 def test_folders_are_distinct_and_valid(classes):
     folders = list(name_folders(classes).values())

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gv_jax.errors import UserError
@@ -24,6 +24,7 @@ def write(file, entries, settings=SETTINGS):
     return file
 
 
+@settings(settings.get_profile("fast"))
 @given(NAMES, NAMES, NAMES)
 def test_names_of_any_bytes(tmp_path_factory, target, source, label):
     file = tmp_path_factory.mktemp("manifest") / "manifest.csv"

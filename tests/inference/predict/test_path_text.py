@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gv_jax.inference.path_text import escape_cell, escape_path, unescape_path
@@ -11,6 +11,7 @@ from gv_jax.inference.path_text import escape_cell, escape_path, unescape_path
 NAMES = st.binary(max_size=30).map(lambda data: os.fsdecode(data.replace(b"\0", b"")))
 
 
+@settings(settings.get_profile("fast"))
 @given(NAMES)
 def test_every_name_is_read_back(name):
     for escape in (escape_path, escape_cell):
