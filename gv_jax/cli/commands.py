@@ -9,6 +9,7 @@ from gv_jax.cli.export import export
 from gv_jax.cli.flags import echo, exit_with_error, run_command, silence_libraries
 from gv_jax.cli.predict import predict
 from gv_jax.cli.search import search
+from gv_jax.cli.serve import serve
 from gv_jax.cli.train import train
 from gv_jax.cli.train_many import train_many
 from gv_jax.errors import unknown
@@ -19,6 +20,7 @@ COMMANDS = {
     "predict": (predict, "predict the classes of images with a finished run, and sort the files"),
     "colorize": (colorize, "colorize images and videos with a finished run"),
     "export": (export, "write a finished run as ONNX, StableHLO, safetensors or a web page"),
+    "serve": (serve, "serve finished runs as a web page and a JSON API"),
     "search": (search, "search hyper-parameters"),
     "ablate": (ablate, "run and compare the variants of an experiment"),
     "train-many": (train_many, "train several runs in one program, which pays on a GPU"),

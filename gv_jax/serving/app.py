@@ -24,11 +24,12 @@ from gv_jax.serving.limits import Limits
 from gv_jax.serving.metrics import Metrics
 from gv_jax.serving.served_run import ServedRun, hide_paths, name_runs
 from gv_jax.serving.service import Service
-from gv_jax.serving.uploads import UploadError
+from gv_jax.serving.uploads import UploadError, decode_image
 from gv_jax.serving.worker import BusyError, ExpiredError, Worker
 
 FOLDER = Path(__file__).parent
 ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+EXAMPLE_PIXELS = 2**22  # at most
 WARM_BATCHES = (1, 4, 16)  # numbers of images that programs are compiled for in advance
 
 logger = logging.getLogger(__name__)
@@ -56,11 +57,12 @@ def create_app(
     served, worker, metrics = name_runs(runs), worker or Worker(), Metrics()
     service = Service(served, worker, limits, fetch)
     clips = Clips(worker, limits)
+    examples = {name: make_examples(run) for name, run in served.items()}
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for run in served.values():
-            warm_up(run, worker)
+        for name, run in served.items():
+            warm_up(run, worker, examples[name])
         yield
         clips.close()
         worker.close()
@@ -74,7 +76,6 @@ def create_app(
         openapi_url=f"{PREFIX}/openapi.json",
         lifespan=lifespan,
     )
-    examples = {name: make_examples(run) for name, run in served.items()}
     app.include_router(make_router(service, clips, examples))
     add_pages(app, served, examples)
     add_state(app, worker, metrics)
@@ -82,12 +83,15 @@ def create_app(
     return Guard(app, limits, metrics, hosts, ancestors)
 
 
-def warm_up(served: ServedRun, worker: Worker) -> None:
-    """Compiles the programs of a classifier while nothing waits."""
+def warm_up(served: ServedRun, worker: Worker, examples: Sequence[bytes]) -> None:
+    """Compiles programs while nothing waits: for batches, or for images as large as an example."""
     if served.action == "predict":
         image = served.prepare(np.zeros((8, 8, 3), np.uint8))
         for count in WARM_BATCHES:
             worker.submit_idle(served.predict, image.repeat(count, 0))
+    elif examples:
+        function = served.colorize if served.action == "colorize" else served.upscale
+        worker.submit_idle(function, decode_image(examples[0], EXAMPLE_PIXELS))
 
 
 def add_pages(

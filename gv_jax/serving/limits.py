@@ -31,4 +31,4 @@ class Limits:
     clip_seconds: float = 120.0
     clips: int = 4
     kept_seconds: float = 600.0
-    seconds: float = 30.0
+    seconds: float = 60.0

@@ -56,16 +56,20 @@ async def predict_some(
     max_pixels = service.limits.pixels
     prepared = await service.in_thread(service.decoders, prepare_all, served, files, max_pixels)
     arrays = [item for item in prepared if isinstance(item, np.ndarray)]
-    predictions = await service.call(served.predict, np.concatenate(arrays)) if arrays else None
-    rows, index = [], 0
-    for file, item in zip(files, prepared, strict=True):
-        if isinstance(item, UploadError):
-            rows.append({"name": file.name, "error": item})
-            continue
-        described = describe_prediction(predictions, index, top=options.top, level=options.level)
-        rows.append({"name": file.name, **described})
-        index += 1
-    return rows
+    described: list[dict[str, Any]] = []
+    if arrays:
+        predictions = await service.call(served.predict, np.concatenate(arrays))
+        described = [
+            describe_prediction(predictions, index, top=options.top, level=options.level)
+            for index in range(len(arrays))
+        ]
+    following = iter(described)
+    return [
+        {"name": file.name, "error": item}
+        if isinstance(item, UploadError)
+        else {"name": file.name, **next(following)}
+        for file, item in zip(files, prepared, strict=True)
+    ]
 
 
 def prepare_all(

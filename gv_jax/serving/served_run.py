@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gv_jax.errors import UserError
+from gv_jax.inference.prediction import Predictions
 from gv_jax.serving.worker import run_each
 
 ACTIONS = {
@@ -36,8 +37,8 @@ class ServedRun:
         self.colorize = run_each(run.colorize)
         self.upscale = run_each(run.upscale)
 
-    def predict(self, items: Sequence[np.ndarray]) -> list[Any]:
-        """`Predictions` for the prepared images [n h w c] of each item, in one call."""
+    def predict(self, items: Sequence[np.ndarray]) -> list[Predictions]:
+        """Predictions for the prepared images [n h w c] of each item, in one call."""
         joined = self.run.predict_arrays(np.concatenate(items))
         ends = np.cumsum([len(item) for item in items])
         return [
@@ -83,11 +84,13 @@ def name_runs(runs: Sequence[Any]) -> dict[str, ServedRun]:
     return named
 
 
-def describe_prediction(predictions: Any, index: int, *, top: int, level: float) -> dict[str, Any]:
+def describe_prediction(
+    predictions: Predictions, index: int, *, top: int, level: float
+) -> dict[str, Any]:
     """The prediction for one image as JSON.
 
     Args:
-        predictions: `Predictions` for several images.
+        predictions: For several images.
         index: Of the image.
         top: Number of classes.
         level: Of the prediction set.
@@ -108,7 +111,7 @@ def describe_prediction(predictions: Any, index: int, *, top: int, level: float)
     }
 
 
-def find_set(predictions: Any, level: float) -> list[str] | None:
+def find_set(predictions: Predictions, level: float) -> list[str] | None:
     """The prediction set of a single image; None if the run has none."""
     try:
         return list(predictions.sets(level)[0])
