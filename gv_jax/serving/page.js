@@ -1,7 +1,7 @@
 "use strict";
 
 const API = "api/v1/";
-const TOP = 5, LEVEL = 0.9, NEAREST = 6, POLL_MS = 500, MAX_MB = 32, BATCH = 25;
+const TOP = 5, LEVEL = 0.9, NEAREST = 6, POLL_MS = 500, MAX_MB = 32, BATCH = 25, SMALL_PX = 256, MAX_ATTEMPTS = 5;
 
 // elements
 
@@ -25,19 +25,24 @@ function saveButton(text, blob, name) {
 
 // requests
 
+// POSTs a form; waits and tries again while the server is busy.
 async function post(route, fields) {
   const body = new FormData();
   for (const [name, value] of Object.entries(fields)) {
     for (const item of [value].flat()) body.append(name, item);
   }
-  let response;
-  try {
-    response = await fetch(API + route, { method: "POST", body });
-  } catch {
-    throw new Error("The server cannot be reached.");
+  for (let attempt = 1; ; attempt++) {
+    let response;
+    try {
+      response = await fetch(API + route, { method: "POST", body });
+    } catch {
+      throw new Error("The server cannot be reached.");
+    }
+    if (response.ok) return response;
+    const seconds = response.headers.get("Retry-After");
+    if (!seconds || attempt === MAX_ATTEMPTS) throw await readError(response);
+    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
   }
-  if (!response.ok) throw await readError(response);
-  return response;
 }
 
 async function readError(response) {
@@ -149,6 +154,7 @@ class Panel {
     const prediction = answer.predictions[0];
     const viewer = make("img", { className: "view", alt: "The image", src: await this.show(file) });
     const left = card("", viewer);
+    await keepPixels(viewer);
     this.addExplanation(left, viewer, file, prediction.label);
     return [left, card("Prediction", ...this.describe(prediction)), this.listNearest(prediction)];
   }
@@ -250,7 +256,7 @@ class Panel {
     const before = file ? await this.show(file)
       : URL.createObjectURL(await (await post("image", { url })).blob());
     const name = action === "colorize" ? "colorized.png" : "upscaled.png";
-    const view = card("", ...makeSlider(before, URL.createObjectURL(result), action),
+    const view = card("", ...(await makeSlider(before, URL.createObjectURL(result), action)),
       make("p", {}, saveButton("Download", result, name)));
     view.classList.add("wide");
     return [view];
@@ -283,15 +289,24 @@ class Panel {
 
 // parts of results
 
-function makeSlider(before, after, action) {
+// Shows the pixels of small images, such as pixel art; waits until the size is known.
+async function keepPixels(image) {
+  await image.decode();
+  if (image.naturalWidth <= SMALL_PX) image.classList.add("pixels");
+}
+
+async function makeSlider(before, after, action) {
   const [first, second] = action === "colorize" ? ["Gray", "Colorized"] : ["Original", "Upscaled"];
-  const kind = action === "upscale" ? "pixels" : "";
+  const images = [make("img", { src: before, alt: first }), make("img", { src: after, alt: second })];
+  await Promise.all(images.map(keepPixels));
+  if (action === "colorize") images[0].classList.add("gray");
   const range = make("input", { type: "range", min: 0, max: 100, value: 50 });
   range.setAttribute("aria-label", `Boundary between ${first.toLowerCase()} and ${second.toLowerCase()}`);
-  const before_ = make("img", { src: before, alt: first, className: kind + (action === "colorize" ? " gray" : "") });
-  const view = make("div", { className: "compare" }, before_, make("img", { src: after, alt: second }), range);
+  const view = make("div", { className: "compare" }, ...images, range);
+  const wide = make("div", {}, make("div", { className: "ends" }, make("span", {}, first), make("span", {}, second)), view);
+  wide.style.maxWidth = `calc(75vh * ${images[0].naturalWidth / images[0].naturalHeight})`;
   range.addEventListener("input", () => view.style.setProperty("--cut", range.value + "%"));
-  return [make("div", { className: "ends" }, make("span", {}, first), make("span", {}, second)), view];
+  return [wide];
 }
 
 function makeTable(rows) {
@@ -395,7 +410,7 @@ const themeButton = document.getElementById("theme");
 
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
-  themeButton.setAttribute("aria-pressed", theme === "light");
+  themeButton.textContent = theme === "light" ? "Dark theme" : "Light theme";
 }
 
 function readStored() {
