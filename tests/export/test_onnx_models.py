@@ -15,7 +15,10 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 from gv_jax.export.onnx_writer.model import to_onnx  # noqa: E402
 
-LARGE = {"vgg16", "vgg16_bn", "resnet50", "inception_v3", "efficientnetv2_s", "resnet34"}
+LARGE = {
+    *("vgg16", "vgg16_bn", "resnet50", "inception_v3", "efficientnetv2_s", "resnet34"),
+    *("inception", "fusion", "vgg16_encoder"),
+}
 OTHER_SIDES = (37, 50)  # height and width of images for models of any size
 
 
@@ -51,13 +54,13 @@ def test_the_model_computes_the_same_for_any_batch(name):
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", OPSET)]
     operations = {node.op_type for node in model.graph.node}
     assert "BatchNormalization" not in operations
-    rng = np.random.default_rng(1)
-    for count in (1, 3):
-        image = OTHER_SIDES if any_size else (side, side)
-        images = rng.integers(0, 256, (count, *image, inputs), np.uint8)
-        expected = np.asarray(jax.jit(function)(images))
-        assert np.abs(expected).max() > 0.1
-        np.testing.assert_allclose(run_onnx(model, images), expected, rtol=1e-4, atol=1e-4)
+    image = OTHER_SIDES if any_size else (side, side)
+    images = np.random.default_rng(1).integers(0, 256, (2, *image, inputs), np.uint8)
+    expected = np.asarray(jax.jit(function)(images))
+    assert np.abs(expected).max() > 0.1
+    for count in (1, 2):
+        outputs = run_onnx(model, images[:count])
+        np.testing.assert_allclose(outputs, expected[:count], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "unet"])
