@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gv_jax.evaluation.metrics import get_metric
+from gv_jax.wording import count_noun
 
 NO_VALUE = "\N{EN DASH}"
 
@@ -55,6 +56,12 @@ def format_duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {round(seconds) % 60:02d} s"
     return f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def format_tta(flip: bool, shift: int) -> str:
+    """ "flip, shift by 8 pixels"."""
+    shifts = [f"shift by {count_noun(shift, 'pixel')}"] if shift else []
+    return ", ".join([*(["flip"] if flip else []), *shifts])
 
 
 def format_markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

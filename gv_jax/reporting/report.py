@@ -7,11 +7,12 @@ from typing import Any
 
 from gv_jax.evaluation.metrics import is_fraction
 from gv_jax.evaluation.splits import SPLIT_TITLES, WHOLE_IMAGES, select_main_split
+from gv_jax.reporting.confidence_section import confidence_sections
 from gv_jax.reporting.figures import charts
 from gv_jax.reporting.figures.common import save_report_figure
 from gv_jax.reporting.figures.probe import plot_penalties
 from gv_jax.reporting.figures.report_figure import ReportFigure
-from gv_jax.reporting.formatting import format_value, heading
+from gv_jax.reporting.formatting import format_tta, format_value, heading
 from gv_jax.reporting.methods_table import METHODS, methods_tables
 from gv_jax.reporting.page import (
     Block,
@@ -100,6 +101,7 @@ def write_report(
         cards=metric_cards(results),
         sections=[
             *report_sections(results, all_figures, skipped, warnings),
+            *confidence_sections(results),
             *extra_sections,
             provenance_section(results, metadata, default_config),
         ],
@@ -189,12 +191,6 @@ def run_facts(results: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[s
     if metadata.get("device"):
         facts.append(f"on {metadata['device']}")
     return [*facts, f"seed {metadata.get('seed', results.get('seed'))}"]
-
-
-def format_tta(flip: bool, shift: int) -> str:
-    """ "flip, shift by 8 pixels"."""
-    shifts = [f"shift by {count_noun(shift, 'pixel')}"] if shift else []
-    return ", ".join([*(["flip"] if flip else []), *shifts])
 
 
 def metric_cards(results: Mapping[str, Any]) -> list[MetricCard]:

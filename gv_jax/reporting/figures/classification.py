@@ -29,8 +29,8 @@ GROUP_ERRORS = (
     "Of all errors, {within:.1f} % are within the group and {across:.1f} % across groups."
 )
 RELIABILITY_CAPTION = (
-    "Top: accuracy by confidence; bars below the dashed line mean overconfidence. Bottom: "
-    "distribution of the confidence. Expected calibration error (ECE) {ece:.1f} %."
+    "Top: accuracy by calibrated confidence; bars below the dashed line mean overconfidence. "
+    "Bottom: distribution of the confidence. Expected calibration error (ECE) {ece:.1f} %."
 )
 GALLERIES = {  # (correct, confident) -> file, title, caption
     (False, True): (
