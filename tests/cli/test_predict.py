@@ -252,7 +252,7 @@ def test_a_reader_that_stops_early(run, pack):
         ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("pack/")
-    assert done.stderr == ""
+    assert "BrokenPipe" not in done.stderr
 
 
 def test_images_with_other_channels_are_stated_once(command, colors, pack):
