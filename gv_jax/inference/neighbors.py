@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,15 +55,18 @@ class Neighbors:
     labels: tuple[str, ...]
     thumbnails: tuple[bytes, ...] = ()
 
+    @cached_property
+    def _float_features(self) -> np.ndarray:
+        """float32 [m f]: the conversion takes several times as long as a search."""
+        return self.features.astype(np.float32)
+
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Distances of features [n f] to these images, [n]; see `novelty`."""
-        return novelty_distances(normalize_features(features), self.features.astype(np.float32))
+        return novelty_distances(normalize_features(features), self._float_features)
 
     def nearest(self, features: np.ndarray, count: int) -> list[list[Neighbor]]:
         """The `count` nearest images for each row of features [n f], the nearest first."""
-        indices, distances = find_nearest(
-            normalize_features(features), self.features.astype(np.float32), count
-        )
+        indices, distances = find_nearest(normalize_features(features), self._float_features, count)
         return [
             [
                 Neighbor(
