@@ -7,14 +7,16 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flax.traverse_util import flatten_dict
-from tensorboardX import SummaryWriter
 
 from gv_jax.data.record import DataRecord, record_from_json, record_to_json
 from gv_jax.errors import UserError
 from gv_jax.training.run_metadata import run_metadata
+
+if TYPE_CHECKING:
+    from tensorboardX import SummaryWriter
 
 FORMAT_VERSION = 3  # of the files in a run directory
 NON_METRICS = ("step", "epoch", "split", "learning_rate", "images_per_second")  # in log rows
@@ -195,8 +197,10 @@ class RunDir:
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def tensorboard_writer(self, step: int) -> SummaryWriter:
+    def tensorboard_writer(self, step: int) -> "SummaryWriter":
         """A TensorBoard writer that removes events after `step`."""
+        from tensorboardX import SummaryWriter  # imports PyTorch, if it is installed: seconds
+
         return SummaryWriter(str(self.path / "tensorboard"), purge_step=step + 1)
 
     def write_predictions(self, rows: list[dict[str, Any]]) -> None:
