@@ -28,6 +28,9 @@ def run(tmp_path_factory):
     )
     thumbnail = encode_thumbnail(np.full((8, 8, 3), 7, np.uint8), 8)
     size = load_run(path).embed(np.zeros((16, 24, 3), np.uint8)).shape[1]
+    results = json.loads((path / "results.json").read_text())
+    results |= {"warnings": [f"{PRIVATE}: left out 1 .txt"], "skipped": ["someone.gif"]}
+    (path / "results.json").write_text(json.dumps(results))
     features = np.eye(2, size, dtype=np.float16)
     ids = ("someone_1.png", "someone_2.png")
     write_neighbors(path, Neighbors(features, ids, ("red", "blue"), (thumbnail, thumbnail)))
