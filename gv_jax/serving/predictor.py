@@ -95,7 +95,7 @@ async def find_nearest(
     image = await service.decode(file, service.limits.pixels)
     return [
         {
-            "name": clean_name(neighbor.id),
+            "name": clean_name(neighbor.id) if neighbor.id else None,
             "label": neighbor.label,
             "distance": round(neighbor.distance, 4),
             "thumbnail": None if neighbor.thumbnail is None else to_data_uri(neighbor.thumbnail),
