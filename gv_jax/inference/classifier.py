@@ -17,6 +17,8 @@ from gv_jax.evaluation.class_metrics import log_softmax
 from gv_jax.evaluation.confidence import Confidence
 from gv_jax.evaluation.multilabel_metrics import sigmoid
 from gv_jax.inference.confidence_file import read_confidence
+from gv_jax.inference.explain.explainer import Explainer
+from gv_jax.inference.explain.explanation import Explanation
 from gv_jax.inference.finished_run import find_image_size
 from gv_jax.inference.neighbors import Neighbor, Neighbors, read_neighbors
 from gv_jax.inference.network_input import ImageInput, make_preparation
@@ -63,6 +65,7 @@ class ClassifierRun(Run):
             tta_transforms(**self.results.get("tta", {"flip": False, "shift": 0})),
             dtype=jnp.dtype(self.config["model"]["dtype"]),
         )
+        self._explainer = Explainer(self)
         self._forward = jax.jit(forward, compiler_options=compiler_options())
 
     @cached_property
@@ -124,6 +127,27 @@ class ClassifierRun(Run):
                 f"{self.path} stores no training images: train with --config.inference.neighbors=N"
             )
         return self.neighbors.nearest(self.embed(image), count)[0]
+
+    def explain(
+        self,
+        image: ImageInput,
+        method: str = "grad_cam",
+        label: str | None = None,
+        layer: str | None = None,
+    ) -> Explanation:
+        """Why a class is predicted for an image.
+
+        Args:
+            image: As of `predict`; it is explained without test-time augmentation.
+            method: A name in METHODS.
+            label: The class to explain; by default the most probable one.
+            layer: Feature map of Grad-CAM; by default the last one of at least 4x4 pixels.
+
+        Raises:
+            CorruptImageError: The file is no image.
+            UserError: An unknown method, class or layer, or the array is no image.
+        """
+        return self._explainer.explain(image, method, label, layer)
 
     def _prepare_all(self, images: ImageInput | Iterable[ImageInput]) -> np.ndarray:
         arrays = [self.prepare(image) for image in list_images(images)]

@@ -10,6 +10,7 @@ from gv_jax.inference.finished_run import load_network
 from gv_jax.training.run_dir import RunDir
 
 if TYPE_CHECKING:
+    from gv_jax.inference.explain.explanation import Explanation
     from gv_jax.inference.prediction import Predictions
 
 
@@ -54,7 +55,13 @@ class Run:
         """The features of one or several images; see `ClassifierRun.embed`."""
         raise self._wrong_task("embed images")
 
-    def explain(self, image: Any, method: str = "grad_cam", **options: Any) -> Any:
+    def explain(
+        self,
+        image: Any,
+        method: str = "grad_cam",
+        label: str | None = None,
+        layer: str | None = None,
+    ) -> "Explanation":
         """Why a class is predicted; see `ClassifierRun.explain`."""
         raise self._wrong_task("explain predictions")
 
