@@ -101,12 +101,14 @@ def test_responses_are_those_of_the_runs(runs, image):
     classifier, colorizer, upscaler = loaded = [load_run(path) for path in runs]
     with open_client(*loaded) as client:
         row = post(client, "predict", ("a.png", data), top="3").json()["predictions"][0]
+        overlay = decode(post(client, "explain", ("a.png", data)).content)
         colorized = decode(post(client, "colorize", ("a.png", data)).content)
         upscaled = decode(post(client, "upscale", ("a.png", data)).content)
     expected = classifier.predict(pixels)
     assert row["label"] == expected.labels[0]
     assert [top["class"] for top in row["top"]] == [name for name, _ in expected.top(3)[0]]
     assert row["confidence"] == pytest.approx(expected.confidences[0], abs=1e-5)
+    np.testing.assert_array_equal(overlay, classifier.explain(pixels).overlay)
     np.testing.assert_array_equal(colorized, colorizer.colorize(pixels))
     np.testing.assert_array_equal(upscaled, upscaler.upscale(pixels))
 
