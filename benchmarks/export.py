@@ -93,7 +93,12 @@ def measure(name: str) -> dict[str, Any]:
 
 
 def random_network(name: str, channels: int, side: int) -> tuple[SplitModule, tuple[Any, Any]]:
-    """A network with He normal kernels and random normalization, drawn by numpy."""
+    """A network with normal kernels and random normalization, drawn by numpy.
+
+    Kernels have He's deviation; a SiLU does not halve the variance as a ReLU does, and He's would
+    let the activations grow until rounding errors decide.
+    """
+    gain = 1 if name == "efficientnetv2_s" else 2
 
     def build() -> nnx.Module:
         return models.build(
@@ -106,7 +111,7 @@ def random_network(name: str, channels: int, side: int) -> tuple[SplitModule, tu
     def draw(path: tuple[Any, ...], leaf: Any) -> np.ndarray:
         kind, shape = path[-1].key, leaf.shape
         if kind == "kernel":
-            deviation = np.float32(np.sqrt(2 / np.prod(shape[:-1])))
+            deviation = np.float32(np.sqrt(gain / np.prod(shape[:-1])))
             return deviation * rng.standard_normal(shape, np.float32)
         if kind in ("scale", "var"):
             return rng.uniform(0.8, 1.2, shape).astype(np.float32)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from safetensors.numpy import save
 
 from gv_jax.export.card import write_card
@@ -89,8 +90,13 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
 
 def describe(run: Run) -> dict[str, Any]:
     """What a file says of itself: task, model, classes and configuration."""
-    classes = {"classes": run.classes} if isinstance(run, ClassifierRun) else {}
-    return {"task": run.task, "model": run.results["model"], **classes, "config": run.config}
+    outputs: dict[str, Any] = {}
+    if isinstance(run, ClassifierRun):
+        outputs = {"classes": run.classes, "image_size": run.image_size}
+        if run.multi_label:  # a label is predicted from this probability on
+            thresholds = np.asarray(run.confidence.label_thresholds, np.float64)
+            outputs["label_thresholds"] = thresholds.tolist() or [0.5] * len(run.classes)
+    return {"task": run.task, "model": run.results["model"], **outputs, "config": run.config}
 
 
 def write_config(run: Run, file: Path) -> None:

@@ -1,5 +1,6 @@
 """The output folder of an export: complete, or absent."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from gv_jax.errors import UserError
 
 
 def check_output(output: Path, run: Path) -> None:
-    """Raises UserError if the folder exists, or lies in the run directory or around it."""
+    """Raises UserError if the folder exists, or would lie in the run directory."""
     if output.is_symlink() or output.exists():
         raise UserError(f"{output} exists: give another --output, or remove it")
     if output.resolve().is_relative_to(run.resolve()):
@@ -23,7 +24,8 @@ def check_output(output: Path, run: Path) -> None:
 def write_folder(output: Path) -> Iterator[Path]:
     """Yields a folder to write to; it becomes `output`, or is removed after an error."""
     new = [folder for folder in output.absolute().parents if not folder.exists()]
-    partial = output.absolute().parent / ".export.partial"
+    digest = hashlib.sha256(output.name.encode()).hexdigest()[:12]
+    partial = output.absolute().parent / f".{digest}.partial"
     done = False
     try:
         shutil.rmtree(partial, ignore_errors=True)

@@ -137,11 +137,12 @@ def torchvision_program(run: Run, file: Path) -> str:
     fits = section.get("stem") in ("", "imagenet") and not section.get("last_stage")
     if not isinstance(run, ClassifierRun) or run.channels != 3 or not name or not fits:
         return ""
+    options = ", aux_logits=False, init_weights=False" if name == "inception_v3" else ""
     lines = code(
         "import torchvision",
         "from safetensors.torch import load_file",
         "",
-        f"model = torchvision.models.{name}(num_classes={len(run.classes)})",
+        f"model = torchvision.models.{name}(num_classes={len(run.classes)}{options})",
         f'model.load_state_dict(load_file("{file.name}"))',
     )
     return f"\n\nIn PyTorch:\n\n{lines}"

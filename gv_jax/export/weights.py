@@ -9,6 +9,7 @@ from flax.traverse_util import flatten_dict
 
 from gv_jax.models.pretrained.key_maps import KEY_MAPS
 from gv_jax.models.pretrained.state_dict import model_stages
+from gv_jax.models.vgg import VGG
 from gv_jax.training.step import SplitModule
 
 NATIVE, TORCHVISION = "gv_jax", "torchvision"
@@ -26,7 +27,14 @@ def to_state_dict(
     if type(model) not in KEY_MAPS:
         return variables, NATIVE
     names = source_names(model)
-    tensors = {source: to_torch(variables[target], source) for source, target in names.items()}
+    tensors = {source: to_torch(variables[target]) for source, target in names.items()}
+    if isinstance(model, VGG):  # torchvision's dense layers take a flat map
+        dense = [name for name in tensors if name.startswith("classifier.")]
+        tensors |= {
+            name: tensors[name].reshape(len(tensors[name]), -1)
+            for name in dense
+            if tensors[name].ndim == 4
+        }
     return tensors, "torchSR" if "head" not in KEY_MAPS[type(model)](model)[0] else TORCHVISION
 
 
@@ -49,7 +57,7 @@ def flatten_variables(weights: Sequence[Any]) -> dict[str, np.ndarray]:
     return flat
 
 
-def to_torch(array: np.ndarray, name: str) -> np.ndarray:
+def to_torch(array: np.ndarray) -> np.ndarray:
     """A variable in PyTorch's order of axes, outputs first; linear layers [o i]."""
     if array.ndim == 4:
         return np.ascontiguousarray(array.transpose(3, 2, 0, 1))

@@ -25,11 +25,13 @@ def random_network(
 
     network = SplitModule.from_module(nnx.eval_shape(build))
     rng = np.random.default_rng(0)
+    # He's gain after a ReLU; after a SiLU, activations would grow until rounding errors decide
+    gain = 1 if name == "efficientnetv2_s" else 2
 
     def draw(path: tuple[Any, ...], leaf: Any) -> np.ndarray:
         kind, shape = path[-1].key, leaf.shape
         if kind == "kernel":
-            return rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape).astype(np.float32)
+            return rng.normal(0, np.sqrt(gain / np.prod(shape[:-1])), shape).astype(np.float32)
         if kind in ("scale", "var"):
             return rng.uniform(0.8, 1.2, shape).astype(np.float32)
         return rng.normal(0, 0.1, shape).astype(np.float32)

@@ -53,6 +53,7 @@ def test_a_run_of_an_unknown_task(run, tmp_path):
     check_refused(tmp_path, run, "segmentation")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of Orbax
 @pytest.mark.parametrize("keep", [0, 0.5])
 def test_truncated_weights(run, tmp_path, keep):
     files = [file for file in run.glob("checkpoints/**/d/*") if file.is_file()]

@@ -49,7 +49,7 @@ def test_kernels_have_the_order_of_pytorch():
     assert tensors["layer1.0.bn2.running_var"].shape == (64,)
 
 
-@pytest.mark.parametrize("name", ["resnet18", *slow("resnet50")])
+@pytest.mark.parametrize("name", ["resnet18", *slow("resnet50", "squeezenet1_1", "vgg16_bn")])
 def test_torchvision_computes_the_same(name):
     torch, torchvision = pytest.importorskip("torch"), pytest.importorskip("torchvision")
     network, weights = random_network(name, 3, classes=5)
