@@ -1,5 +1,7 @@
 """Traced for other processes, a program has XLA's own operations and may have symbolic sizes."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -76,3 +78,14 @@ def test_models_of_images_take_symbolic_sides(name, size):
         exported = jax.export.export(jax.jit(apply))(jax.ShapeDtypeStruct(shape, jnp.float32))
     x = np.random.default_rng(0).normal(size=(2, *size, inputs)).astype(np.float32)
     np.testing.assert_allclose(exported.call(x), jax.jit(apply)(x), rtol=1e-4, atol=1e-4)
+
+
+def test_networks_choose_by_platform_in_one_place():
+    package = Path(models.__file__).parents[1]
+    places = {
+        file.relative_to(package).as_posix()
+        for file in package.rglob("*.py")
+        if "platform_dependent(" in file.read_text("utf-8")
+    }
+    # the barrier is part of augmentation, which no exported program has
+    assert places == {"models/ops/platform.py", "data/augment/barrier.py"}
