@@ -28,7 +28,7 @@ from PIL import Image
 from gv_jax.data.builders.atari_player import WARM_UP_FRAMES, Player
 from gv_jax.data.clip_files import open_clip
 from gv_jax.image.tiled_metrics import compare_images
-from gv_jax.inference.colorizer import Colorizer, load_colorizer, working_size
+from gv_jax.inference.color.colorizer import Colorizer, load_colorizer, working_size
 
 GAMES = (
     "bank_heist", "enduro", "kangaroo", "ms_pacman",

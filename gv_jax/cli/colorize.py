@@ -34,7 +34,7 @@ def colorize(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
 
-    from gv_jax.inference.colorize_files import colorize_files
+    from gv_jax.inference.files.colorize_files import colorize_files
 
     try:
         outcome = colorize_files(options.run, options.inputs, options.output, options.steady)

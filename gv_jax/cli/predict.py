@@ -21,7 +21,7 @@ from gv_jax.errors import INTERRUPTED_STATUS, UserError
 
 if TYPE_CHECKING:
     from gv_jax.inference.classifier import ClassifierRun
-    from gv_jax.inference.input_files import Inputs
+    from gv_jax.inference.files.input_files import Inputs
 
 DEFAULT_TOP = 3
 DEFAULT_BELOW = 0.5  # more likely wrong than right
@@ -123,8 +123,8 @@ def load(options: argparse.Namespace) -> "tuple[ClassifierRun, Inputs]":
     Raises:
         UserError: There is no image, or no such run.
     """
-    from gv_jax.inference.input_files import LIST, list_inputs
-    from gv_jax.inference.sort_files import check_missing
+    from gv_jax.inference.files.input_files import LIST, list_inputs
+    from gv_jax.inference.sorting.sort_files import check_missing
 
     listed = sys.stdin.buffer.read() if LIST in options.inputs else b""
     inputs = list_inputs(options.inputs, listed)
@@ -154,8 +154,8 @@ def find_threshold(run: "ClassifierRun", options: argparse.Namespace) -> tuple[f
 
 def write(run: "ClassifierRun", inputs: "Inputs", options: argparse.Namespace) -> int:
     """Prints the predictions, or writes them to a file."""
-    from gv_jax.inference.sort_files import describe_classes
-    from gv_jax.inference.write_predictions import TextOptions, write_predictions
+    from gv_jax.inference.files.write_predictions import TextOptions, write_predictions
+    from gv_jax.inference.sorting.sort_files import describe_classes
 
     name = options.format or "table"
     threshold, _ = find_threshold(run, options)
@@ -179,7 +179,7 @@ def write(run: "ClassifierRun", inputs: "Inputs", options: argparse.Namespace) -
 
 def sort(run: "ClassifierRun", inputs: "Inputs", options: argparse.Namespace) -> int:
     """Sorts the images into class folders."""
-    from gv_jax.inference.sort_files import SortingOutcome, sort_files, undo_command
+    from gv_jax.inference.sorting.sort_files import SortingOutcome, sort_files, undo_command
 
     operation = "move" if options.move else "link" if options.link else "copy"
     outcome = SortingOutcome(options.sort_into, operation)
@@ -199,7 +199,7 @@ def sort(run: "ClassifierRun", inputs: "Inputs", options: argparse.Namespace) ->
 
 def undo(manifest: Path) -> int:
     """Undoes a sorting."""
-    from gv_jax.inference.undo_sorting import undo_sorting
+    from gv_jax.inference.sorting.undo_sorting import undo_sorting
 
     try:
         outcome = undo_sorting(manifest)

@@ -16,7 +16,7 @@ from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.image.color import gray_to_lightness, lightness_to_gray, rgb_to_lab
 from gv_jax.image.standardize import standardize
 from gv_jax.inference.classifier import ClassifierRun
-from gv_jax.inference.color_transfer import keep_gray
+from gv_jax.inference.color.color_transfer import keep_gray
 from gv_jax.inference.run import Run
 from gv_jax.tasks.colorization import Colorization, network_input
 from gv_jax.training.step import make_predict

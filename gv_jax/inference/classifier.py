@@ -16,14 +16,14 @@ from gv_jax.errors import UserError
 from gv_jax.evaluation.class_metrics import log_softmax
 from gv_jax.evaluation.confidence import Confidence
 from gv_jax.evaluation.multilabel_metrics import sigmoid
-from gv_jax.inference.confidence_file import read_confidence
 from gv_jax.inference.explain.explainer import Explainer
 from gv_jax.inference.explain.explanation import Explanation
 from gv_jax.inference.finished_run import find_image_size
-from gv_jax.inference.neighbors import Neighbor, Neighbors, read_neighbors
 from gv_jax.inference.network_input import ImageInput, make_preparation
 from gv_jax.inference.prediction import Predictions, join_predictions
 from gv_jax.inference.run import Run
+from gv_jax.inference.stored.confidence_file import read_confidence
+from gv_jax.inference.stored.neighbors import Neighbor, Neighbors, read_neighbors
 from gv_jax.models.stages import call_with_input
 from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.run_dir import RunDir

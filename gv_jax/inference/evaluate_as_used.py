@@ -5,9 +5,9 @@ from typing import Any
 
 from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.evaluation.evaluator import Runtime
+from gv_jax.inference.color.held_out_images import evaluate_held_out_images
 from gv_jax.inference.finished_run import LoadedNetwork
-from gv_jax.inference.held_out_images import evaluate_held_out_images
-from gv_jax.inference.stored_files import store_inference_files
+from gv_jax.inference.stored.stored_files import store_inference_files
 from gv_jax.training.run_dir import RunDir
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gv_jax.inference.colorizer import Colorizer, make_colorizer
+from gv_jax.inference.color.colorizer import Colorizer, make_colorizer
 from gv_jax.inference.network_input import ImageInput, from_array, to_pixels
 from gv_jax.inference.run import Run
 from gv_jax.inference.upscale import make_upscaler

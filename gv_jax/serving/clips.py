@@ -19,7 +19,7 @@ from gv_jax.data.formats.first_frame import open_header
 from gv_jax.data.formats.header import CorruptImageError
 from gv_jax.data.media import CorruptVideoError, open_media, select_video
 from gv_jax.errors import UserError
-from gv_jax.inference.video_file import MirrorWriter, output_suffix
+from gv_jax.inference.video.video_file import MirrorWriter, output_suffix
 from gv_jax.serving.limits import Limits
 from gv_jax.serving.served_run import ServedRun
 from gv_jax.serving.uploads import CLIP_SUFFIXES, UploadError, find_kind

@@ -21,9 +21,9 @@ import jinja2
 
 import gv_jax
 from gv_jax.errors import UserError
-from gv_jax.inference.confidence_file import CONFIDENCE_FILE
 from gv_jax.inference.finished_run import load_finished_run
-from gv_jax.inference.neighbors import read_neighbors, write_neighbors
+from gv_jax.inference.stored.confidence_file import CONFIDENCE_FILE
+from gv_jax.inference.stored.neighbors import read_neighbors, write_neighbors
 from gv_jax.training.run_dir import RunDir, write_json
 
 TEMPLATES = Path(__file__).parent / "space_files"

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,11 +14,11 @@ import zipfile
 import pytest
 
 from gv_jax.cli import predict as predict_command
-from gv_jax.inference import sort_files
-from tests.inference.predict.classifier import ColorClassifier
-from tests.inference.predict.images import snapshot, write_image
-from tests.inference.predict.sorting import IMAGES, write_pack
+from gv_jax.inference.sorting import sort_files
+from tests.inference.files.classifier import ColorClassifier
+from tests.inference.files.images import snapshot, write_image
 from tests.inference.runs import write_classification_run, write_super_resolution_run
+from tests.inference.sorting.sorting import IMAGES, write_pack
 
 
 @pytest.fixture(autouse=True)
@@ -263,3 +264,19 @@ def test_images_with_other_channels_are_stated_once(command, colors, pack):
     assert [line for line in done.err.splitlines() if "channels" in line] == [
         "gv_jax: note: the run uses 3 channels; converted as in its training: 2 RGB with alpha"
     ]
+
+
+@pytest.mark.slow  # a process of its own: what TensorStore leaves would disturb other tests
+def test_truncated_weights_are_one_line(run, pack, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    (best,) = copy.glob("checkpoints/*/best")
+    for file in best.rglob("d/*"):
+        file.write_bytes(file.read_bytes()[:100])
+    done = subprocess.run(
+        [sys.executable, "-m", "gv_jax", "predict", copy, pack], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "checkpoint" in line
+    assert str(copy) in line

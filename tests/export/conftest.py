@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gv_jax.evaluation.confidence import Confidence
-from gv_jax.inference.confidence_file import write_confidence
+from gv_jax.inference.stored.confidence_file import write_confidence
 from tests.inference.runs import (
     write_classification_run,
     write_colorization_run,

@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 
 from gv_jax.data.clip_files import open_clip
-from gv_jax.inference.video_file import MirrorWriter, output_suffix
+from gv_jax.inference.video.video_file import MirrorWriter, output_suffix
 
 RATE = 48_000
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gv_jax.inference.colorizer import load_colorizer
+from gv_jax.inference.color.colorizer import load_colorizer
 from tests.inference.runs import write_colorization_run, write_super_resolution_run
 
 

@@ -1,6 +1,5 @@
 """Finished runs as Python objects."""
 
-import gc
 import json
 import shutil
 import threading
@@ -16,8 +15,13 @@ from gv_jax.data.decode import CorruptImageError
 from gv_jax.errors import UserError
 from gv_jax.evaluation.confidence import Confidence
 from gv_jax.inference import classifier
-from gv_jax.inference.confidence_file import read_confidence, write_confidence
-from gv_jax.inference.neighbors import Neighbors, encode_thumbnail, read_neighbors, write_neighbors
+from gv_jax.inference.stored.confidence_file import read_confidence, write_confidence
+from gv_jax.inference.stored.neighbors import (
+    Neighbors,
+    encode_thumbnail,
+    read_neighbors,
+    write_neighbors,
+)
 from gv_jax.training.step import make_predict
 from tests.inference.runs import write_classification_run
 
@@ -176,27 +180,6 @@ def test_what_is_no_run_is_one_line(classification_run, tmp_path):
     (unfinished / "report.html").unlink()
     with pytest.raises(UserError, match="no finished run"):
         gv_jax.load_run(unfinished)
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of TensorStore
-def test_truncated_weights_are_one_line(classification_run, tmp_path):
-    copy = copy_run(classification_run, tmp_path / "copy")
-    (best,) = copy.glob("checkpoints/*/best")
-    for file in best.rglob("d/*"):
-        file.write_bytes(file.read_bytes()[:100])
-    error = find_error(copy)
-    gc.collect()  # what TensorStore left, while its warnings are ignored
-    assert "checkpoint" in error
-    assert "\n" not in error
-
-
-def find_error(path: Path) -> str:
-    """The UserError of loading a run; its traceback, which holds arrays, is released."""
-    try:
-        gv_jax.load_run(path)
-    except UserError as error:
-        return str(error)
-    return ""
 
 
 def test_several_labels_have_their_own_thresholds(tmp_path):

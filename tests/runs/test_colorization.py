@@ -10,8 +10,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from configs import colorize
 from gv_jax import experiment
-from gv_jax.inference.colorize_files import colorize_files
-from gv_jax.inference.colorizer import load_colorizer
+from gv_jax.inference.color.colorizer import load_colorizer
+from gv_jax.inference.files.colorize_files import colorize_files
 from tests.inference.scenes import to_gray
 from tests.runs.runs import find_unregistered_metrics, read_results
 

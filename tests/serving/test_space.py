@@ -12,8 +12,13 @@ import numpy as np
 import pytest
 
 from gv_jax.errors import UserError
-from gv_jax.inference.neighbors import Neighbors, encode_thumbnail, read_neighbors, write_neighbors
 from gv_jax.inference.run import load_run
+from gv_jax.inference.stored.neighbors import (
+    Neighbors,
+    encode_thumbnail,
+    read_neighbors,
+    write_neighbors,
+)
 from gv_jax.serving.space import export_space
 from tests.inference.runs import write_classification_run, write_colorization_run
 

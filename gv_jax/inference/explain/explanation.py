@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gv_jax.inference.neighbors import Neighbor
+from gv_jax.inference.stored.neighbors import Neighbor
 
 
 @dataclass(frozen=True)
