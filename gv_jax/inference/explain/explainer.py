@@ -13,6 +13,8 @@ from gv_jax.distributed import compiler_options
 from gv_jax.errors import UserError, unknown
 from gv_jax.inference.explain.explanation import Explanation
 from gv_jax.inference.explain.grad_cam import grad_cam
+from gv_jax.inference.explain.gradients import integrated_gradients, smooth_grad
+from gv_jax.inference.explain.occlusion import occlusion
 from gv_jax.inference.explain.overlay import draw_overlay, normalize_map, resize_map
 from gv_jax.inference.explain.score import Score, make_score
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 # (score, image float32 [h w c]; of Grad-CAM, the layer) -> map [h' w']
 METHODS: dict[str, Callable[..., jax.Array]] = {
     "grad_cam": grad_cam,
+    "integrated_gradients": integrated_gradients,
+    "smooth_grad": smooth_grad,
+    "occlusion": occlusion,
 }
 LAYER_METHODS = ("grad_cam",)
 MIN_MAP = 4  # pixels: smaller maps are used if there is no other

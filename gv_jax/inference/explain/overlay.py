@@ -8,6 +8,7 @@ MIN_SIDE = 224  # pixels; smaller images are enlarged to at least this by a whol
 COLORS = colormaps["inferno"]
 DARKEST = 0.35  # start in COLORS: darker colors are those of the image
 OPACITY = 0.75  # of the color where the map is 1
+OPACITY_POWER = 0.8
 SATURATION = 0.35  # that is left to the image, so that the colors of the map stand out
 PAPER = 232  # gray under transparent pixels
 SMOOTH_FROM = 64  # pixels; maps of smaller images are enlarged as squares, as the pixels are
@@ -28,7 +29,7 @@ def draw_overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     gray = (pixels @ np.array(GRAY_WEIGHTS, np.float32))[..., None]
     base = gray + SATURATION * (pixels - gray)
     colors = 255 * COLORS(DARKEST + (1 - DARKEST) * heat)[..., :3]
-    opacity = OPACITY * np.sqrt(heat)[..., None]
+    opacity = OPACITY * heat[..., None] ** OPACITY_POWER
     blended = base + opacity * (colors - base)
     return enlarge(np.clip(np.rint(blended), 0, 255).astype(np.uint8))
 

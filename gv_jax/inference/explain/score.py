@@ -62,19 +62,20 @@ def record_features(model: Any) -> dict[str, Array]:
     return maps
 
 
-def map_chunks(function: Callable[[Array], Array], images: Array) -> Array:
-    """Applies a function of images [n h w c] to at most CHUNK_PIXELS pixels at a time.
+def map_chunks(function: Callable[[Array], Array], items: Array, *, pixels: int) -> Array:
+    """Applies a function to so many items at a time that they have at most CHUNK_PIXELS pixels.
 
     Args:
-        function: Images [m h w c] -> one array per image [m ...].
-        images: [n h w c], n at least 1.
+        function: Items [m ...] -> one array per item [m ...].
+        items: [n ...], n at least 1.
+        pixels: Of the image that is computed for an item.
 
     Returns:
-        The arrays of all images [n ...].
+        The arrays of all items [n ...].
     """
-    count, height, width, _ = images.shape
-    size = min(count, max(1, CHUNK_PIXELS // (height * width)))
-    padding = jnp.zeros((-count % size, *images.shape[1:]), images.dtype)
-    chunks = jnp.concatenate([images, padding]).reshape(-1, size, *images.shape[1:])
+    count = len(items)
+    size = min(count, max(1, CHUNK_PIXELS // pixels))
+    padding = jnp.zeros((-count % size, *items.shape[1:]), items.dtype)
+    chunks = jnp.concatenate([items, padding]).reshape(-1, size, *items.shape[1:])
     results = jax.lax.map(function, chunks)
     return results.reshape(-1, *results.shape[2:])[:count]
