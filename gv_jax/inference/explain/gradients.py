@@ -50,10 +50,12 @@ def attribute(score: Score, image: Array, baseline: Array, steps: int = PATH_STE
 
 
 def smooth_grad(score: Score, image: Array) -> Array:
-    """The mean gradient over noisy copies of the image: absolute values, summed over channels.
+    """The mean gradient over noisy copies of an image, times its difference to the baseline.
 
-    Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise", arXiv:1706.03825. The noise
-    is always the same.
+    Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise", arXiv:1706.03825, sections
+    3.1 and 3.4; summed over channels, positive values are for the class. The absolute values of the
+    gradient, the other choice there, are also large where a change would matter. The noise is
+    always the same.
 
     Args:
         score: Images -> logits of the class and feature maps.
@@ -64,7 +66,8 @@ def smooth_grad(score: Score, image: Array) -> Array:
     """
     noise = jax.random.normal(jax.random.key(0), (NUM_NOISY, *image.shape))
     copies = image + NOISE * (image.max() - image.min()) * noise
-    return cut_peaks(jnp.abs(image_gradients(score, copies).mean(0)).sum(-1))
+    gradient = image_gradients(score, copies).mean(0)
+    return cut_peaks((gradient * (image - mean_color(image))).sum(-1))
 
 
 def cut_peaks(heat: Array) -> Array:
