@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from gv_jax.cli.flags import OneLineParser, echo, parse_path
+from gv_jax.cli.numbers import parse_count, parse_fraction, parse_share
 from gv_jax.errors import INTERRUPTED_STATUS, UserError
+from gv_jax.wording import count_noun
 
 if TYPE_CHECKING:
     from gv_jax.inference.classifier import ClassifierRun
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 DEFAULT_TOP = 3
 DEFAULT_BELOW = 0.5  # more likely wrong than right
 UNREADABLE_STATUS = 1
-TEXT_OPTIONS = ("top", "format", "output", "set")
+DEFAULT_METHOD = "grad_cam"
+TEXT_OPTIONS = ("top", "format", "output", "set", "explain")
 SORT_OPTIONS = ("link", "move")
 
 
@@ -70,6 +73,14 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     text.add_argument(
         "--set", type=parse_fraction, metavar="P", help="set of classes with the true one in it"
     )
+    text.add_argument(
+        "--explain", type=parse_path, metavar="DIR", help="draw what the predictions are based on"
+    )
+    text.add_argument(
+        "--explain-method",
+        metavar="M",
+        help="grad_cam (the default), integrated_gradients, smooth_grad, occlusion or nearest",
+    )
     limit = parser.add_mutually_exclusive_group()
     limit.add_argument(
         "--precision",
@@ -105,6 +116,8 @@ def check_options(options: argparse.Namespace) -> None:
         raise UserError("give a run directory and images; see gv-jax predict --help")
     if not options.inputs:
         raise UserError(f"give images to predict with {options.run}; see gv-jax predict --help")
+    if options.explain_method and not options.explain:
+        raise UserError("--explain-method needs --explain DIR")
     given = vars(options)
     if options.sort_into:
         for name in TEXT_OPTIONS:
@@ -159,10 +172,18 @@ def write(run: "ClassifierRun", inputs: "Inputs", options: argparse.Namespace) -
 
     name = options.format or "table"
     threshold, _ = find_threshold(run, options)
+    explanations = None
+    if options.explain:
+        from gv_jax.inference.files.explain_files import ExplanationFiles
+
+        method = options.explain_method or DEFAULT_METHOD
+        explanations = ExplanationFiles(run, options.explain, method)
+        explanations.check(inputs)
     text_options = TextOptions(name, options.top or DEFAULT_TOP, options.set, threshold)
     try:
         with open_output(options.output, name, inputs) as stream:
-            outcome = write_predictions(run, inputs, text_options, stream.write)
+            explain = explanations and explanations.write
+            outcome = write_predictions(run, inputs, text_options, stream.write, explain)
             stream.flush()
     except KeyboardInterrupt:
         left = f"; {options.output} is not written" if options.output else ""
@@ -174,6 +195,8 @@ def write(run: "ClassifierRun", inputs: "Inputs", options: argparse.Namespace) -
         flags += f"; {outcome.num_novel:,} unfamiliar" * bool(outcome.num_novel)
         summary = f"{outcome.num_images:,} images{': ' * bool(counts)}{counts}{flags}"
         (note if options.output or name != "table" else echo)(summary)
+    if explanations:
+        note(f"{count_noun(explanations.count, 'explanation')} in {options.explain}")
     return report(outcome.problems, inputs, outcome.notes)
 
 
@@ -264,29 +287,3 @@ def interrupt_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
-
-
-def parse_count(text: str) -> int:
-    """A number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
-    return int(text)
-
-
-def parse_fraction(text: str) -> float:
-    """A number between 0 and 1, both excluded."""
-    value = parse_share(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
-    return value
-
-
-def parse_share(text: str) -> float:
-    """A number from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1, as in 0.9")
-    return value

@@ -44,6 +44,7 @@ class ClassifierRun(Run):
         image_size: (height, width) of the network input in pixels.
         channels: Of the arrays that `prepare` returns.
         layer: Dotted path of the last layer, whose inputs are the features.
+        explainer: Explains prepared images.
         confidence: The calibration of the run.
     """
 
@@ -65,7 +66,7 @@ class ClassifierRun(Run):
             tta_transforms(**self.results.get("tta", {"flip": False, "shift": 0})),
             dtype=jnp.dtype(self.config["model"]["dtype"]),
         )
-        self._explainer = Explainer(self)
+        self.explainer = Explainer(self)
         self._forward = jax.jit(forward, compiler_options=compiler_options())
 
     @cached_property
@@ -112,7 +113,10 @@ class ClassifierRun(Run):
         Args:
             images: As of `predict`.
         """
-        arrays, limit = self._prepare_all(images), max_batch_size(self.image_size)
+        return self._embed_arrays(self._prepare_all(images))
+
+    def _embed_arrays(self, arrays: np.ndarray) -> np.ndarray:
+        limit = max_batch_size(self.image_size)
         starts = range(0, len(arrays), limit)
         return np.concatenate([self._call(arrays[i : i + limit])[1] for i in starts])
 
@@ -122,11 +126,20 @@ class ClassifierRun(Run):
         Raises:
             UserError: The run stores no training images.
         """
+        return self.nearest_to_array(self.prepare(image), count)
+
+    def nearest_to_array(self, pixels: np.ndarray, count: int = 5) -> list[Neighbor]:
+        """`nearest` for a prepared image, uint8 [h w c]."""
+        neighbors = self.require_neighbors()
+        return neighbors.nearest(self._embed_arrays(pixels[None]), count)[0]
+
+    def require_neighbors(self) -> Neighbors:
+        """The stored training images; UserError if there are none."""
         if self.neighbors is None:
             raise UserError(
                 f"{self.path} stores no training images: train with --config.inference.neighbors=N"
             )
-        return self.neighbors.nearest(self.embed(image), count)[0]
+        return self.neighbors
 
     def explain(
         self,
@@ -147,7 +160,8 @@ class ClassifierRun(Run):
             CorruptImageError: The file is no image.
             UserError: An unknown method, class or layer, or the array is no image.
         """
-        return self._explainer.explain(image, method, label, layer)
+        self.explainer.check(method, layer)
+        return self.explainer.explain(self.prepare(image), method, label, layer)
 
     def _prepare_all(self, images: ImageInput | Iterable[ImageInput]) -> np.ndarray:
         arrays = [self.prepare(image) for image in list_images(images)]

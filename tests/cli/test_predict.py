@@ -33,6 +33,14 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture
+def interruptible():
+    """SIGINT raises KeyboardInterrupt, also where a shell started the tests in the background."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.fixture
 def pack(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return write_pack(tmp_path / "pack")
@@ -208,7 +216,9 @@ def test_members_of_zip_files(command, colors, pack, tmp_path):
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_states_how_to_go_on(signum, command, colors, pack, tmp_path, monkeypatch):
+def test_an_interruption_states_how_to_go_on(
+    signum, command, colors, pack, tmp_path, monkeypatch, interruptible
+):
     before, make_entries = snapshot(pack), sort_files.make_entries
 
     def interrupt(*arguments):

@@ -45,9 +45,9 @@ def to_rgb(image: np.ndarray) -> np.ndarray:
     return np.rint(PAPER + alpha * (rgb.astype(np.float32) - PAPER)).astype(np.uint8)
 
 
-def enlarge(image: np.ndarray) -> np.ndarray:
-    """Repeats pixels [h w ...] by a whole factor so that the larger side has MIN_SIDE or more."""
-    factor = -(-MIN_SIDE // max(image.shape[:2]))
+def enlarge(image: np.ndarray, side: int = MIN_SIDE) -> np.ndarray:
+    """Repeats pixels [h w ...] by a whole factor so that the larger side has `side` or more."""
+    factor = -(-side // max(image.shape[:2]))
     return image.repeat(factor, 0).repeat(factor, 1)
 
 

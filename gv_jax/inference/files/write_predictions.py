@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gv_jax.inference.files.input_files import Inputs
-from gv_jax.inference.files.predict_files import Predictor
+from gv_jax.inference.files.predict_files import PredictedBatch, Predictor
 from gv_jax.inference.files.predict_formats import FORMATTERS, rows_of
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def write_predictions(
     inputs: Inputs,
     options: TextOptions,
     write: Callable[[str], object],
+    explain: Callable[[PredictedBatch], object] | None = None,
 ) -> PredictionOutcome:
     """Writes the predictions of all readable images in their order.
 
@@ -64,6 +65,7 @@ def write_predictions(
         inputs: The images.
         options: What is written.
         write: Called with text, batch by batch.
+        explain: Called with each batch after its text, if given.
 
     Raises:
         UserError: Prediction sets are asked for, and the run cannot make them.
@@ -74,6 +76,8 @@ def write_predictions(
         rows = rows_of(batch, options.top, options.threshold, options.level)
         for text in FORMATTERS[options.format](rows, is_first):
             write(text)
+        if explain is not None:
+            explain(batch)
         is_first = False
         outcome.num_images += len(rows)
         outcome.counts.update(label for row in rows for label in row.labels)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gv_jax.inference.explain.explainer import LAYER_METHODS, METHODS
+from gv_jax.inference.explain.map_maker import LAYER_METHODS, MAPS
 from tests.inference.explain.markers import TinyCNN, draw_markers, map_all, train_network
 
 
@@ -30,7 +30,7 @@ def trained_maps(network, held_out) -> Callable[[str], np.ndarray]:
         if method not in computed:
             layer = "conv2" if method in LAYER_METHODS else ""
             images, labels, _ = held_out
-            computed[method] = map_all(METHODS[method], network, images, labels, layer)
+            computed[method] = map_all(MAPS[method], network, images, labels, layer)
         return computed[method]
 
     return compute

@@ -7,7 +7,7 @@ import pytest
 
 import gv_jax
 from gv_jax.errors import UserError
-from gv_jax.inference.explain.explainer import METHODS
+from gv_jax.inference.explain.explainer import MAPS
 from tests.inference.runs import write_classification_run
 
 
@@ -20,10 +20,7 @@ def draw(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
-MAP_METHODS = [name for name in METHODS if name != "nearest"]
-
-
-@pytest.mark.parametrize("method", MAP_METHODS)
+@pytest.mark.parametrize("method", MAPS)
 def test_an_explanation_has_the_size_of_the_input(run, method):
     image = draw(40, 30, 3)
     explanation = run.explain(image, method)

@@ -7,9 +7,9 @@ import pytest
 from flax import nnx
 from scipy.stats import spearmanr
 
-from gv_jax.inference.explain.explainer import LAYER_METHODS, METHODS
 from gv_jax.inference.explain.grad_cam import grad_cam, map_gradients
 from gv_jax.inference.explain.gradients import attribute, mean_color
+from gv_jax.inference.explain.map_maker import LAYER_METHODS, MAPS
 from gv_jax.inference.explain.occlusion import occlusion
 from gv_jax.inference.explain.overlay import normalize_map, resize_map
 from gv_jax.inference.explain.score import make_score, map_chunks
@@ -22,8 +22,6 @@ from tests.inference.explain.markers import (
     map_all,
     score_of,
 )
-
-MAPS = [name for name in METHODS if name != "nearest"]
 
 
 def test_the_network_is_right(network, held_out):
@@ -50,7 +48,7 @@ def test_random_weights_destroy_the_map(trained_maps, held_out, method):
     layer = "conv2" if method in LAYER_METHODS else ""
     correlations = []
     for seed in (1, 2, 3):
-        random_maps = map_all(METHODS[method], TinyCNN(nnx.Rngs(seed)), images, labels, layer)
+        random_maps = map_all(MAPS[method], TinyCNN(nnx.Rngs(seed)), images, labels, layer)
         for trained, random in zip(trained_maps(method), random_maps, strict=False):
             if random.std() > 0:
                 correlations.append(spearmanr(trained.ravel(), random.ravel()).statistic)
