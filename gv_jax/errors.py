@@ -26,6 +26,10 @@ class UserError(Exception):
 
     exit_status = 2
 
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows in a notebook."""
+        return [f"gv_jax: {self}"]
+
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UserError:
     """The error for a name that is in no table: says the nearest valid name, then all of them."""
