@@ -17,6 +17,7 @@ BatchFunction = Callable[[Sequence[Any]], Sequence[Any]]
 QUEUE_LENGTH = 32
 BATCH_SECONDS = 0.005
 MAX_BATCH = 16
+IDLE_SECONDS = 0.5  # without calls before work in advance begins: the next call is often near
 SMOOTHING = 0.9  # of the mean time of a call
 
 
@@ -53,6 +54,7 @@ class Worker:
         queue_length: Number of calls that may wait.
         batch_seconds: How long the first call of a batch waits for others.
         max_batch: Number of items of a batch.
+        idle_seconds: How long nothing must wait before the calls of `submit_idle` begin.
 
     Attributes:
         num_batches: Batches that were run.
@@ -65,9 +67,10 @@ class Worker:
         queue_length: int = QUEUE_LENGTH,
         batch_seconds: float = BATCH_SECONDS,
         max_batch: int = MAX_BATCH,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self.queue_length, self.batch_seconds = queue_length, batch_seconds
-        self.max_batch = max_batch
+        self.max_batch, self.idle_seconds = max_batch, idle_seconds
         self.num_batches = self.num_items = self.num_refused = 0
         self.mean_seconds = 0.1  # of a batch
         self._waiting: deque[Call] = deque()
@@ -145,6 +148,10 @@ class Worker:
                 if self._closed:
                     return []
                 if not self._waiting:
+                    pause = self.idle_seconds if self.num_batches else 0  # the first begins at once
+                    arrived = self._changed.wait_for(lambda: self._waiting or self._closed, pause)
+                    if arrived or not self._idle:
+                        continue
                     call = self._idle.popleft()
                     if begin_call(call):
                         return [call]

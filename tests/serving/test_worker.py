@@ -121,3 +121,20 @@ def test_closing_ends_waiting_calls():
         waiting.result(5)
     with pytest.raises(BusyError):
         worker.submit(gate, 2, 5)
+
+
+def test_calls_go_before_work_in_advance():
+    worker = Worker(batch_seconds=0, idle_seconds=0.3)
+    order = []
+
+    def record(items):
+        order.extend(items)
+        return items
+
+    first = worker.submit_idle(record, "first idle")
+    first.result(5)
+    idle = worker.submit_idle(record, "idle")
+    worker.submit(record, "call", 5).result(5)
+    idle.result(5)
+    worker.close()
+    assert order == ["first idle", "call", "idle"]
