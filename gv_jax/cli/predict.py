@@ -109,8 +109,8 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
 def check_options(options: argparse.Namespace) -> None:
     """Raises UserError for options that do nothing together."""
     if options.undo:
-        if options.run or options.sort_into:
-            raise UserError("--undo MANIFEST takes no run and no inputs")
+        if any(value for name, value in vars(options).items() if name != "undo"):
+            raise UserError("--undo MANIFEST takes no run, inputs or other options")
         return
     if options.run is None:
         raise UserError("give a run directory and images; see gv-jax predict --help")
@@ -193,7 +193,8 @@ def write(run: "ClassifierRun", inputs: "Inputs", options: argparse.Namespace) -
         counts = describe_classes(outcome.counts)
         flags = f"; {outcome.num_uncertain:,} uncertain" * bool(outcome.num_uncertain)
         flags += f"; {outcome.num_novel:,} unfamiliar" * bool(outcome.num_novel)
-        summary = f"{outcome.num_images:,} images{': ' * bool(counts)}{counts}{flags}"
+        total = count_noun(outcome.num_images, "image")
+        summary = f"{total}{': ' * bool(counts)}{counts}{flags}"
         (note if options.output or name != "table" else echo)(summary)
     if explanations:
         note(f"{count_noun(explanations.count, 'explanation')} in {options.explain}")
@@ -210,9 +211,9 @@ def sort(run: "ClassifierRun", inputs: "Inputs", options: argparse.Namespace) ->
     try:
         sort_files(run, inputs, outcome, threshold, rule)
     except KeyboardInterrupt:
-        done = sum(outcome.counts.values())
+        done = count_noun(sum(outcome.counts.values()), "image")
         sys.stderr.write(
-            f"gv_jax: interrupted after {done:,} images; the same command continues, and "
+            f"gv_jax: interrupted after {done}; the same command continues, and "
             f"{undo_command(options.sort_into)} restores everything\n"
         )
         return INTERRUPTED_STATUS

@@ -11,6 +11,7 @@ from gv_jax.export.snippets import load_section
 from gv_jax.inference.classifier import ClassifierRun
 from gv_jax.inference.run import Run
 from gv_jax.reporting.formatting import format_number
+from gv_jax.wording import count_noun
 
 SPLITS = ("train", "valid", "test")
 SMALL_SPLIT = 200  # images, below which an estimate is said to be of few
@@ -94,7 +95,8 @@ def describe_data(run: Run) -> Iterator[str]:
         yield "Images: " + ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     if isinstance(run, ClassifierRun):
         height, width = run.image_size
-        yield f"Input: {width}x{height} pixels, {run.channels} channels, 8 bits per channel"
+        channels = count_noun(run.channels, "channel")
+        yield f"Input: {width}x{height} pixels, {channels}, 8 bits per channel"
         listed = ", ".join(run.classes[:MAX_CLASSES])
         others = len(run.classes) - MAX_CLASSES
         more = f" and {others} more, see config.json" if others > 0 else ""
@@ -167,7 +169,7 @@ def describe_limits(run: Run) -> Iterator[str]:
     main = run.results.get("main_split", "test")
     count = (run.results.get(main) or {}).get("count")
     if count and count < SMALL_SPLIT:
-        yield f"The {main} split has {count} images: its figures are rough."
+        yield f"The {main} split has {count_noun(count, 'image')}: its figures are rough."
     leaks = (run.results.get("audit") or {}).get("leaks") or {}
     for split, found in leaks.items():
         if isinstance(found, dict) and sum(v for v in found.values() if isinstance(v, int)):

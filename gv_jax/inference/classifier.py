@@ -20,7 +20,7 @@ from gv_jax.inference.explain.explainer import Explainer
 from gv_jax.inference.explain.explanation import Explanation
 from gv_jax.inference.finished_run import find_image_size
 from gv_jax.inference.network_input import ImageInput, make_preparation
-from gv_jax.inference.prediction import Predictions, join_predictions
+from gv_jax.inference.prediction import Predictions, check_count, join_predictions
 from gv_jax.inference.run import Run
 from gv_jax.inference.stored.confidence_file import read_confidence
 from gv_jax.inference.stored.neighbors import Neighbor, Neighbors, read_neighbors
@@ -124,12 +124,14 @@ class ClassifierRun(Run):
         """The `count` training images whose features are nearest to those of `image`.
 
         Raises:
-            UserError: The run stores no training images.
+            CorruptImageError: The file is no image.
+            UserError: The run stores no training images, or `image` is several.
         """
         return self.nearest_to_array(self.prepare(image), count)
 
     def nearest_to_array(self, pixels: np.ndarray, count: int = 5) -> list[Neighbor]:
         """`nearest` for a prepared image, uint8 [h w c]."""
+        check_count(count)
         neighbors = self.require_neighbors()
         return neighbors.nearest(self._embed_arrays(pixels[None]), count)[0]
 
@@ -229,4 +231,5 @@ def list_images(images: Any) -> list[ImageInput]:
     """One image or several as a list; an array [n h w c] is n images."""
     if isinstance(images, np.ndarray):
         return list(images) if images.ndim == 4 else [images]
-    return [images] if isinstance(images, str | os.PathLike | Image.Image) else list(images)
+    is_one = isinstance(images, str | bytes | os.PathLike | Image.Image)
+    return list(images) if isinstance(images, Iterable) and not is_one else [images]

@@ -11,12 +11,14 @@ from PIL import Image, ImageOps
 
 from gv_jax.data.box import NO_BOX
 from gv_jax.data.decode import to_array
+from gv_jax.data.formats.header import CorruptImageError
 from gv_jax.data.transforms import SUPER_RESOLUTION, build_transforms, parse_preprocess
 from gv_jax.errors import UserError
 from gv_jax.inference.image_file import read_image
 from gv_jax.inference.upscale import load_upscaler
 
 ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray
+IMAGE_KINDS = "an image is a file, a PIL image or a uint8 array [height, width, 1 to 4]"
 
 
 def make_preparation(
@@ -59,8 +61,8 @@ def to_pil(image: ImageInput) -> Image.Image:
             gray and alpha, RGB, RGBA.
 
     Raises:
-        CorruptImageError: The file is no image.
-        UserError: The array is no image.
+        CorruptImageError: The file is no image, or there is none; the message names it.
+        UserError: The array is no image, or it is of another type.
     """
     return from_array(to_pixels(image))
 
@@ -68,17 +70,19 @@ def to_pil(image: ImageInput) -> Image.Image:
 def to_pixels(image: ImageInput) -> np.ndarray:
     """The image as uint8 [h w c], 1 to 4 channels; as of `to_pil`."""
     if isinstance(image, str | os.PathLike):
-        return read_image(Path(image)).pixels
+        try:
+            return read_image(Path(image)).pixels
+        except CorruptImageError as error:
+            raise CorruptImageError(f"{os.fspath(image)} {error}") from error
     if isinstance(image, Image.Image):
         return from_pil(image)
-    pixels = np.asarray(image)
+    if not isinstance(image, np.ndarray):
+        raise UserError(f"{IMAGE_KINDS}, and this is of type {type(image).__name__}")
+    pixels = image
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or not 1 <= pixels.shape[-1] <= 4:
-        raise UserError(
-            f"an image is a file, a PIL image or a uint8 array [height, width, 1 to 4], and this "
-            f"is {pixels.dtype} {list(np.shape(image))}"
-        )
+        raise UserError(f"{IMAGE_KINDS}, and this is {image.dtype} {list(image.shape)}")
     if min(pixels.shape[:2]) < 1:
         raise UserError(f"an image of {pixels.shape[0]}x{pixels.shape[1]} pixels is empty")
     return pixels

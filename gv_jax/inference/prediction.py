@@ -1,7 +1,7 @@
 """What a classifier predicts for several images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,7 +27,7 @@ class Predictions:
     probabilities: np.ndarray
     multi_label: bool
     distances: np.ndarray | None
-    confidence: Confidence
+    confidence: Confidence = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -56,7 +56,12 @@ class Predictions:
         return self.probabilities.max(1)
 
     def top(self, count: int = 5) -> list[list[tuple[str, float]]]:
-        """The `count` most probable classes of each image with their probabilities."""
+        """The `count` most probable classes of each image with their probabilities.
+
+        Raises:
+            UserError: `count` is not at least 1.
+        """
+        check_count(count)
         order = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :count]
         return [
             [(self.classes[index], float(probs[index])) for index in row]
@@ -101,3 +106,9 @@ def join_predictions(parts: Sequence[Predictions]) -> Predictions:
         probabilities=np.concatenate([part.probabilities for part in parts]),
         distances=np.concatenate(distances) if len(distances) == len(parts) else None,
     )
+
+
+def check_count(count: int) -> None:
+    """Raises UserError unless `count` is a whole number of at least 1."""
+    if not isinstance(count, int | np.integer) or count < 1:
+        raise UserError(f"the count is {count!r}: give a whole number of at least 1")

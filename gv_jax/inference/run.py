@@ -47,6 +47,9 @@ class Run:
         self.task_functions, self.network, self.weights = loaded
         self.loaded = loaded
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
     def predict(self, images: Any) -> "Predictions":
         """The classes of one or several images; see `ClassifierRun.predict`."""
         raise self._wrong_task("predict classes")

@@ -280,7 +280,7 @@ class Panel {
     const src = `${API}clips/${clip.id}/file`;
     const video = make("video", { src, controls: true, loop: true, muted: true, autoplay: true });
     video.setAttribute("aria-label", "Colorized clip");
-    const view = card(`${clip.done} frames`, video,
+    const view = card(clip.done === 1 ? "1 frame" : `${clip.done} frames`, video,
       make("p", {}, make("a", { className: "button", href: src, download: "" }, "Download")));
     view.classList.add("wide");
     return [view];

@@ -70,6 +70,8 @@ def test_predictions_of_a_run(command, run, pack):
     for line in lines:
         assert len(re.findall(r"\d+\.\d %", line)) == 2
     assert summary.startswith("5 images")
+    done = command("predict", run, f"pack/{min(IMAGES)}")
+    assert done.out.splitlines()[-1].startswith("1 image: ")
 
 
 def test_csv_on_the_screen(command, colors, pack):
@@ -127,6 +129,15 @@ def test_sorting_and_undoing(command, colors, pack, tmp_path):
     done = command("predict", "--undo", "out/manifest.csv")
     assert (done.status, snapshot(pack)) == (0, before)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [["--top=2"], ["--move"], ["--set=0.9"], ["run"]])
+def test_undoing_takes_no_other_options(words, command, colors, pack):
+    command("predict", "run", "pack", "--sort-into=out")
+    before = snapshot(pack.parent)
+    done = command("predict", "--undo", "out/manifest.csv", *words)
+    assert (done.status, done.out) == (2, "")
+    assert snapshot(pack.parent) == before
 
 
 def test_undoing_lists_what_is_left(command, colors, pack, tmp_path):

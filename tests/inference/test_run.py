@@ -91,6 +91,30 @@ def test_other_arrays_are_no_images(run, image):
         run.predict([image])
 
 
+@pytest.mark.parametrize("value", [None, 7, b"a.png", [None], [[1, 2]]])
+def test_values_of_other_types_are_no_images(run, value):
+    with pytest.raises(UserError, match=r"NoneType|int|bytes|list"):
+        run.predict(value)
+
+
+def test_a_file_that_is_no_image_is_named(run, tmp_path):
+    for name in ("missing.png", "text.png"):
+        (tmp_path / "text.png").write_text("text")
+        with pytest.raises(CorruptImageError, match=name):
+            run.predict([tmp_path / name])
+
+
+@pytest.mark.parametrize("count", [0, -1, "3", 1.5])
+def test_counts_are_whole_numbers_of_at_least_1(run, count):
+    with pytest.raises(UserError, match=str(count)):
+        run.predict(draw(16, 24, 3)).top(count)
+
+
+def test_values_are_short_on_the_screen(run):
+    assert str(run.path) in repr(run)
+    assert "true_probs" not in repr(run.predict(draw(16, 24, 3)))
+
+
 def test_an_empty_list_and_a_broken_file_are_errors(run, tmp_path):
     with pytest.raises(UserError, match="empty"):
         run.predict([])
@@ -232,6 +256,10 @@ def test_nearest_training_images_are_found(classification_run, tmp_path):
         np.testing.assert_array_equal(nearest[0].thumbnail, image)  # small ones are lossless
         assert len(nearest) == 3
     assert stored.predict(images).novel is not None
+    with pytest.raises(UserError, match="list"):
+        stored.nearest([images[0], images[1]])
+    with pytest.raises(UserError, match="-1"):
+        stored.nearest(images[0], -1)
     with pytest.raises(UserError, match=r"inference\.neighbors"):
         gv_jax.load_run(classification_run).nearest(images[0])
 
