@@ -20,6 +20,7 @@ from gv_jax.data.sampling import make_sampler
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime, make_evaluator
 from gv_jax.inference.evaluate_as_used import evaluate_as_used
+from gv_jax.inference.explain.held_out import explain_held_out_images
 from gv_jax.inference.finished_run import LoadedNetwork
 from gv_jax.reporting.audit_page import audit_run
 from gv_jax.reporting.report import write_report
@@ -221,6 +222,7 @@ def evaluate_and_report(
     key = jax.random.key(config.seed)  # a probe augments nothing
     augmented = None if config.probe.method else jax.device_get(setup.augment(key, *batch))
     figures = task.draw(evaluation, run_dir.figures, augmented, predict, feature_maps)
+    figures += explain_held_out_images(evaluation, runtime, loaded, run_dir, config.inference)
     sections, audit_counts = [], {}
     if not any(session.data.changes):  # an audit of changed data is not one of this run's
         section, audit_counts = audit_run(builder, run_dir.figures, config.data.drop_leaks)

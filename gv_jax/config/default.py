@@ -93,6 +93,7 @@ def get_config() -> ConfigDict:
                 "whole_images": 100,  # colorization: held-out images to measure at their own size
                 "neighbors": 5000,  # classification: training images to store the features of
                 "thumbnails": 64,  # side in pixels of the stored copies of these images; 0: none
+                "explanations": 6,  # classification: images to explain in the report, at most 8
             },
             "augment": {
                 "random_crop": 0,  # side of a random square crop in pixels; 0: whole images

@@ -61,6 +61,7 @@ RANGES = {  # field: (minimum, maximum)
     "optimizer.grad_accum_steps": (1, math.inf),
     "probe.folds": (2, math.inf),
     "inference.neighbors": (0, math.inf),
+    "inference.explanations": (0, 8),
     "inference.thumbnails": (0, 512),
 }
 

@@ -37,6 +37,7 @@ FIGURE_SECTIONS = {  # section of figures and tables -> its title, in order
     "errors": "Errors",
     "classes": "Per class",
     "gallery": "Examples",
+    "explanations": "Explanations",
     "data": "Data",
 }
 PER_CLASS_CAPTION = (

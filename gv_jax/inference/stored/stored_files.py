@@ -107,10 +107,16 @@ def extract_features(
         split: Name of the split.
         limit: Maximum number of images.
     """
-    size, get_batch = runtime.evaluator.sizes[split], runtime.evaluator.get_batch[split]
+    size = runtime.evaluator.sizes[split]
     chosen = np.arange(size) if size <= limit else np.linspace(0, size - 1, limit).astype(int)
+    return chosen, features_at(runtime, extract, split, chosen)
+
+
+def features_at(runtime: Runtime, extract: Extract, split: str, indices: np.ndarray) -> np.ndarray:
+    """Features [m f] of the images at `indices` [m] of a split; arguments as above."""
+    get_batch, size = runtime.evaluator.get_batch[split], runtime.evaluator.batch_size
     rows = [
-        extract(get_batch(chosen[indices].astype(np.int32)))[mask]
-        for indices, mask in padded_batches(len(chosen), runtime.evaluator.batch_size)
+        extract(get_batch(indices[positions].astype(np.int32)))[mask]
+        for positions, mask in padded_batches(len(indices), size)
     ]
-    return chosen, np.concatenate(rows)
+    return np.concatenate(rows)
