@@ -227,7 +227,7 @@ def max_batch_size(image_size: tuple[int, int]) -> int:
     return max(fitting, default=BATCH_SIZES[0])
 
 
-def list_images(images: Any) -> list[ImageInput]:
+def list_images(images: Any) -> list[Any]:
     """One image or several as a list; an array [n h w c] is n images."""
     if isinstance(images, np.ndarray):
         return list(images) if images.ndim == 4 else [images]

@@ -6,7 +6,7 @@ from jax import Array
 
 from gv_jax.inference.explain.score import Score, map_chunks
 
-PATH_STEPS = 64  # points of the path from the baseline to the image
+PATH_STEPS = 128  # points of the path from the baseline to the image
 NUM_NOISY = 32  # noisy copies
 NOISE = 0.15  # standard deviation of the noise, as a fraction of the range of the image
 PEAK_PERCENTILE = 99  # of the values of a map, at which it is cut

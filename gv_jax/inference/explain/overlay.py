@@ -7,7 +7,7 @@ from matplotlib import colormaps
 MIN_SIDE = 224  # pixels; smaller images are enlarged to at least this by a whole factor
 COLORS = colormaps["inferno"]
 DARKEST = 0.35  # start in COLORS: darker colors are those of the image
-OPACITY = 0.75  # of the color where the map is 1
+OPACITY = 0.6  # of the color where the map is 1
 OPACITY_POWER = 0.8
 SATURATION = 0.35  # that is left to the image, so that the colors of the map stand out
 PAPER = 232  # gray under transparent pixels
