@@ -1,5 +1,6 @@
 """The model card of an exported run: data, results, uses, limits, licenses, and how to load it."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from gv_jax.reporting.formatting import format_number
 from gv_jax.wording import count_noun
 
 SPLITS = ("train", "valid", "test")
-SMALL_SPLIT = 200  # images, below which an estimate is said to be of few
+SMALL_SPLIT = 200  # images; of fewer, the card notes that metrics are imprecise
 MAX_CLASSES = 100  # listed
 
 USES = {
-    "classification": "Sorting images of the classes below, of the kind that it was trained on.",
-    "multi_label": "Labeling images with the labels below, of the kind that it was trained on.",
+    "classification": "Sorting images of the classes above, of the kind that it was trained on.",
+    "multi_label": "Labeling images with the labels above, of the kind that it was trained on.",
     "colorization": "Suggesting colors for gray images of the kind that it was trained on.",
     "super_resolution": "Doubling the size of images of the kind that it was trained on.",
 }
@@ -30,12 +31,12 @@ LIMITS = {
         "than measured here.",
     ),
     "multi_label": (
-        "It knows no other labels than those below.",
+        "It knows no other labels than those above.",
         "Images of another style, source or size than the training images can be labeled worse "
         "than measured here.",
     ),
     "colorization": (
-        "The colors are plausible, not those of the original, which a gray image does not contain.",
+        "The colors are estimates: a gray image does not contain those of the original.",
         "Give images at about the scale of the training images: objects of another size are "
         "colored worse. `gv-jax colorize` resizes them and transfers the colors to full size.",
     ),
@@ -63,8 +64,8 @@ def write_card(run: Run, format_name: str, folder: Path) -> str:
         "## Data\n\n" + list_items(describe_data(run)),
         "## Results\n\n" + results_table(run),
         calibration_section(run),
-        f"## Intended use\n\n{USES[run.task]} It is a measurement of images, not a decision about "
-        "people, and was not tested for uses in which an error harms somebody.",
+        f"## Intended use\n\n{USES[run.task]} Not tested for decisions about people, nor for uses in "
+        "which an error causes harm.",
         "## Limitations\n\n" + list_items(describe_limits(run)),
         "## Licenses\n\n" + list_items(describe_licenses(run)),
         "## Origin\n\n" + list_items(describe_origin(run)),
@@ -169,7 +170,7 @@ def describe_limits(run: Run) -> Iterator[str]:
     main = run.results.get("main_split", "test")
     count = (run.results.get(main) or {}).get("count")
     if count and count < SMALL_SPLIT:
-        yield f"The {main} split has {count_noun(count, 'image')}: its figures are rough."
+        yield f"The {main} split has {count_noun(count, 'image')}: its metrics are imprecise."
     leaks = (run.results.get("audit") or {}).get("leaks") or {}
     for split, found in leaks.items():
         if isinstance(found, dict) and sum(v for v in found.values() if isinstance(v, int)):
@@ -207,7 +208,7 @@ def describe_origin(run: Run) -> Iterator[str]:
     yield "Trained with " + ", ".join(f"{name} {version}" for name, version in versions.items())
     yield f"Exported with JAX {jax.__version__}"
     if command := metadata.get("command"):
-        yield f"Command: `{' '.join(command)}`"
+        yield f"Command: `{shlex.join(command)}`"
     if commit := metadata.get("git_commit"):
         yield f"Commit: {commit}"
     yield f"Seed: {run.results.get('seed', run.config['seed'])}"

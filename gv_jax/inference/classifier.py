@@ -232,4 +232,5 @@ def list_images(images: Any) -> list[Any]:
     if isinstance(images, np.ndarray):
         return list(images) if images.ndim == 4 else [images]
     is_one = isinstance(images, str | bytes | os.PathLike | Image.Image)
-    return list(images) if isinstance(images, Iterable) and not is_one else [images]
+    several: Iterable[Any] = images if isinstance(images, Iterable) and not is_one else [images]
+    return list(several)

@@ -18,7 +18,7 @@ class Limits:
         clip_seconds: Time for colorizing a clip.
         clips: Number of clips that are colorized or kept at once.
         kept_seconds: Time after which a finished clip is deleted.
-        seconds: Time for the answer to a request, once its body has arrived.
+        seconds: Time for the response to a request, once its body has arrived.
     """
 
     body_bytes: int = 32_000_000

@@ -150,8 +150,8 @@ class Panel {
 
   async classify(file) {
     const fields = { run: this.run, file, top: TOP, level: LEVEL, nearest: NEAREST };
-    const answer = await (await post("predict", fields)).json();
-    const prediction = answer.predictions[0];
+    const response = await (await post("predict", fields)).json();
+    const prediction = response.predictions[0];
     const viewer = make("img", { className: "view", alt: "The image", src: await this.show(file) });
     const left = card("", viewer);
     await keepPixels(viewer);
@@ -190,7 +190,7 @@ class Panel {
     const bars = prediction.top.map((row) => {
       const bar = make("b");
       bar.style.width = `${100 * row.probability}%`;
-      const line = make("div", {}, make("span", {}, row.class), make("span", {}, percent(row.probability)));
+      const line = make("div", {}, make("span", {}, row.label), make("span", {}, percent(row.probability)));
       return make("li", {}, line, make("i", { "aria-hidden": "true" }, bar));
     });
     const nodes = [make("ol", { className: "bars" }, ...bars)];
@@ -198,8 +198,8 @@ class Panel {
       nodes.push(make("p", { className: "novel" },
         "⚠ This image is unlike the training images: do not rely on the prediction."));
     }
-    if (prediction.set) {
-      const names = prediction.set.join(", ") || "no class";
+    if (prediction.prediction_set) {
+      const names = prediction.prediction_set.join(", ") || "no class";
       nodes.push(make("p", { className: "muted" }, `Prediction set (${100 * LEVEL} %): ${names}`));
     }
     return nodes;
@@ -221,9 +221,9 @@ class Panel {
     this.progress.max = files.length;
     for (const part of parts) {
       this.progress.value = rows.length;
-      const answer = await (await post("predict", { run: this.run, file: part })).json();
+      const response = await (await post("predict", { run: this.run, file: part })).json();
       if (!current()) return [];
-      rows.push(...answer.predictions);
+      rows.push(...response.predictions);
     }
     const buttons = make("p", { className: "ways" }, saveButton("Download CSV", makeCsv(rows), "predictions.csv"));
     if (parts.length === 1 || files.length <= 200) buttons.append(this.makeZipButton(files));
@@ -311,10 +311,10 @@ async function makeSlider(before, after, action) {
 
 function makeTable(rows) {
   const head = make("tr", {}, make("th", { scope: "col" }, "File"), make("th", { scope: "col" }, "Class"),
-    make("th", { scope: "col", className: "number" }, "Confidence"));
+    make("th", { scope: "col", className: "number" }, "Probability"));
   const body = rows.map((row) => make("tr", {}, make("td", {}, row.name),
     make("td", { className: row.novel ? "novel" : "" }, row.error ?? row.label + (row.novel ? " (unlike the training images)" : "")),
-    make("td", { className: "number" }, row.error ? "" : percent(row.confidence))));
+    make("td", { className: "number" }, row.error ? "" : percent(row.probability))));
   const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...body));
   return make("div", { className: "scroll", tabIndex: 0, role: "group", "aria-label": "Predictions" }, table);
 }
@@ -324,8 +324,9 @@ function makeCsv(rows) {
     const text = String(value ?? "");
     return '"' + (/^[=+\-@\t\r]/.test(text) ? "'" + text : text).replaceAll('"', '""') + '"';
   };
-  const lines = rows.map((row) => [row.name, row.label, row.confidence, row.error].map(quote).join(","));
-  return new Blob([["file,label,confidence,error", ...lines, ""].join("\r\n")], { type: "text/csv" });
+  const cells = (row) => [row.name, row.label, row.probability, row.prediction_set?.join(" | "), row.novel, row.error];
+  const lines = rows.map((row) => cells(row).map(quote).join(","));
+  return new Blob([["file,label,probability,prediction_set,novel,error", ...lines, ""].join("\r\n")], { type: "text/csv" });
 }
 
 // Parts of at most BATCH files that fit into a request.

@@ -9,7 +9,7 @@ from typing import Any
 
 from gv_jax.serving.uploads import clean_name, escape_formula
 
-CSV_COLUMNS = ("file", "label", "confidence", "set", "novel", "error")
+CSV_COLUMNS = ("file", "label", "probability", "prediction_set", "novel", "error")
 UNREADABLE_FOLDER = "_unreadable"
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest of the format; the same files give the same zip
 
@@ -27,8 +27,8 @@ def write_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
         cells = (
             row["name"],
             row.get("label", ""),
-            row.get("confidence", ""),
-            " | ".join(row.get("set") or ()),
+            row.get("probability", ""),
+            " | ".join(row.get("prediction_set") or ()),
             "" if row.get("novel") is None else str(row["novel"]).lower(),
             row.get("error", ""),
         )

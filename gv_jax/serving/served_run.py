@@ -101,12 +101,12 @@ def describe_prediction(
     return {
         "label": " | ".join(labels),
         "labels": labels,
-        "confidence": round(float(predictions.confidences[index]), 6),
+        "probability": round(float(predictions.confidences[index]), 6),
         "top": [
-            {"class": name, "probability": round(probability, 6)}
+            {"label": name, "probability": round(probability, 6)}
             for name, probability in predictions[index].top(top)[0]
         ],
-        "set": find_set(predictions[index], level),
+        "prediction_set": find_set(predictions[index], level),
         "novel": None if novel is None else bool(novel[index]),
     }
 

@@ -94,8 +94,9 @@ def test_the_card_has_metrics_with_interval_and_baseline(runs, tmp_path):
         "0.400",
     ]
     assert "boxes" in card
+    assert card.index("red, green, blue") < card.index("the classes above")
     assert "temperature 2" in card
-    assert f"{NUM_TEST_IMAGES} images: its figures are rough" in card
+    assert f"{NUM_TEST_IMAGES} images: its metrics are imprecise" in card
     assert "unknown; not recorded" in card
 
 

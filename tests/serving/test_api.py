@@ -48,9 +48,9 @@ def test_a_prediction(client):
     row = body["predictions"][0]
     assert body["run"] == "colors"
     assert (row["name"], row["label"], row["labels"]) == ("a.png", "red", ["red"])
-    assert row["confidence"] == pytest.approx(250 / 270, abs=1e-4)
-    assert [top["class"] for top in row["top"]] == ["red", "green"]
-    assert row["set"] == ["red"]
+    assert row["probability"] == pytest.approx(250 / 270, abs=1e-4)
+    assert [top["label"] for top in row["top"]] == ["red", "green"]
+    assert row["prediction_set"] == ["red"]
     assert row["novel"] is False
     assert len(row["nearest"]) == 3
     assert row["nearest"][0]["name"] == "1.png"
@@ -60,7 +60,7 @@ def test_a_prediction(client):
 def test_a_run_without_sets_and_neighbors():
     with open_client(FakeClassifier(with_sets=False)) as client:
         row = post(client, "predict", ("a", encode()), nearest="3").json()["predictions"][0]
-    assert (row["set"], row["novel"], row["nearest"]) == (None, None, [])
+    assert (row["prediction_set"], row["novel"], row["nearest"]) == (None, None, [])
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])

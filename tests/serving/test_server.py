@@ -106,8 +106,8 @@ def test_responses_are_those_of_the_runs(runs, image):
         upscaled = decode(post(client, "upscale", ("a.png", data)).content)
     expected = classifier.predict(pixels)
     assert row["label"] == expected.labels[0]
-    assert [top["class"] for top in row["top"]] == [name for name, _ in expected.top(3)[0]]
-    assert row["confidence"] == pytest.approx(expected.confidences[0], abs=1e-5)
+    assert [top["label"] for top in row["top"]] == [name for name, _ in expected.top(3)[0]]
+    assert row["probability"] == pytest.approx(expected.confidences[0], abs=1e-5)
     np.testing.assert_array_equal(overlay, classifier.explain(pixels).overlay)
     np.testing.assert_array_equal(colorized, colorizer.colorize(pixels))
     np.testing.assert_array_equal(upscaled, upscaler.upscale(pixels))
