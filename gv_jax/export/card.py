@@ -64,8 +64,8 @@ def write_card(run: Run, format_name: str, folder: Path) -> str:
         "## Data\n\n" + list_items(describe_data(run)),
         "## Results\n\n" + results_table(run),
         calibration_section(run),
-        f"## Intended use\n\n{USES[run.task]} Not tested for decisions about people, nor for uses in "
-        "which an error causes harm.",
+        f"## Intended use\n\n{USES[run.task]} Not tested for decisions about people, "
+        "nor for uses in which an error causes harm.",
         "## Limitations\n\n" + list_items(describe_limits(run)),
         "## Licenses\n\n" + list_items(describe_licenses(run)),
         "## Origin\n\n" + list_items(describe_origin(run)),
