@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from safetensors.numpy import save
 
+from gv_jax.errors import UserError
 from gv_jax.export.card import write_card
 from gv_jax.export.folder import check_output, write_folder
 from gv_jax.export.function import make_image_function
@@ -37,6 +38,8 @@ def export_run(
         UserError: It is no finished run, the folder exists, or a package is missing. Nothing is
             written then.
     """
+    if ort_dir and format_name != "web":
+        raise UserError(f"--ort-dir is for --format web: leave it out with --format {format_name}")
     output = output or Path(f"{path.resolve().name}-{format_name}")
     check_output(output, path)
     require(*PACKAGES[format_name])

@@ -14,7 +14,7 @@ def check_output(output: Path, run: Path) -> None:
     if output.is_symlink() or output.exists():
         raise UserError(f"{output} exists: give another --output, or remove it")
     if output.resolve().is_relative_to(run.resolve()):
-        raise UserError(f"{output} is inside of the run {run}: give another --output")
+        raise UserError(f"{output} is inside the run {run}: give another --output")
     parent = next(folder for folder in output.resolve().parents if folder.exists())
     if not parent.is_dir():
         raise UserError(f"{parent} is a file, not a folder: give another --output")

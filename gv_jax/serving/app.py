@@ -143,7 +143,10 @@ def add_error_handlers(app: FastAPI, served: Mapping[str, ServedRun]) -> None:
     @app.exception_handler(RequestValidationError)
     async def handle_invalid(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        return respond(422, f"{first['loc'][-1]}: {first['msg']}")
+        field = next((part for part in first["loc"] if part != "body"), "request")
+        if field == "file":
+            return respond(422, "file: this is no file; with curl, give -F file=@NAME")
+        return respond(422, f"{field}: {first['msg']}")
 
     @app.exception_handler(UserError)
     @app.exception_handler(CorruptImageError)

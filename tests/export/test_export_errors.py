@@ -36,6 +36,10 @@ def test_no_run(tmp_path):
     check_refused(tmp_path, tmp_path / "folder", "folder holds no finished run")
 
 
+def test_files_that_only_the_page_needs(run, tmp_path):
+    check_refused(tmp_path, run, "--ort-dir", ort_dir=tmp_path)
+
+
 def test_an_unfinished_run(run, tmp_path):
     (run / "report.html").unlink()
     check_refused(tmp_path, run, "no finished run")
@@ -84,7 +88,7 @@ def test_an_existing_output(run, tmp_path, kind):
 
 
 def test_an_output_inside_of_the_run(run, tmp_path):
-    check_refused(tmp_path, run, "inside of the run", output=run / "exported" / "out")
+    check_refused(tmp_path, run, "inside the run", output=run / "exported" / "out")
 
 
 def test_an_output_below_a_file(run, tmp_path):

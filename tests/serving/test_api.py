@@ -176,9 +176,12 @@ def test_mistakes_are_one_line_of_json(client, route, fields, status):
     assert "\n" not in response.json()["error"]
 
 
-@pytest.mark.parametrize("fields", [{}, {"url": ""}])
+@pytest.mark.parametrize("fields", [{}, {"url": ""}, {"file": "text"}])
 def test_no_file(client, fields):
-    assert post(client, "predict", **fields).status_code == 422
+    response = post(client, "predict", **fields)
+    assert response.status_code == 422
+    assert "file" in response.json()["error"]
+    assert "Error" not in response.json()["error"]
 
 
 def test_requests_at_the_same_time_are_one_batch():

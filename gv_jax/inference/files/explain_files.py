@@ -21,6 +21,13 @@ from gv_jax.inference.partial_file import write_partial
 if TYPE_CHECKING:
     from gv_jax.inference.classifier import ClassifierRun
 
+TITLES = {
+    "grad_cam": "Grad-CAM",
+    "integrated_gradients": "integrated gradients",
+    "smooth_grad": "SmoothGrad",
+    "occlusion": "occlusion",
+}
+
 
 @dataclass
 class ExplanationFiles:
@@ -98,7 +105,7 @@ def draw_explanation(explanation: Explanation) -> np.ndarray:
     if explanation.method == NEAREST:
         left = draw_strip([image], [caption])
         return join_rows([left, explanation.overlay])
-    method = [explanation.method.replace("_", " "), explanation.layer]
+    method = [TITLES[explanation.method], explanation.layer]
     return draw_strip([image, explanation.overlay], [caption, method])
 
 

@@ -29,13 +29,15 @@ class Undone:
 
     Attributes:
         num_moved: Files that were moved back.
-        num_removed: Copies and hard links that were removed.
+        num_removed: Copies that were removed.
+        num_unlinked: Hard links that were removed.
         problems: (path as text, reason) of files that are left where they are.
         kept_folders: Folders that hold other files.
     """
 
     num_moved: int = 0
     num_removed: int = 0
+    num_unlinked: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
     kept_folders: list[Path] = field(default_factory=list)
 
@@ -47,10 +49,12 @@ class Undone:
         ]
         left = f"; left {count_noun(len(self.problems), 'file')}" if self.problems else ""
         done = []
-        if self.num_moved or not self.num_removed:
+        if self.num_moved or not (self.num_removed or self.num_unlinked):
             done.append(f"moved back {count_noun(self.num_moved, 'file')}")
         if self.num_removed:
             done.append(f"removed {count_noun(self.num_removed, 'copy', 'copies')}")
+        if self.num_unlinked:
+            done.append(f"removed {count_noun(self.num_unlinked, 'hard link')}")
         return "\n".join([*lines, f"{', '.join(done)}{left}"])
 
 
@@ -131,7 +135,10 @@ def _remove_copy(entry: Entry, folder: Path, outcome: Undone, zips: ZipFiles) ->
             return
     if is_same:
         target.unlink()
-        outcome.num_removed += 1
+        if entry.operation == LINK:
+            outcome.num_unlinked += 1
+        else:
+            outcome.num_removed += 1
     else:
         _leave(outcome, target, "is left: it has changed since")
 

@@ -234,6 +234,14 @@ def test_zip_members_are_copied(pack, out):
     assert not out.exists()
 
 
+def test_undoing_counts_links_apart_from_copies(pack, out):
+    sort(out, pack, operation="link")
+    undone = undo_sorting(out)
+    assert (undone.num_removed, undone.num_unlinked) == (0, len(IMAGES))
+    assert "link" in str(undone)
+    assert "moved back" not in str(undone)
+
+
 def test_class_names_that_are_no_folder_names(pack, out):
     outcome = sort(out, pack, run=ColorClassifier(classes=("../up", "_unsure", "con")))
     assert set(outcome.counts) == {"___up", "_unsure_", "con_", "_unsure"}
