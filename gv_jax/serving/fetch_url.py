@@ -7,18 +7,16 @@ of the environment are not used. Time and bytes are counted while the response a
 """
 
 import http.client
-import io
 import socket
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit
 
-from gv_jax.errors import UserError
 from gv_jax.serving.addresses import is_public
+from gv_jax.serving.fetch_budget import Budget, Connection, FetchError, FetchLimits
 
 MAX_URL_LENGTH = 2048
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -28,25 +26,6 @@ SAFE_CHARACTERS = "/%:@!$&'()*+,;=~?"  # unchanged in paths and queries
 
 Resolve = Callable[[str, int], Sequence[str]]
 Connect = Callable[[str, int, float], socket.socket]
-
-
-class FetchError(UserError):
-    """Why a URL is not fetched."""
-
-
-@dataclass(frozen=True)
-class FetchLimits:
-    """What one fetch, redirects included, may use.
-
-    Attributes:
-        bytes: Received bytes, headers included.
-        seconds: Wall-clock time.
-        redirects: Number of redirects that are followed.
-    """
-
-    bytes: int = 10_000_000
-    seconds: float = 10.0
-    redirects: int = 3
 
 
 @dataclass(frozen=True)
@@ -64,42 +43,6 @@ class Target:
     host: str
     port: int
     path: str
-
-
-@dataclass
-class Budget:
-    """What is left of the limits."""
-
-    limits: FetchLimits
-    received: int = 0
-    deadline: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.deadline = time.monotonic() + self.limits.seconds
-
-    def remaining(self) -> float:
-        """Seconds left.
-
-        Raises:
-            FetchError: None is left.
-        """
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise self.too_slow()
-        return left
-
-    def count(self, size: int) -> None:
-        """Adds received bytes.
-
-        Raises:
-            FetchError: They are more than the limit.
-        """
-        self.received += size
-        if self.received > self.limits.bytes:
-            raise FetchError(f"the URL sends more than {self.limits.bytes / 1e6:g} MB")
-
-    def too_slow(self) -> FetchError:
-        return FetchError(f"the URL took longer than {self.limits.seconds:g} s")
 
 
 def resolve_host(host: str, port: int) -> list[str]:
@@ -217,45 +160,6 @@ def resolve_public(target: Target, budget: Budget, resolve: Resolve) -> list[str
     if not all(is_public(address) for address in addresses):
         raise FetchError(f"the host {target.host} is not on the public internet")
     return addresses
-
-
-class Connection:
-    """A socket as http.client uses it; every read and write ends with the budget."""
-
-    def __init__(self, raw: socket.socket, budget: Budget) -> None:
-        self.raw, self.budget = raw, budget
-
-    def sendall(self, data: bytes) -> None:
-        self.raw.settimeout(self.budget.remaining())
-        self.raw.sendall(data)
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(BudgetReader(self.raw, self.budget))
-
-    def close(self) -> None:
-        self.raw.close()
-
-    def __enter__(self) -> "Connection":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-
-class BudgetReader(io.RawIOBase):
-    """Reads from a socket within the budget."""
-
-    def __init__(self, raw: socket.socket, budget: Budget) -> None:
-        self.raw, self.budget = raw, budget
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        self.raw.settimeout(self.budget.remaining())
-        size = self.raw.recv_into(buffer)
-        self.budget.count(size)
-        return size
 
 
 def open_connection(
