@@ -98,6 +98,7 @@ def choose_file(path: Path | str, folder: Path | str) -> Path | None:
             raise UserError(f"{path}: no such file; a relative path begins at {Path.cwd()}")
         return Path(path)
     try:
+        # only Colab has this package
         from google.colab import files  # pyright: ignore[reportMissingImports]
     except ImportError:
         return None
@@ -121,6 +122,7 @@ def download(path: Path | str) -> Path:
     if path.is_dir():
         path = Path(shutil.make_archive(str(path), "zip", path.parent, path.name))
     try:
+        # only Colab has this package
         from google.colab import files  # pyright: ignore[reportMissingImports]
     except ImportError:
         return path

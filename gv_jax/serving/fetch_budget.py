@@ -95,6 +95,7 @@ class BudgetReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    # the base class accepts any writable buffer
     def readinto(self, buffer: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         self.raw.settimeout(self.budget.remaining())
         size = self.raw.recv_into(buffer)

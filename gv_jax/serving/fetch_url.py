@@ -202,6 +202,7 @@ def send_request(connection: Connection, target: Target) -> http.client.HTTPResp
         "Connection: close",
     )
     connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
+    # of a socket, it needs `makefile` only
     response = http.client.HTTPResponse(connection, method="GET")  # pyright: ignore[reportArgumentType]
     response.begin()
     return response

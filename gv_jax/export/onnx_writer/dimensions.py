@@ -3,6 +3,7 @@
 import ast
 from typing import Any
 
+from gv_jax.errors import UserError
 from gv_jax.export.onnx_writer.graph import Graph
 
 Size = Any  # an int, or a symbolic dimension of JAX
@@ -75,7 +76,10 @@ class Dimensions:
                 return graph.add("Div", multiple, divisor)
             case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in FUNCTIONS:
                 return graph.add(FUNCTIONS[name], self._compute(left), self._compute(right))
-        raise NotImplementedError(f"symbolic dimension {ast.unparse(node)}")
+        raise UserError(
+            f"the ONNX writer has no translation of the symbolic dimension {ast.unparse(node)}: "
+            "export the run with --format stablehlo"
+        )
 
 
 def is_static(sizes: tuple[Size, ...]) -> bool:
