@@ -26,6 +26,7 @@ REFUSED = (
     IPv4Network("192.88.99.0/24"),  # relays of 6to4
     IPv6Network("2001::/23"),  # protocol assignments, Teredo among them
     IPv6Network("2001:db8::/32"),
+    IPv6Network("2002::/16"),  # 6to4: its relays are withdrawn (RFC 7526)
     IPv6Network("3fff::/20"),
 )
 
@@ -67,16 +68,15 @@ def is_unicast(address: Address) -> bool:
 
 
 def iter_wrapped(address: Address) -> Iterator[IPv4Address]:
-    """Yields the IPv4 addresses inside an IPv6 address: mapped, NAT64, 6to4, Teredo and ISATAP."""
+    """Yields the IPv4 addresses inside an IPv6 address: mapped, NAT64 and ISATAP.
+
+    Those with 6to4 or Teredo addresses inside are refused as a whole.
+    """
     if isinstance(address, IPv4Address):
         return
     if address.ipv4_mapped is not None:
         yield address.ipv4_mapped
     if address in NAT64:
         yield IPv4Address(int(address) & 0xFFFFFFFF)
-    if address.sixtofour is not None:
-        yield address.sixtofour
-    if address.teredo is not None:
-        yield from address.teredo
     if int(address) >> 32 & 0xFFFFFFFF in ISATAP_INTERFACES:
         yield IPv4Address(int(address) & 0xFFFFFFFF)
