@@ -69,7 +69,7 @@ def train(arguments: Sequence[str]) -> int:
     from gv_jax.config.resolve import as_probe, resolve
     from gv_jax.config.validate import validate
     from gv_jax.run_data import DataPolicy
-    from gv_jax.tasks.model import summarize_model
+    from gv_jax.tasks.model_summary import summarize_model
     from gv_jax.training.fit import InterruptedRun
 
     suffix = "-probe" if options.mode == "probe" else ""

@@ -12,6 +12,7 @@ from gv_jax.data.augment.degrade import build_degradation
 from gv_jax.data.augment.tta import tta_transforms
 from gv_jax.data.sampling import SAMPLER_NAMES
 from gv_jax.data.splits import kfold
+from gv_jax.data.transforms import output_size
 from gv_jax.errors import UserError, unknown
 from gv_jax.models.pretrained.load import find_weights_file, options_from_section
 from gv_jax.models.stages import classifier_path, stages_of
@@ -129,7 +130,7 @@ def validate_stages(config: Config) -> None:
         linear.check_l2(config.probe.l2)
         if is_finetuned(config.finetune):
             raise UserError("config.probe trains the head only: leave config.finetune unchanged")
-    size = dataset.output_size(config.data)
+    size = output_size(config.data)
     size = size if all(size) else (256, 256)  # the stages do not depend on it
     model = nnx.eval_shape(lambda: build_model(config, 2, size, pretrained=False))
     if config.probe.method:

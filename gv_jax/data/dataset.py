@@ -20,7 +20,13 @@ from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.data.builders.folder_listing import check_outside
 from gv_jax.data.cache import CACHE_VERSION, read_cache, write_cache
 from gv_jax.data.splits.kfold import take_fold
-from gv_jax.data.transforms import SUPER_RESOLUTION, Upscale, build_transforms, parse_preprocess
+from gv_jax.data.transforms import (
+    SUPER_RESOLUTION,
+    DataSection,
+    Upscale,
+    build_transforms,
+    parse_preprocess,
+)
 from gv_jax.errors import UNWRITABLE, UserError, unknown
 
 __all__ = [
@@ -33,12 +39,10 @@ __all__ = [
     "load_dataset",
     "load_split_arrays",
     "log_notes",
-    "output_size",
     "prepare_builder",
 ]
 
 LOGGER = logging.getLogger(__name__)
-DataSection = Any  # config.data, a ConfigDict whose fields are known at run time only, or a mapping
 
 ARRAY_FIELDS = (  # fields of config.data that `load_split_arrays` takes
     "size",
@@ -97,11 +101,6 @@ def prepare_builder(data: DataSection) -> ImageBuilder:
     except OSError as error:
         raise _explain_unwritable(builder.root, error) from error
     return builder
-
-
-def output_size(data: DataSection) -> tuple[int, int]:
-    """(height, width) of the arrays of `load_dataset`; (0, 0) for images of unchanged size."""
-    return transforms.scale_size(parse_preprocess(data["preprocess"]), tuple(data["size"]))
 
 
 def check_output(data: DataSection, target: Path, content: str, option: str) -> None:

@@ -7,6 +7,7 @@ take decoded images, those after it uint8 arrays [h w c].
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,7 @@ from gv_jax.errors import UserError, unknown
 TRANSFORMS_VERSION = 1  # version of the resulting pixels; caches of another version are not used
 DENOISE_WEIGHT = 0.1  # scikit-image's default; the published project names no other
 
+DataSection = Any  # config.data, a ConfigDict whose fields are known at run time only, or a mapping
 Upscale = Callable[[np.ndarray], np.ndarray]  # uint8 [h w 3] -> uint8 [2h 2w 3]
 
 
@@ -132,6 +134,15 @@ def build_transforms(
         resize=resize,
         after=tuple(after[name] for name in names if name in after),
     )
+
+
+def output_size(data: DataSection) -> tuple[int, int]:
+    """(height, width) of the arrays of `load_dataset`; (0, 0) for images of unchanged size.
+
+    Args:
+        data: The section config.data.
+    """
+    return scale_size(parse_preprocess(data["preprocess"]), tuple(data["size"]))
 
 
 def scale_size(names: Sequence[str], size: tuple[int, int]) -> tuple[int, int]:

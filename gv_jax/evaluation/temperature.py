@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from scipy import optimize
 
 from gv_jax.evaluation.class_metrics import log_softmax
 from gv_jax.evaluation.multilabel_metrics import log_losses
@@ -22,6 +21,8 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
         logits: Network outputs [n k].
         targets: True classes [n], or 0 and 1 for each label [n k].
     """
+    from scipy import optimize  # slow to import
+
     logits, smoothing = np.asarray(logits, np.float64), 1 / (len(logits) + 2)
     several_labels = targets.ndim == 2
     exact = targets if several_labels else np.eye(logits.shape[1])[targets]

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from gv_jax.data.dataset import output_size
+from gv_jax.data.transforms import output_size
 from gv_jax.errors import UserError
 from gv_jax.export.function import make_image_function
 from gv_jax.inference.classifier import ClassifierRun

@@ -8,7 +8,7 @@ import numpy as np
 from flax import nnx
 from ml_collections import ConfigDict
 
-from gv_jax.data.dataset import output_size
+from gv_jax.data.transforms import output_size
 from gv_jax.errors import UserError
 from gv_jax.models import has_fixed_size
 from gv_jax.tasks.model import build_model

@@ -19,9 +19,7 @@ from gv_jax.evaluation.classification import (
 )
 from gv_jax.image.standardize import standardize
 from gv_jax.models import CLASSIFIERS
-from gv_jax.reporting.figures.classification import draw_classification
-from gv_jax.reporting.figures.common import Augmented, FeatureMaps
-from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
 from gv_jax.tasks.run_task import (
     CLASS_BALANCING,
     Config,
@@ -130,4 +128,7 @@ class Classification:
         predict: Predict | None = None,
         feature_maps: FeatureMaps | None = None,
     ) -> list[ReportFigure]:
+        # matplotlib is slow to import
+        from gv_jax.reporting.figures.classification import draw_classification
+
         return draw_classification(evaluation, folder, augmented, feature_maps)

@@ -25,10 +25,7 @@ from gv_jax.image.color_metrics import AB_SCALE, color_metrics, flicker
 from gv_jax.image.palette import ColorHistogram, color_histogram
 from gv_jax.image.resample import quantize_8bit
 from gv_jax.models import COLORIZERS
-from gv_jax.reporting.figures.color_examples import Colorize
-from gv_jax.reporting.figures.colorization import draw_colorization
-from gv_jax.reporting.figures.common import Augmented, FeatureMaps
-from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.report_figure import Augmented, Colorize, FeatureMaps, ReportFigure
 from gv_jax.tasks.color_heads import COLOR_HEADS, head_from_json, validate_color_head
 from gv_jax.tasks.color_heads.color_head import ColorHead, HeadSpec
 from gv_jax.tasks.run_task import Config, Predict, check_model, check_no_labels
@@ -190,6 +187,9 @@ class Colorization:
         predict: Predict | None = None,
         feature_maps: FeatureMaps | None = None,
     ) -> list[ReportFigure]:
+        # matplotlib is slow to import
+        from gv_jax.reporting.figures.colorization import draw_colorization
+
         colorize = None if predict is None else self._make_colorize(predict)
         return draw_colorization(
             evaluation, folder, augmented, colorize, predicts_lightness=self.head.channels == 3

@@ -2,10 +2,7 @@
 
 from flax import nnx
 
-from gv_jax.data import dataset
-from gv_jax.errors import UserError
 from gv_jax.models.pretrained.load import build_from_section
-from gv_jax.models.summary import summarize_layers
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import Config
 
@@ -31,15 +28,3 @@ def build_model(
         pretrained=pretrained,
         without=config.model.pretrained_without if task.uses_labels else (),
     )
-
-
-def summarize_model(config: Config) -> str:
-    """The model layer by layer, as a table; needs no images and draws no weights."""
-    size = dataset.output_size(config.data)
-    if not all(size):
-        raise UserError("images have no common size: give --config.data.size=HEIGHTxWIDTH")
-    task = TASKS[config.task]
-    names = dataset.class_names(config.data.name, **dataset.builder_kwargs(config.data))
-    num_outputs = task.num_outputs(config, len(names))
-    model = nnx.eval_shape(lambda: build_model(config, num_outputs, size))
-    return summarize_layers(model, size, task.num_inputs(config))

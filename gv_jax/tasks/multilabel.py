@@ -15,9 +15,7 @@ from gv_jax.evaluation.multilabel import MultilabelEvaluation, evaluate_multilab
 from gv_jax.evaluation.multilabel_metrics import MULTILABEL_METRICS
 from gv_jax.image.standardize import standardize
 from gv_jax.models import CLASSIFIERS
-from gv_jax.reporting.figures.common import Augmented, FeatureMaps
-from gv_jax.reporting.figures.multilabel import draw_multilabel
-from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
 from gv_jax.tasks.run_task import (
     Config,
     Predict,
@@ -123,6 +121,9 @@ class MultiLabel:
         predict: Predict | None = None,
         feature_maps: FeatureMaps | None = None,
     ) -> list[ReportFigure]:
+        # matplotlib is slow to import
+        from gv_jax.reporting.figures.multilabel import draw_multilabel
+
         return draw_multilabel(evaluation, folder, augmented, feature_maps)
 
 

@@ -12,8 +12,7 @@ import numpy as np
 
 from gv_jax.data.arrays import Dataset
 from gv_jax.errors import UserError
-from gv_jax.reporting.figures.common import Augmented, FeatureMaps
-from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
 from gv_jax.training.task import Task
 
 Config = Any  # an ml_collections.ConfigDict, whose fields are known at run time only

@@ -19,9 +19,7 @@ from gv_jax.evaluation.super_resolution import (
 from gv_jax.image.metrics import mse, mse_to_psnr, ssim
 from gv_jax.image.resample import downsample_2x, quantize_8bit, upsample_2x
 from gv_jax.models import UPSCALERS
-from gv_jax.reporting.figures.common import Augmented, FeatureMaps
-from gv_jax.reporting.figures.report_figure import ReportFigure
-from gv_jax.reporting.figures.super_resolution import draw_super_resolution
+from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
 from gv_jax.tasks.run_task import (
     Config,
     Predict,
@@ -130,4 +128,7 @@ class SuperResolution:
         predict: Predict | None = None,
         feature_maps: FeatureMaps | None = None,
     ) -> list[ReportFigure]:
+        # matplotlib is slow to import
+        from gv_jax.reporting.figures.super_resolution import draw_super_resolution
+
         return draw_super_resolution(evaluation, folder, augmented, predict)

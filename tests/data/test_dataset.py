@@ -11,6 +11,7 @@ from PIL import Image
 from gv_jax.config import default
 from gv_jax.data import dataset, decode
 from gv_jax.data.builders import DATASETS, ImageBuilder
+from gv_jax.data.transforms import output_size
 from gv_jax.errors import UserError
 from tests.data.cat_dog import ARRAYS, BUILDER, check_cat_dog, load_cat_dog, write_cat_dog
 
@@ -191,9 +192,9 @@ class TestSection:
 
     def test_output_size(self, section):
         section.size = (6, 8)
-        assert dataset.output_size(section) == (6, 8)
+        assert output_size(section) == (6, 8)
         section.preprocess = "super_resolution"
-        assert dataset.output_size(section) == (12, 16)
+        assert output_size(section) == (12, 16)
 
     def test_class_names_without_preparing(self, section, tmp_path):
         kwargs = dataset.builder_kwargs(section)

@@ -129,3 +129,13 @@ def test_a_process_serves_until_it_is_interrupted(runs, image):
         process.kill()
     assert process.returncode == 130
     assert "Traceback" not in error
+
+
+def test_start_imports_nothing_slow():
+    code = (
+        "import sys; import gv_jax.serving.server, gv_jax.inference.classifier, "
+        "gv_jax.inference.image_runs; print({'matplotlib', 'tensorflow_datasets', 'sklearn', "
+        "'scipy.optimize', 'tensorboardX', 'av'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from gv_jax.data.dataset import output_size
 from gv_jax.data.decode import INTERPOLATIONS
+from gv_jax.data.transforms import output_size
 from gv_jax.distributed import compiler_options
 from gv_jax.errors import UserError
 from gv_jax.inference.color.color_transfer import ChromaUpsampler, FrameState, LowResChroma

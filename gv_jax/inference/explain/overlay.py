@@ -2,10 +2,9 @@
 
 import jax
 import numpy as np
-from matplotlib import colormaps
 
 MIN_SIDE = 224  # pixels; smaller images are enlarged to at least this by a whole factor
-COLORS = colormaps["inferno"]
+COLORS = "inferno"  # colormap of matplotlib
 DARKEST = 0.35  # start in COLORS: darker colors are those of the image
 OPACITY = 0.6  # of the color where the map is 1
 OPACITY_POWER = 0.8
@@ -25,10 +24,12 @@ def draw_overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     Returns:
         uint8 [H W 3], the image enlarged as by `enlarge`.
     """
+    from matplotlib import colormaps  # slow to import
+
     pixels = to_rgb(image).astype(np.float32)
     gray = (pixels @ np.array(GRAY_WEIGHTS, np.float32))[..., None]
     base = gray + SATURATION * (pixels - gray)
-    colors = 255 * COLORS(DARKEST + (1 - DARKEST) * heat)[..., :3]
+    colors = 255 * colormaps[COLORS](DARKEST + (1 - DARKEST) * heat)[..., :3]
     opacity = OPACITY * heat[..., None] ** OPACITY_POWER
     blended = base + opacity * (colors - base)
     return enlarge(np.clip(np.rint(blended), 0, 255).astype(np.uint8))

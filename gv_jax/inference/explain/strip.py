@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 from gv_jax.inference.explain.overlay import MIN_SIDE, enlarge, to_rgb
@@ -70,6 +69,8 @@ def find_font(text: str) -> ImageFont.FreeTypeFont:
 
 @cache
 def load_font(family: str) -> ImageFont.FreeTypeFont:
+    from matplotlib import font_manager  # slow to import
+
     return ImageFont.truetype(font_manager.findfont(family), FONT_PX)
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from gv_jax.evaluation.class_metrics import normalize_rows
 from gv_jax.evaluation.classification import ClassificationEvaluation
 from gv_jax.reporting.figures import charts, common
-from gv_jax.reporting.figures.common import Augmented, FeatureMaps, save_report_figure
+from gv_jax.reporting.figures.common import save_report_figure
 from gv_jax.reporting.figures.fonts import replace_missing_glyphs
 from gv_jax.reporting.figures.grids import CaptionLine, image_grid
-from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
 from gv_jax.reporting.figures.style import BLUE, INK, RED
 
 GALLERY_IMAGES = 9  # images of a gallery

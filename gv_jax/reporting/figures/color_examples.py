@@ -1,6 +1,6 @@
 """Examples of colorized images: rows of comparisons, and palettes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -12,15 +12,12 @@ from gv_jax.evaluation.whole_images import ImageVersions
 from gv_jax.image.ciede2000 import ciede2000
 from gv_jax.image.color import lab_to_display_rgb, rgb_to_lab
 from gv_jax.reporting.figures.grids import CaptionLine, image_grid
+from gv_jax.reporting.figures.report_figure import Colorize
 from gv_jax.reporting.figures.style import INK, MUTED, SHEET_WIDTH
 
 MAX_ERROR = 40.0  # CIEDE2000 of the upper end of the color map of errors
 STRIP_SHAPE = (28, 240)  # pixels of a palette
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-
-# Images in [0, 1] [n h w 3] -> the grays that the network gets, in [0, 1] [n h w 1], and L, a and b
-# of the gray lookup and of the network, each [n h w 3].
-Colorize = Callable[[np.ndarray], tuple[jax.Array, jax.Array, jax.Array]]
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,13 @@ from gv_jax.reporting.figures import common
 from gv_jax.reporting.figures.color_examples import (
     MAX_ERROR,
     ColorExample,
-    Colorize,
     colorize_array,
     example_grid,
     make_example,
     palette_grid,
 )
-from gv_jax.reporting.figures.common import Augmented, save_report_figure
-from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.common import save_report_figure
+from gv_jax.reporting.figures.report_figure import Augmented, Colorize, ReportFigure
 
 MAX_GAMES = 12  # games with an example
 WHOLE_TEXT = (

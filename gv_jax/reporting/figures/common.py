@@ -1,6 +1,6 @@
 """Figures that several tasks have: class balance, feature maps, training images."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from gv_jax.data.arrays import Split
 from gv_jax.reporting.figures import charts
 from gv_jax.reporting.figures.feature_maps import plot_feature_maps
 from gv_jax.reporting.figures.grids import CaptionLine, image_grid
-from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.report_figure import FeatureMaps, ReportFigure
 from gv_jax.reporting.figures.style import save_figure
 
 NUM_AUGMENTED = 16  # augmented training images
@@ -32,9 +32,6 @@ MAPS_CAPTION = (
     "confidence: of each layer the eight maps of the largest variance, each on its own scale, with "
     "white for the highest value."
 )
-
-FeatureMaps = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]  # batch -> {name: [n h w c]}
-Augmented = tuple[np.ndarray, np.ndarray]  # images in [0, 1] or uint8 [n h w c], targets [n ...]
 
 
 def save_report_figure(

@@ -4,7 +4,6 @@ import functools
 import unicodedata
 from collections.abc import Sequence
 
-from matplotlib import font_manager
 from PIL import ImageFont
 
 FONT_FAMILY = "DejaVu Sans"  # part of matplotlib
@@ -24,6 +23,8 @@ MISSING_GLYPH = "□"
 @functools.cache
 def font_families() -> tuple[str, ...]:
     """The installed fonts, the preferred one first."""
+    from matplotlib import font_manager  # slow to import
+
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return FONT_FAMILY, *(name for name in FALLBACK_FONTS if name in installed)
 
@@ -31,6 +32,8 @@ def font_families() -> tuple[str, ...]:
 @functools.cache
 def glyphs(family: str, weight: str = "normal") -> frozenset[int]:
     """Code points that a font has."""
+    from matplotlib import font_manager  # slow to import
+
     file = font_manager.findfont(font_manager.FontProperties(family=family, weight=weight))
     return frozenset(font_manager.get_font(file).get_charmap())
 
@@ -61,6 +64,8 @@ def replace_missing_glyphs(names: Sequence[str]) -> list[str]:
 @functools.cache
 def measuring_font() -> ImageFont.FreeTypeFont:
     """The first font at 100 points."""
+    from matplotlib import font_manager  # slow to import
+
     return ImageFont.truetype(font_manager.findfont(FONT_FAMILY), 100)
 
 

@@ -9,10 +9,10 @@ from gv_jax.evaluation.multilabel import MultilabelEvaluation, select_names
 from gv_jax.evaluation.multilabel_metrics import log_losses, sigmoid
 from gv_jax.reporting.figures import charts, common, label_charts
 from gv_jax.reporting.figures.classification import GALLERY_IMAGES
-from gv_jax.reporting.figures.common import Augmented, FeatureMaps, save_report_figure
+from gv_jax.reporting.figures.common import save_report_figure
 from gv_jax.reporting.figures.fonts import replace_missing_glyphs
 from gv_jax.reporting.figures.grids import CaptionLine, image_grid
-from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
 from gv_jax.reporting.figures.style import BLUE, INK, RED
 
 PRESENT, ABSENT = 0.9, 0.1  # targets between these are mixtures

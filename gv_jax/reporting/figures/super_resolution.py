@@ -9,9 +9,9 @@ import numpy as np
 from gv_jax.evaluation.super_resolution import BASELINE_NAME, SuperResolutionEvaluation
 from gv_jax.image.resample import downsample_2x, quantize_8bit, upsample_2x
 from gv_jax.reporting.figures import charts, common
-from gv_jax.reporting.figures.common import Augmented, save_report_figure
+from gv_jax.reporting.figures.common import save_report_figure
 from gv_jax.reporting.figures.grids import CaptionLine, image_grid
-from gv_jax.reporting.figures.report_figure import ReportFigure
+from gv_jax.reporting.figures.report_figure import Augmented, ReportFigure
 from gv_jax.reporting.figures.style import BLUE, INK, MUTED, RED
 
 CROP_PX = 50  # side of the crops that are compared
