@@ -72,8 +72,8 @@ def test_the_directory_alone_predicts_what_the_report_measured(finished, shapes,
     confidences = [float(row["confidence"]) for row in rows]
     np.testing.assert_allclose(predictions.confidences, confidences, atol=1e-5)
     valid = [row["split"] == "valid" for row in rows]
-    assert predictions.novel is not None
-    assert predictions.novel[valid].mean() <= 0.05
+    assert predictions.unfamiliar is not None
+    assert predictions.unfamiliar[valid].mean() <= 0.05
     train = next(row["id"] for row in rows if row["split"] == "train")
     nearest = run.nearest(shapes / train)[0]
     assert (nearest.id, nearest.label) == (train, train.partition("/")[0])
@@ -86,7 +86,10 @@ def test_nothing_of_the_training_images_is_stored_if_not_wanted(finished, tmp_pa
     config.inference.neighbors, config.train.epochs = 0, 1
     experiment.run(config, tmp_path / "run")
     assert not (tmp_path / "run" / "neighbors.npz").exists()
-    assert gv_jax.load_run(tmp_path / "run").predict(np.zeros((16, 16, 3), np.uint8)).novel is None
+    assert (
+        gv_jax.load_run(tmp_path / "run").predict(np.zeros((16, 16, 3), np.uint8)).unfamiliar
+        is None
+    )
 
 
 def test_every_metric_is_registered(finished):

@@ -192,7 +192,7 @@ def write(run: "ClassifierRun", inputs: "Inputs", options: argparse.Namespace) -
     if name == "table" or options.output:
         counts = describe_classes(outcome.counts)
         flags = f"; {outcome.num_uncertain:,} uncertain" * bool(outcome.num_uncertain)
-        flags += f"; {outcome.num_novel:,} unfamiliar" * bool(outcome.num_novel)
+        flags += f"; {outcome.num_unfamiliar:,} unfamiliar" * bool(outcome.num_unfamiliar)
         total = count_noun(outcome.num_images, "image")
         summary = f"{total}{': ' * bool(counts)}{counts}{flags}"
         (note if options.output or name != "table" else echo)(summary)

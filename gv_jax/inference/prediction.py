@@ -89,7 +89,7 @@ class Predictions:
         ]
 
     @property
-    def novel(self) -> np.ndarray | None:
+    def unfamiliar(self) -> np.ndarray | None:
         """Whether each image is unlike the validation images, bool [n]; None if unknown."""
         limit = self.confidence.max_distance
         if self.distances is None or limit is None:

@@ -194,8 +194,8 @@ class Panel {
       return make("li", {}, line, make("i", { "aria-hidden": "true" }, bar));
     });
     const nodes = [make("ol", { className: "bars" }, ...bars)];
-    if (prediction.novel) {
-      nodes.push(make("p", { className: "novel" },
+    if (prediction.unfamiliar) {
+      nodes.push(make("p", { className: "unfamiliar" },
         "⚠ This image is unlike the training images: do not rely on the prediction."));
     }
     if (prediction.prediction_set) {
@@ -313,7 +313,7 @@ function makeTable(rows) {
   const head = make("tr", {}, make("th", { scope: "col" }, "File"), make("th", { scope: "col" }, "Class"),
     make("th", { scope: "col", className: "number" }, "Probability"));
   const body = rows.map((row) => make("tr", {}, make("td", {}, row.name),
-    make("td", { className: row.novel ? "novel" : "" }, row.error ?? row.label + (row.novel ? " (unlike the training images)" : "")),
+    make("td", { className: row.unfamiliar ? "unfamiliar" : "" }, row.error ?? row.label + (row.unfamiliar ? " (unlike the training images)" : "")),
     make("td", { className: "number" }, row.error ? "" : percent(row.probability))));
   const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...body));
   return make("div", { className: "scroll", tabIndex: 0, role: "group", "aria-label": "Predictions" }, table);
@@ -324,9 +324,9 @@ function makeCsv(rows) {
     const text = String(value ?? "");
     return '"' + (/^[=+\-@\t\r]/.test(text) ? "'" + text : text).replaceAll('"', '""') + '"';
   };
-  const cells = (row) => [row.name, row.label, row.probability, row.prediction_set?.join(" | "), row.novel, row.error];
+  const cells = (row) => [row.name, row.label, row.probability, row.prediction_set?.join(" | "), row.unfamiliar, row.error];
   const lines = rows.map((row) => cells(row).map(quote).join(","));
-  return new Blob([["file,label,probability,prediction_set,novel,error", ...lines, ""].join("\r\n")], { type: "text/csv" });
+  return new Blob([["file,label,probability,prediction_set,unfamiliar,error", ...lines, ""].join("\r\n")], { type: "text/csv" });
 }
 
 // Parts of at most BATCH files that fit into a request.

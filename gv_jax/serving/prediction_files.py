@@ -9,7 +9,7 @@ from typing import Any
 
 from gv_jax.serving.uploads import clean_name, escape_formula
 
-CSV_COLUMNS = ("file", "label", "probability", "prediction_set", "novel", "error")
+CSV_COLUMNS = ("file", "label", "probability", "prediction_set", "unfamiliar", "error")
 UNREADABLE_FOLDER = "_unreadable"
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest of the format; the same files give the same zip
 
@@ -29,7 +29,7 @@ def write_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
             row.get("label", ""),
             row.get("probability", ""),
             " | ".join(row.get("prediction_set") or ()),
-            "" if row.get("novel") is None else str(row["novel"]).lower(),
+            "" if row.get("unfamiliar") is None else str(row["unfamiliar"]).lower(),
             row.get("error", ""),
         )
         writer.writerow([escape_formula(str(cell)) for cell in cells])

@@ -97,7 +97,7 @@ def describe_prediction(
     """
     label = predictions.labels[index]
     labels = [label] if isinstance(label, str) else list(label)
-    novel = predictions.novel
+    unfamiliar = predictions.unfamiliar
     return {
         "label": " | ".join(labels),
         "labels": labels,
@@ -107,7 +107,7 @@ def describe_prediction(
             for name, probability in predictions[index].top(top)[0]
         ],
         "prediction_set": find_set(predictions[index], level),
-        "novel": None if novel is None else bool(novel[index]),
+        "unfamiliar": None if unfamiliar is None else bool(unfamiliar[index]),
     }
 
 

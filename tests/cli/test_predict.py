@@ -80,7 +80,7 @@ def test_csv_on_the_screen(command, colors, pack):
     labels = {row["path"]: row["label"] for row in rows}
     assert labels == {f"pack/{name}": c.replace("gray", "red") for name, c in IMAGES.items()}
     assert {row["path"] for row in rows if row["uncertain"] == "yes"} == {"pack/fog.png"}
-    assert {row["path"] for row in rows if row["novel"] == "yes"} == {"pack/fog.png"}
+    assert {row["path"] for row in rows if row["unfamiliar"] == "yes"} == {"pack/fog.png"}
     assert all(json.loads(row["prediction_set"]) for row in rows)
 
 

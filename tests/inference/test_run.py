@@ -51,7 +51,7 @@ def test_predictions_are_the_networks(run):
     assert len(predictions) == 5
     assert len(predictions[1:3]) == 2
     assert predictions[-1].labels == predictions.labels[-1:]
-    assert predictions.novel is None
+    assert predictions.unfamiliar is None
 
 
 def test_every_kind_of_input_gives_the_same(run, tmp_path):
@@ -255,7 +255,7 @@ def test_nearest_training_images_are_found(classification_run, tmp_path):
         assert nearest[0].distance < 0.05
         np.testing.assert_array_equal(nearest[0].thumbnail, image)  # small ones are lossless
         assert len(nearest) == 3
-    assert stored.predict(images).novel is not None
+    assert stored.predict(images).unfamiliar is not None
     with pytest.raises(UserError, match="list"):
         stored.nearest([images[0], images[1]])
     with pytest.raises(UserError, match="-1"):

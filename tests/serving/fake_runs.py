@@ -35,7 +35,7 @@ class FakePredictions:
         return self.probabilities.max(1)
 
     @property
-    def novel(self):
+    def unfamiliar(self):
         return self.confidences < 0.4 if self.with_sets else None
 
     def top(self, count):

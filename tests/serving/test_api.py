@@ -51,7 +51,7 @@ def test_a_prediction(client):
     assert row["probability"] == pytest.approx(250 / 270, abs=1e-4)
     assert [top["label"] for top in row["top"]] == ["red", "green"]
     assert row["prediction_set"] == ["red"]
-    assert row["novel"] is False
+    assert row["unfamiliar"] is False
     assert len(row["nearest"]) == 3
     assert row["nearest"][0]["name"] == "1.png"
     assert row["nearest"][0]["thumbnail"].startswith("data:image/png;base64,")
@@ -60,7 +60,7 @@ def test_a_prediction(client):
 def test_a_run_without_sets_and_neighbors():
     with open_client(FakeClassifier(with_sets=False)) as client:
         row = post(client, "predict", ("a", encode()), nearest="3").json()["predictions"][0]
-    assert (row["prediction_set"], row["novel"], row["nearest"]) == (None, None, [])
+    assert (row["prediction_set"], row["unfamiliar"], row["nearest"]) == (None, None, [])
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])

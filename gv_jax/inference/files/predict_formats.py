@@ -24,7 +24,8 @@ class PredictionRow:
         top: (class, probability) of the most probable classes, the best first.
         probability: Of the predicted class, or the confidence in all labels.
         uncertain: Whether the probability is below the threshold.
-        novel: Whether the image differs from all training images; None if the run cannot judge.
+        unfamiliar: Whether the image differs from all training images; None if the run cannot
+            judge.
         prediction_set: Classes that contain the true one with the given probability; None if it
             was not asked for.
         multi_label: Whether an image has any number of labels.
@@ -35,7 +36,7 @@ class PredictionRow:
     top: tuple[tuple[str, float], ...]
     probability: float
     uncertain: bool
-    novel: bool | None
+    unfamiliar: bool | None
     prediction_set: tuple[str, ...] | None
     multi_label: bool
 
@@ -56,7 +57,7 @@ def rows_of(
     """
     predictions = batch.predictions
     sets = None if level is None else predictions.sets(level)
-    novel = predictions.novel
+    unfamiliar = predictions.unfamiliar
     rows = []
     for index, (label, confidence, best) in enumerate(
         zip(predictions.labels, predictions.confidences, predictions.top(top), strict=True)
@@ -69,7 +70,7 @@ def rows_of(
                 tuple((name, float(value)) for name, value in best),
                 float(confidence),
                 not is_multi and float(confidence) < threshold,
-                None if novel is None else bool(novel[index]),
+                None if unfamiliar is None else bool(unfamiliar[index]),
                 None if sets is None else tuple(sets[index]),
                 is_multi,
             )
@@ -85,12 +86,12 @@ def iter_table(rows: Sequence[PredictionRow], is_first: bool) -> Iterator[str]:
         parts += [f"{name} {100 * value:.1f} %" for name, value in row.top]
         if row.prediction_set is not None:
             parts.append("{" + ", ".join(row.prediction_set) + "}")
-        parts += ["uncertain"] * row.uncertain + ["unfamiliar"] * bool(row.novel)
+        parts += ["uncertain"] * row.uncertain + ["unfamiliar"] * bool(row.unfamiliar)
         yield "  ".join(parts) + "\n"
 
 
 def iter_csv(rows: Sequence[PredictionRow], is_first: bool) -> Iterator[str]:
-    """CSV: path, label, probability, uncertain, novel, prediction_set, ranks 2 to k.
+    """CSV: path, label, probability, uncertain, unfamiliar, prediction_set, ranks 2 to k.
 
     Paths and classes are printable and no formulas for spreadsheets, see `escape_cell`; lists of
     classes are JSON.
@@ -101,13 +102,13 @@ def iter_csv(rows: Sequence[PredictionRow], is_first: bool) -> Iterator[str]:
         if is_first:
             others = range(2, len(row.top) + 1)
             names = [name for rank in others for name in (f"label_{rank}", f"probability_{rank}")]
-            header = ["path", "label", "probability", "uncertain", "novel", "prediction_set"]
+            header = ["path", "label", "probability", "uncertain", "unfamiliar", "prediction_set"]
             table.writerow([*header, *names])
             is_first = False
         label = to_json(row.labels) if row.multi_label else escape_cell(row.labels[0])
         classes = "" if row.prediction_set is None else to_json(row.prediction_set)
         cells = [escape_start(row.path), label, format_probability(row.probability)]
-        cells += [format_flag(row.uncertain), format_flag(row.novel), classes]
+        cells += [format_flag(row.uncertain), format_flag(row.unfamiliar), classes]
         for name, value in row.top[1:]:
             cells += [escape_cell(name), format_probability(value)]
         table.writerow(cells)
@@ -115,7 +116,7 @@ def iter_csv(rows: Sequence[PredictionRow], is_first: bool) -> Iterator[str]:
 
 
 def iter_jsonl(rows: Sequence[PredictionRow], is_first: bool) -> Iterator[str]:
-    """One JSON object a line: path, label (or labels), probability, uncertain, novel,
+    """One JSON object a line: path, label (or labels), probability, uncertain, unfamiliar,
     prediction_set, top."""
     del is_first
     for row in rows:
@@ -127,7 +128,7 @@ def iter_jsonl(rows: Sequence[PredictionRow], is_first: bool) -> Iterator[str]:
                     **labels,
                     "probability": round(row.probability, 6),
                     "uncertain": row.uncertain,
-                    "novel": row.novel,
+                    "unfamiliar": row.unfamiliar,
                     "prediction_set": row.prediction_set,
                     "top": [{"label": name, "probability": round(p, 6)} for name, p in row.top],
                 }

@@ -38,7 +38,7 @@ class PredictionOutcome:
         counts: Class -> number of images.
         num_images: Number of predicted images.
         num_uncertain: Those below the threshold.
-        num_novel: Those unlike the training images.
+        num_unfamiliar: Those unlike the training images.
         problems: (path as text, reason) of files that could not be read.
         notes: Further lines.
     """
@@ -46,7 +46,7 @@ class PredictionOutcome:
     counts: Counter[str] = field(default_factory=Counter)
     num_images: int = 0
     num_uncertain: int = 0
-    num_novel: int = 0
+    num_unfamiliar: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -82,7 +82,7 @@ def write_predictions(
         outcome.num_images += len(rows)
         outcome.counts.update(label for row in rows for label in row.labels)
         outcome.num_uncertain += sum(row.uncertain for row in rows)
-        outcome.num_novel += sum(bool(row.novel) for row in rows)
+        outcome.num_unfamiliar += sum(bool(row.unfamiliar) for row in rows)
     outcome.problems = predictor.problems
     outcome.notes = [line for line in (predictor.describe_conversions(),) if line]
     return outcome

@@ -38,7 +38,7 @@ class Entry:
         label: The predicted class.
         probability: Of this class.
         uncertain: "yes" or "no".
-        novel: "yes", "no" or "".
+        unfamiliar: "yes", "no" or "".
         mtime_ns: Time of the last change of the source, in ns since 1970.
         sha256: Of its content.
     """
@@ -50,7 +50,7 @@ class Entry:
     label: str = ""
     probability: str = ""
     uncertain: str = ""
-    novel: str = ""
+    unfamiliar: str = ""
     mtime_ns: int = 0
     sha256: str = ""
 

@@ -142,7 +142,7 @@ def make_entries(batch: PredictedBatch, threshold: float) -> list[Entry]:
             label=row.labels[0],
             probability=format_probability(row.probability),
             uncertain=format_flag(row.uncertain),
-            novel=format_flag(row.novel),
+            unfamiliar=format_flag(row.unfamiliar),
             sha256=image.digest,
         )
         for image, row in zip(batch.images, rows_of(batch, 1, threshold, None), strict=True)

@@ -120,7 +120,7 @@ class SortedFolder:
             entry.label,
             entry.probability,
             entry.uncertain,
-            entry.novel,
+            entry.unfamiliar,
             time_ns,
             entry.sha256,
         )

@@ -24,7 +24,7 @@ def text_of(name, *rows):
 def test_csv():
     header, first, second = csv.reader(io.StringIO(text_of("csv", ROW, MULTI), newline=""))
     assert header == [
-        *("path", "label", "probability", "uncertain", "novel", "prediction_set"),
+        *("path", "label", "probability", "uncertain", "unfamiliar", "prediction_set"),
         *("label_2", "probability_2", "label_3", "probability_3"),
     ]
     assert first[:5] == ["pack/a.png", "wall", "0.750000", "no", "yes"]
@@ -41,12 +41,12 @@ def test_jsonl():
         "label": "wall",
         "probability": 0.75,
         "uncertain": False,
-        "novel": True,
+        "unfamiliar": True,
         "prediction_set": ["wall", 'a"b'],
         "top": [{"label": name, "probability": value} for name, value in TOP],
     }
     assert second["labels"] == ["wall", "x|y"]
-    assert second["novel"] is None
+    assert second["unfamiliar"] is None
 
 
 def test_table():
@@ -66,9 +66,9 @@ def test_rows(multi_label, tmp_path):
     assert red.path == str(tmp_path / "red.png")
     assert red.labels == ("red",)
     assert red.top == (("red", 0.98), ("green", 0.01))
-    assert (red.uncertain, red.novel) == (False, False)
+    assert (red.uncertain, red.unfamiliar) == (False, False)
     assert (gray.labels, gray.uncertain) == (((), False) if multi_label else (("red",), True))
-    assert gray.novel
+    assert gray.unfamiliar
     assert gray.prediction_set is None
 
 

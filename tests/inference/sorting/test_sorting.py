@@ -68,7 +68,7 @@ def test_the_manifest_states_predictions(pack, out):
         rows = {row["target"]: row for row in csv.DictReader(file) if row["operation"] == "copy"}
     assert rows.keys() == TARGETS
     fog = rows["_unsure/fog.png"]
-    assert (fog["label"], fog["uncertain"], fog["novel"]) == ("red", "yes", "yes")
+    assert (fog["label"], fog["uncertain"], fog["unfamiliar"]) == ("red", "yes", "yes")
     assert float(fog["probability"]) == 0.4
     assert fog["source"] == str(pack / "fog.png")
 
