@@ -1,10 +1,10 @@
-"""Load on a server of a classifier: throughput, latency, memory and the time to the first answer.
+"""Load on a server of a classifier: throughput, latency, memory and the time to the first prediction.
 
     python -m benchmarks.serve RUN [--clients 50] [--seconds 60]
 
 Starts `gv-jax serve RUN` on loopback. Every client sends one image after the other; when the server
 is busy it waits as long as Retry-After says, at most --max-wait seconds. Prints one JSON line:
-{"first_answer_seconds", "clients", "seconds", "statuses", "answers_per_second", "p50_ms", "p95_ms",
+{"first_prediction_seconds", "clients", "seconds", "statuses", "predictions_per_second", "p50_ms", "p95_ms",
 "max_ms", "memory_mb"}. "memory_mb" is the resident memory of the server after each tenth of the
 time. Latencies are of requests with status 200.
 """
@@ -133,11 +133,11 @@ def main() -> None:
         process.wait()
     p50, p95, longest = (1000 * np.quantile(load.latencies, q) for q in (0.5, 0.95, 1))
     result = {
-        "first_answer_seconds": round(first_seconds, 2),
+        "first_prediction_seconds": round(first_seconds, 2),
         "clients": options.clients,
         "seconds": options.seconds,
         "statuses": dict(load.statuses),
-        "answers_per_second": round(len(load.latencies) / options.seconds, 1),
+        "predictions_per_second": round(len(load.latencies) / options.seconds, 1),
         "p50_ms": round(p50),
         "p95_ms": round(p95),
         "max_ms": round(longest),
