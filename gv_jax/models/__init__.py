@@ -11,6 +11,7 @@ from gv_jax.errors import UserError, unknown
 from gv_jax.models.cnn import SharedConvNet, TextureCNN2, TextureCNN3, TwoLayerCNN
 from gv_jax.models.colorization import BackboneColorizer, Fusion, UNet, WallnerAlpha
 from gv_jax.models.efficientnet import EFFICIENTNETV2_S, EfficientNetV2
+from gv_jax.models.efficientnet_lite import LITE0, LITE1, LITE2, EfficientNetLite
 from gv_jax.models.inception import Inception
 from gv_jax.models.inception_v3 import InceptionV3
 from gv_jax.models.layers import ConvNormAct
@@ -33,6 +34,9 @@ CLASSIFIERS = {
     "squeezenet1_1": SqueezeNet,
     "inception_v3": InceptionV3,
     "efficientnetv2_s": partial(EfficientNetV2, EFFICIENTNETV2_S),
+    "efficientnet_lite0": partial(EfficientNetLite, LITE0),
+    "efficientnet_lite1": partial(EfficientNetLite, LITE1),
+    "efficientnet_lite2": partial(EfficientNetLite, LITE2),
 }
 UPSCALERS = {"ninasr_b0": partial(NinaSR, 10, 16)}
 COLORIZERS = {

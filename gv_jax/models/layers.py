@@ -66,16 +66,24 @@ class Conv(nnx.Module):
 
 
 class DepthwiseConv(nnx.Module):
-    """A convolution of each channel with its own kernel, padded to keep the size at stride 1."""
+    """A convolution of each channel with its own kernel; by default stride 1 keeps the size."""
 
-    def __init__(self, num_features: int, kernel_size: int, strides: int, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        num_features: int,
+        kernel_size: int,
+        strides: int,
+        *,
+        padding: int | None = None,
+        rngs: nnx.Rngs,
+    ):
         shape = (kernel_size, kernel_size, 1, num_features)
         self.kernel = nnx.Param(he_fan_out(rngs.params(), shape))
         self.strides = strides
+        self.padding = kernel_size // 2 if padding is None else padding
 
     def __call__(self, x: Array) -> Array:
-        kernel = self.kernel[...].astype(x.dtype)
-        return depthwise_conv(x, kernel, self.strides, kernel.shape[0] // 2)
+        return depthwise_conv(x, self.kernel[...].astype(x.dtype), self.strides, self.padding)
 
 
 class ConvNorm(nnx.Module):

@@ -42,6 +42,9 @@ def output_shape(name, shape, **options):
         ("squeezenet1_1", IMAGENET, 1_235_496, 0),
         ("inception_v3", IMAGENET, 23_834_568 + 34_432, 34_432),
         ("efficientnetv2_s", IMAGENET, 21_458_488 + 153_872, 153_872),
+        ("efficientnet_lite0", IMAGENET, 4_652_008 + 42_016, 42_016),  # timm's
+        ("efficientnet_lite1", IMAGENET, 5_416_680 + 53_664, 53_664),
+        ("efficientnet_lite2", IMAGENET, 6_092_072 + 58_096, 58_096),
         # the published 2-layer network: 3x3x3x16+16, 3x3x16x32+32, two norms, 63*85*32*6+6
         ("two_layer", {"inputs": 3, "classes": 6}, 448 + 4_640 + 96 + 1_028_166 + 96, 96),
         # the published Net: 1x9x64+64, 64x9x64+64 once, 64x64+64, 64x10+10

@@ -68,6 +68,16 @@ def zero_pad(x: Array, padding: Pair) -> Array:
     return pad_edges(x, (down, down), (across, across)) if padding != NO_PAD else x
 
 
+def pad_same(x: Array, kernel_size: int, strides: int) -> Array:
+    """Pads `x` with zeros so that ceil(side / strides) windows fit; an odd one is below and right.
+
+    TensorFlow's "SAME", which depends on the size of `x`, for kernels of at least `strides` pixels.
+    """
+    totals = (kernel_size - strides + -side % strides for side in x.shape[1:3])
+    down, across = ((total // 2, total - total // 2) for total in totals)
+    return pad_edges(x, down, across)
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def conv_direct(x: Array, kernel: Array, bias: Array | None, strides: int, padding: Pair) -> Array:
     """Convolves by `conv_lax`, with faster gradients on a CPU."""

@@ -9,9 +9,11 @@ from typing import Any
 
 from gv_jax.models import efficientnet, squeezenet, vgg
 from gv_jax.models.efficientnet import EfficientNetV2
+from gv_jax.models.efficientnet_lite import EfficientNetLite
 from gv_jax.models.inception_v3 import InceptionV3
 from gv_jax.models.layers import ConvNormAct
 from gv_jax.models.ninasr import NinaSR
+from gv_jax.models.pretrained.efficientnet_lite_keys import efficientnet_lite_keys
 from gv_jax.models.pretrained.inception_v3_keys import inception_v3_keys
 from gv_jax.models.pretrained.layer_keys import KeyMap, StageKeyMaps, norm_keys, weight_keys
 from gv_jax.models.resnet import ResNet
@@ -179,6 +181,7 @@ KEY_MAPS: dict[type, Callable[[Any], Sequence[StageKeyMaps]]] = {
     VGG: vgg16_keys,
     SqueezeNet: squeezenet1_1_keys,
     EfficientNetV2: efficientnet_v2_keys,
+    EfficientNetLite: efficientnet_lite_keys,
     InceptionV3: inception_v3_keys,
     NinaSR: ninasr_keys,
 }

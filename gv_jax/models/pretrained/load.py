@@ -1,4 +1,4 @@
-"""Pretrained weights: a file in PyTorch's names and shapes, or one of the Hugging Face hub."""
+"""Pretrained weights: a file in PyTorch's names and shapes, of the hub, or of a package."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from flax import nnx
 
 from gv_jax.errors import UserError
 from gv_jax.models import CLASSIFIERS, MODELS, build, model_class
-from gv_jax.models.pretrained import hub
+from gv_jax.models.pretrained import hub, package
 from gv_jax.models.pretrained.architecture import (
     BACKBONE_ATTR,
     Architecture,
@@ -81,7 +81,7 @@ def options_from_section(section: ModelSection) -> dict[str, Any]:
 
 
 def find_weights_file(section: ModelSection) -> Path:
-    """Returns the file of `config.model.pretrained`, downloaded from the hub if necessary.
+    """Returns the file of `config.model.pretrained`, downloaded or converted if necessary.
 
     Raises:
         UserError: the model cannot load weights, or the file does not exist or has another format.
@@ -90,6 +90,8 @@ def find_weights_file(section: ModelSection) -> Path:
     source = section.pretrained
     if source.startswith(hub.HUB_PREFIX):
         return hub.fetch(source)
+    if source.startswith(package.PACKAGE_PREFIX):
+        return package.fetch(source)
     file = Path(source).expanduser()
     if not file.is_file():
         kind = "is a folder" if file.is_dir() else "is not a file"
@@ -103,6 +105,8 @@ def find_weights_file(section: ModelSection) -> Path:
 def describe_sources(name: str) -> str:
     """What to give as pretrained weights of the model of that name, and where to get them."""
     advice = "give a .safetensors or .npz file in the names of torchvision or timm"
+    if name in package.PACKAGES:
+        return f"{advice}, or {package.PACKAGE_PREFIX}{name}, the weights in a package"
     if name in HUB_EXAMPLES:
         return f"{advice}, or a name on the Hugging Face hub, as in {HUB_EXAMPLES[name]}"
     if name not in CLASSIFIERS:

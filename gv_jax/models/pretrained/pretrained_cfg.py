@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from gv_jax.errors import UserError
 from gv_jax.models.efficientnet import EfficientNetV2
+from gv_jax.models.efficientnet_lite import EfficientNetLite
 from gv_jax.models.inception_v3 import InceptionV3
 from gv_jax.models.pretrained.weights_file import read_metadata
 
@@ -38,9 +39,13 @@ TORCHVISION_CFG = PretrainedCfg(
     (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), (224, 224), "bilinear", 224 / 256
 )
 # torchvision's `weights.transforms()` where they differ; Inception-v3 takes images in [-1, 1].
+# EfficientNet-Lite is not in torchvision; TensorFlow's takes (x - 127) / 128, x in 0 to 255.
 TORCHVISION_CFGS = {
     InceptionV3: PretrainedCfg((0.5,) * 3, (0.5,) * 3, (299, 299), "bilinear", 299 / 342),
     EfficientNetV2: TORCHVISION_CFG._replace(size=(384, 384), crop_pct=1.0),
+    EfficientNetLite: PretrainedCfg(
+        (127 / 255,) * 3, (128 / 255,) * 3, (224, 224), "bicubic", 224 / 256
+    ),
 }
 
 
@@ -58,7 +63,7 @@ def load_pretrained_cfg(model_class: type, file: Path) -> PretrainedCfg:
     cfg = read_cfg(file)
     default = TORCHVISION_CFGS.get(model_class, TORCHVISION_CFG)
     architecture = str(cfg.get("architecture", ""))
-    if architecture.startswith("tf_"):
+    if architecture.startswith("tf_") and model_class is not EfficientNetLite:
         raise UserError(
             f"{file}: architecture {architecture} has TensorFlow's asymmetric padding, which is "
             "not supported: use weights trained with PyTorch"

@@ -1,4 +1,4 @@
-"""Key maps name each variable once, under the names of torchvision."""
+"""Key maps name each variable once, under the names of torchvision or timm."""
 
 import pytest
 from flax import nnx
@@ -26,6 +26,13 @@ TORCHVISION_NAMES = {
         "features.6.14.block.2.fc2.bias",
         "features.7.1.running_var",
         "classifier.1.weight",
+    ),
+    "efficientnet_lite1": (
+        "conv_stem.weight",
+        "blocks.0.0.conv_dw.weight",
+        "blocks.0.0.bn2.running_var",
+        "blocks.3.3.conv_pwl.weight",
+        "classifier.bias",
     ),
 }
 
