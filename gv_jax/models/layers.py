@@ -8,7 +8,8 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.models.normalization import BatchNorm
-from gv_jax.models.ops.convolution import convolve, depthwise_conv
+from gv_jax.models.ops.convolution import convolve
+from gv_jax.models.ops.depthwise import depthwise_conv
 from gv_jax.models.ops.pooling import Pair
 from gv_jax.models.ops.xla_cpu import materialize
 

@@ -13,7 +13,7 @@ from jax import Array, lax
 
 from gv_jax.models.ops.fft_conv import conv_fft, fft_is_faster
 from gv_jax.models.ops.platform import choose_by_platform, is_plain
-from gv_jax.models.ops.pooling import NO_PAD, Pair, pad_edges, scatter_windows, window_slices
+from gv_jax.models.ops.pooling import NO_PAD, Pair, pad_edges, scatter_windows
 from gv_jax.models.ops.xla_cpu import (
     broadcast_channels,
     materialize,
@@ -179,52 +179,3 @@ def conv_small_map(x: Array, kernel: Array, strides: int, padding: Pair) -> Arra
         seen = jnp.concatenate([taps[(i - top) * b + j - left] for i, j in window])
         outputs.append(pixels @ seen)
     return jnp.stack(outputs, 1).reshape(n, oh, ow, co)
-
-
-def depthwise_conv(x: Array, kernel: Array, strides: int = 1, padding: int = 0) -> Array:
-    """Cross-correlates each channel with its own kernel, [n h w c], [k k 1 c] -> [n oh ow c]."""
-    return choose_by_platform(
-        x,
-        kernel,
-        cpu=lambda x, kernel: depthwise_conv_taps(x, kernel, strides, padding),
-        default=lambda x, kernel: conv_lax(x, kernel, strides, (padding, padding)),
-    )
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def depthwise_conv_taps(x: Array, kernel: Array, strides: int, padding: int) -> Array:
-    """Depthwise convolution as the sum over taps of the shifted input times the tap."""
-    a, b, _, _ = kernel.shape
-    slices = window_slices(materialize(zero_pad(x, (padding, padding))), (a, b), (strides, strides))
-    total = jnp.zeros((), x.dtype)
-    for shifted, tap in zip(slices, slice_taps(kernel), strict=True):
-        total = total + shifted * tap
-    return materialize(total)
-
-
-def slice_taps(kernel: Array) -> list[Array]:
-    """Splits [a b 1 c] into a*b arrays [1 1 1 c]."""
-    a, b, _, c = kernel.shape
-    return [tap.reshape(1, 1, 1, c) for tap in kernel.reshape(a * b, c)]
-
-
-def _depthwise_forward(x: Array, kernel: Array, strides: int, padding: int):
-    return depthwise_conv_taps(x, kernel, strides, padding), (x, kernel)
-
-
-def _depthwise_backward(
-    strides: int, padding: int, saved: tuple[Array, Array], g: Array
-) -> tuple[Array, Array]:
-    x, kernel = saved
-    a, b, _, _ = kernel.shape
-    g = materialize(g)
-    slices = window_slices(materialize(zero_pad(x, (padding, padding))), (a, b), (strides, strides))
-    kernels = jnp.stack([sum_pixels(shifted * g) for shifted in slices]).reshape(kernel.shape)
-    if strides == 1 and padding < a:
-        return depthwise_conv_taps(g, kernel[::-1, ::-1], 1, a - 1 - padding), kernels
-    return scatter_windows(
-        [g * tap for tap in slice_taps(kernel)], x.shape, (a, b), strides, (padding, padding)
-    ), kernels
-
-
-depthwise_conv_taps.defvjp(_depthwise_forward, _depthwise_backward)

@@ -71,23 +71,6 @@ def test_convolve_without_bias_under_vmap():
 
 
 @pytest.mark.parametrize(
-    ("h", "w", "strides", "size"), [(9, 8, 1, 3), (9, 8, 2, 3), (2, 3, 2, 3), (7, 6, 1, 5)]
-)
-def test_depthwise_conv_and_gradients_equal_torch(h, w, strides, size):
-    def torch_conv(x, kernel):
-        kernel = kernel.permute(3, 2, 0, 1)
-        return nhwc(torch_functional().conv2d(nchw(x), kernel, None, strides, size // 2, groups=6))
-
-    def conv(x, kernel):
-        return convolution.depthwise_conv(x, kernel, strides, size // 2)
-
-    x, kernel = random(0, 2, h, w, 6), random(1, size, size, 1, 6)
-    assert_equal_to_torch(conv, torch_conv, x, kernel)
-    other_backends = convolution.conv_lax(x, kernel, strides, (size // 2, size // 2))
-    np.testing.assert_allclose(other_backends, conv(x, kernel), atol=1e-4)
-
-
-@pytest.mark.parametrize(
     ("h", "w", "size", "strides", "padding"),
     [
         (9, 8, (1, 7), 1, (0, 3)),

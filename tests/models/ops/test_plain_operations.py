@@ -9,7 +9,8 @@ import pytest
 from flax import nnx
 
 from gv_jax import models
-from gv_jax.models.ops.convolution import convolve, depthwise_conv
+from gv_jax.models.ops.convolution import convolve
+from gv_jax.models.ops.depthwise import depthwise_conv
 from gv_jax.models.ops.platform import is_plain, plain_operations
 from gv_jax.models.ops.pooling import avg_pool, max_pool
 from gv_jax.models.ops.xla_cpu import materialize, sum_pixels

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from gv_jax.models.ops.convolution import convolve, depthwise_conv
+from gv_jax.models.ops.convolution import convolve
+from gv_jax.models.ops.depthwise import depthwise_conv
 from gv_jax.models.ops.xla_cpu import materialize, sum_pixels
 
 SHAPES = {  # of inputs and of the kernel: the CPU has another formulation for each
