@@ -1,12 +1,12 @@
-"""Load on a server of a classifier: throughput, latency, memory and the time to the first prediction.
+"""Load on a server of a classifier: throughput, latency, memory, and time to first prediction.
 
     python -m benchmarks.serve RUN [--clients 50] [--seconds 60]
 
 Starts `gv-jax serve RUN` on loopback. Every client sends one image after the other; when the server
 is busy it waits as long as Retry-After says, at most --max-wait seconds. Prints one JSON line:
-{"first_prediction_seconds", "clients", "seconds", "statuses", "predictions_per_second", "p50_ms", "p95_ms",
-"max_ms", "memory_mb"}. "memory_mb" is the resident memory of the server after each tenth of the
-time. Latencies are of requests with status 200.
+{"first_prediction_seconds", "clients", "seconds", "statuses", "predictions_per_second", "p50_ms",
+"p95_ms", "max_ms", "memory_mb"}. "memory_mb" is the resident memory of the server after each tenth
+of the time. Latencies are of requests with status 200.
 """
 
 import argparse
