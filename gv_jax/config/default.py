@@ -21,6 +21,7 @@ def get_config() -> ConfigDict:
             "model": {
                 "name": "baseline",  # one of
                 "stem": "",  # ResNets: imagenet (7x7/2, pooling) or small (3x3); empty: the default
+                "padding": "",  # efficientnet_lite: same (TensorFlow) or symmetric; empty: same *
                 "dropout": -1.0,  # dropout rate before the last layers; negative: the default
                 "last_stage": "",  # backbones: the stage before the head; empty: the last one
                 "classifier": "",  # fusion: the frozen classifier of `pretrained`; empty: resnet18

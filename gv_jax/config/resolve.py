@@ -6,7 +6,7 @@ from gv_jax import models
 from gv_jax.config import default
 from gv_jax.config.default import PATH_FIELDS, Config
 from gv_jax.models.pretrained.load import find_weights_file
-from gv_jax.models.pretrained.pretrained_cfg import PretrainedCfg, load_pretrained_cfg
+from gv_jax.models.pretrained.pretrained_cfg import PretrainedCfg, find_padding, load_pretrained_cfg
 from gv_jax.tasks.registry import TASKS
 from gv_jax.training import finetune
 
@@ -17,7 +17,7 @@ ALPHA_STATS = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no 
 
 
 def resolve(config: Config) -> Config:
-    """A copy of `config` whose empty image fields are those of its pretrained weights.
+    """A copy of `config` whose empty fields of images and padding are those of its weights.
 
     A leading ~ in a path becomes the home folder, which shells leave alone behind "=".
 
@@ -31,9 +31,10 @@ def resolve(config: Config) -> Config:
     cfg = DEFAULT_CFG
     task = TASKS.get(config.task)
     if config.model.pretrained and task is not None and task.uses_labels:
-        cfg = load_pretrained_cfg(
-            models.model_class(config.model.name), find_weights_file(config.model)
-        )
+        file = find_weights_file(config.model)
+        cfg = load_pretrained_cfg(models.model_class(config.model.name), file)
+        if "padding" in models.model_options(config.model.name):
+            config.model.padding = config.model.padding or find_padding(file)
     values = cfg._asdict()
     if config.data.channels == 4 and len(cfg.mean) == 3:
         values |= {name: values[name] + alpha for name, alpha in ALPHA_STATS.items()}

@@ -118,6 +118,7 @@ def describe_safetensors(run: Run, file: Path) -> str:
     order = {
         "gv_jax": "Names and order of axes are those of gv_jax: kernels [a b in out].",
         "torchvision": "Names and order of axes are those of torchvision: kernels [out in a b].",
+        "timm": "Names and order of axes are those of timm: kernels [out in a b].",
         "torchSR": "Names and order of axes are those of torchSR: kernels [out in a b].",
     }[naming]
     return f"{order} {standardization(run)}\n\n{program}{torchvision_program(run, file)}"

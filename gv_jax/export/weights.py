@@ -7,12 +7,15 @@ import numpy as np
 from flax import nnx
 from flax.traverse_util import flatten_dict
 
+from gv_jax.models.efficientnet_lite import EfficientNetLite
+from gv_jax.models.ninasr import NinaSR
 from gv_jax.models.pretrained.key_maps import KEY_MAPS
 from gv_jax.models.pretrained.state_dict import model_stages
 from gv_jax.models.vgg import VGG
 from gv_jax.training.step import SplitModule
 
 NATIVE, TORCHVISION = "gv_jax", "torchvision"
+LIBRARIES = {EfficientNetLite: "timm", NinaSR: "torchSR"}  # whose names are the first key map's
 
 
 def to_state_dict(
@@ -35,7 +38,7 @@ def to_state_dict(
             for name in dense
             if tensors[name].ndim == 4
         }
-    return tensors, "torchSR" if "head" not in KEY_MAPS[type(model)](model)[0] else TORCHVISION
+    return tensors, LIBRARIES.get(type(model), TORCHVISION)
 
 
 def source_names(model: nnx.Module) -> Mapping[str, str]:

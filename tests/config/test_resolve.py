@@ -37,6 +37,22 @@ def test_empty_fields_are_those_of_the_weights_and_others_are_kept(weights):
     validate(resolved(weights))
 
 
+@pytest.mark.parametrize(
+    ("architecture", "given", "padding"),
+    [
+        ("tf_efficientnet_lite0", "", "same"),
+        ("efficientnet_lite0", "", "symmetric"),
+        ("", "", ""),
+        ("efficientnet_lite0", "same", "same"),
+    ],
+)
+def test_padding_follows_the_architecture_of_the_weights(weights, architecture, given, padding):
+    cfg = {"architecture": architecture, "pretrained_cfg": {"mean": [0.5, 0.5, 0.5]}}
+    (weights.parent / "config.json").write_text(json.dumps(cfg))
+    changes = {"model.name": "efficientnet_lite0", "model.padding": given}
+    assert resolved(weights, **changes).model.padding == padding
+
+
 def test_defaults_without_weights():
     data = resolve(default.get_config()).data
     assert (data.mean, data.std, data.size) == ((0.5,), (0.25,), (64, 64))

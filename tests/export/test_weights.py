@@ -10,7 +10,7 @@ from gv_jax.models.pretrained.load import load_pretrained
 from gv_jax.training.step import SplitModule, make_predict
 from tests.export.networks import random_network
 
-MODELS = ["resnet18", "squeezenet1_1", "ninasr_b0"]
+MODELS = ["resnet18", "squeezenet1_1", "ninasr_b0", "efficientnet_lite0"]
 LARGE = ["resnet50", "vgg16_bn", "inception_v3", "efficientnetv2_s"]
 
 
@@ -47,6 +47,13 @@ def test_kernels_have_the_order_of_pytorch():
     assert tensors["fc.weight"].shape == (5, 512)
     assert tensors["conv1.weight"][9, 2, 4, 6] == weights[0]["conv1"]["kernel"][4, 6, 2, 9]
     assert tensors["layer1.0.bn2.running_var"].shape == (64,)
+
+
+@pytest.mark.parametrize(
+    ("name", "library"), [("efficientnet_lite0", "timm"), ("ninasr_b0", "torchSR")]
+)
+def test_the_library_of_the_names_is_recorded(name, library):
+    assert to_state_dict(*random_network(name, 3))[1] == library
 
 
 @pytest.mark.parametrize("name", ["resnet18", *slow("resnet50", "squeezenet1_1", "vgg16_bn")])

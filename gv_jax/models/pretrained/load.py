@@ -8,6 +8,7 @@ from flax import nnx
 
 from gv_jax.errors import UserError
 from gv_jax.models import CLASSIFIERS, MODELS, build, model_class
+from gv_jax.models.efficientnet_lite import EfficientNetLite
 from gv_jax.models.pretrained import hub, package
 from gv_jax.models.pretrained.architecture import (
     BACKBONE_ATTR,
@@ -16,7 +17,7 @@ from gv_jax.models.pretrained.architecture import (
     is_alike,
 )
 from gv_jax.models.pretrained.key_maps import KEY_MAPS
-from gv_jax.models.pretrained.pretrained_cfg import read_cfg
+from gv_jax.models.pretrained.pretrained_cfg import find_padding, read_cfg
 from gv_jax.models.pretrained.state_dict import MisfitError, load_state_dict
 from gv_jax.models.pretrained.weights_file import WEIGHT_READERS, read_weights
 
@@ -32,7 +33,8 @@ HUB_EXAMPLES = {  # torchvision has the other backbones
     "resnet34": "hub:timm/resnet34.a1_in1k",
     "resnet50": "hub:timm/resnet50.a1_in1k",
 }
-OPTION_FIELDS = ("stem", "last_stage", "classifier")  # config.model fields; empty: the default
+# Fields of config.model; empty: the default.
+OPTION_FIELDS = ("stem", "padding", "last_stage", "classifier")
 ModelSection = Any  # an ml_collections.ConfigDict, whose fields are known at run time only
 Model = TypeVar("Model", bound=nnx.Module)
 
@@ -76,7 +78,8 @@ def build_from_section(
 
 def options_from_section(section: ModelSection) -> dict[str, Any]:
     """The options of the model that `config.model` sets, for `models.build`."""
-    options = {field: section[field] for field in OPTION_FIELDS if section[field]}
+    # A run of an earlier version has no newer field.
+    options = {field: section[field] for field in OPTION_FIELDS if section.get(field)}
     return options | ({"dropout": section.dropout} if section.dropout >= 0 else {})
 
 
@@ -140,6 +143,8 @@ def load_pretrained(model: Model, file: Path | str, without: Sequence[str] = ())
     network = getattr(model, attribute) if attribute else model
     file = Path(file)
     check_weights_file(file)
+    if isinstance(network, EfficientNetLite):
+        check_padding(network, file)
     tensors = read_weights(file)
     try:
         load_state_dict(network, str(file), tensors, ("head",) if attribute else without)
@@ -193,6 +198,17 @@ def pretrainable_models() -> list[str]:
         for name in MODELS
         if model_class(name) in KEY_MAPS or model_class(name) in BACKBONE_ATTR
     ]
+
+
+def check_padding(model: EfficientNetLite, file: Path) -> None:
+    """UserError for weights that were trained with the other padding than the model has."""
+    padding = find_padding(file)
+    if padding not in ("", model.padding):
+        raise UserError(
+            f"{file} has weights of {read_cfg(file)['architecture']}, trained with the padding "
+            f"{padding!r}, and the model has {model.padding!r}: set "
+            f"--config.model.padding={padding}"
+        )
 
 
 def check_weights_file(file: Path) -> None:

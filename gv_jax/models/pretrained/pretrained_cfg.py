@@ -15,6 +15,8 @@ from gv_jax.models.inception_v3 import InceptionV3
 from gv_jax.models.pretrained.weights_file import read_metadata
 
 CFG_KEY = "pretrained_cfg"
+TF_PREFIX = "tf_"  # of timm's architectures that are TensorFlow's
+LITE_PREFIX = "efficientnet_lite"  # of those that timm has in both versions
 
 
 class PretrainedCfg(NamedTuple):
@@ -63,7 +65,7 @@ def load_pretrained_cfg(model_class: type, file: Path) -> PretrainedCfg:
     cfg = read_cfg(file)
     default = TORCHVISION_CFGS.get(model_class, TORCHVISION_CFG)
     architecture = str(cfg.get("architecture", ""))
-    if architecture.startswith("tf_") and model_class is not EfficientNetLite:
+    if architecture.startswith(TF_PREFIX) and model_class is not EfficientNetLite:
         raise UserError(
             f"{file}: architecture {architecture} has TensorFlow's asymmetric padding, which is "
             "not supported: use weights trained with PyTorch"
@@ -79,6 +81,14 @@ def load_pretrained_cfg(model_class: type, file: Path) -> PretrainedCfg:
         )
     except (TypeError, ValueError, IndexError) as error:
         raise UserError(f"{CFG_KEY} of {file} is not valid ({error})") from error
+
+
+def find_padding(file: Path) -> str:
+    """The option `padding` of EfficientNet-Lite with these weights; "" if they do not say."""
+    architecture = str(read_cfg(file).get("architecture", ""))
+    if architecture.startswith(TF_PREFIX + LITE_PREFIX):
+        return "same"
+    return "symmetric" if architecture.startswith(LITE_PREFIX) else ""
 
 
 def read_cfg(file: Path) -> dict[str, Any]:

@@ -56,7 +56,11 @@ def network():
 @pytest.mark.parametrize("layout", ["OIHW", "HWIO"])
 @pytest.mark.parametrize("prefix", ["", "module.backbone."])
 @pytest.mark.parametrize(
-    "name", ["resnet34", "vgg16", "squeezenet1_1", "inception_v3", "efficientnetv2_s"]
+    "name",
+    [
+        *("resnet34", "vgg16", "squeezenet1_1", "inception_v3", "efficientnetv2_s"),
+        "efficientnet_lite1",
+    ],
 )
 def test_the_model_of_a_file_is_found(network, name, prefix, layout):
     tensors = zero_weights(abstract(name), prefix, layout)
