@@ -4,7 +4,7 @@ from typing import Any
 
 from flax import nnx
 
-from gv_jax.models.dropout import Dropout, DropRate
+from gv_jax.models.dropout import Dropout, DropRate, StochasticDepth
 from gv_jax.models.normalization import BatchNorm
 
 
@@ -24,11 +24,13 @@ class FrozenBatchNorm(BatchNorm):
 def freeze(model: Any) -> Any:
     """Turns the parameters of `model` into batch statistics: saved, not trained.
 
-    Its batch normalization uses the running statistics and its dropout rates are 0.
+    Its batch normalization uses the running statistics, its dropout and stochastic depth are off.
     """
     for _, module in list(nnx.iter_modules(model)):
         if isinstance(module, Dropout):
             module.rate = DropRate(0 * module.rate[...])
+        if isinstance(module, StochasticDepth):
+            module.rate = 0.0
         for name, value in list(vars(module).items()):
             if isinstance(value, BatchNorm):
                 setattr(module, name, FrozenBatchNorm(value))

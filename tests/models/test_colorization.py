@@ -9,6 +9,7 @@ from flax import nnx
 from gv_jax import models
 from gv_jax.errors import UserError
 from gv_jax.models.colorization import pad_to_multiple, upsample_nearest
+from gv_jax.models.dropout import StochasticDepth
 from gv_jax.models.normalization import BatchNorm
 from gv_jax.models.pretrained.load import load_pretrained
 from gv_jax.models.summary import count_params
@@ -91,6 +92,17 @@ def test_fusion_freezes_its_classifier(pretrained):
         lambda new, old: bool((new != old).any()), after["encoder"], before["encoder"]
     )
     assert all(jax.tree.leaves(changed))
+
+
+@pytest.mark.parametrize("classifier", ["efficientnet_lite0", "efficientnetv2_s"])
+def test_features_of_a_frozen_classifier_are_not_random(classifier):
+    def build():
+        return models.build("fusion", inputs=1, classes=2, classifier=classifier, rngs=nnx.Rngs(0))
+
+    model = nnx.eval_shape(build)
+    layers = [layer for _, layer in nnx.iter_modules(model) if isinstance(layer, StochasticDepth)]
+    assert len(layers) > 10
+    assert not any(layer.rate for layer in layers)
 
 
 def test_error_for_a_classifier_without_feature_maps_lists_those_with():

@@ -91,3 +91,16 @@ def test_oblong_kernels_and_kernels_of_the_size_of_the_map_equal_torch(
     assert_equal_to_torch(
         lambda *a: convolution.convolve(*a, strides, padding), torch_conv, *arguments
     )
+
+
+@pytest.mark.parametrize("strides", [1, 2, 3])
+@pytest.mark.parametrize("size", [3, 5])
+@pytest.mark.parametrize(("h", "w"), [(1, 2), (3, 4), (7, 8), (9, 5)])
+def test_same_padding_equals_xla(h, w, size, strides):
+    x, kernel = random(0, 2, h, w, 3), random(1, size, size, 3, 4)
+    expected = lax.conv_general_dilated(
+        x, kernel, (strides, strides), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    padded = convolution.pad_same(x, size, strides)
+    y = convolution.conv_lax(padded, kernel, strides, (0, 0))
+    np.testing.assert_allclose(y, expected, atol=1e-5)
