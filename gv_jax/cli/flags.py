@@ -12,6 +12,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -185,7 +186,10 @@ def load_config(file: str, fields: dict[str, str]) -> Config:
     Raises:
         UserError: no file, an unknown field, or a value of the wrong type.
     """
-    return apply_fields(read_config_file(file, fields), fields)
+    config = read_config_file(file, fields)
+    if config.recipe:  # the field is applied: the name may stand for another recipe
+        fields = {name: value for name, value in fields.items() if name != "recipe"}
+    return apply_fields(config, fields)
 
 
 def apply_fields(config: Config, fields: dict[str, str]) -> Config:
@@ -217,7 +221,7 @@ def read_config_file(file: str, fields: Mapping[str, str] | None = None) -> Conf
     """The configuration that a config file returns, before fields of the command line are applied.
 
     A `get_config(pretrained)` gets the weights that the command line names, or "": it sets what a
-    training from these weights needs.
+    training from these weights needs. A parameter `fields` gets all fields of the command line.
 
     Args:
         file: as of `load_config`.
@@ -241,7 +245,9 @@ def read_config_file(file: str, fields: Mapping[str, str] | None = None) -> Conf
     if colon and not parameters:
         raise UserError(f"{path} takes no argument: leave out {colon + argument!r}")
     if parameters != ["pretrained"]:
-        return call_user_function(path, get_config, *([argument] if colon else []))
+        words = [argument] if colon else []
+        named = {"fields": dict(fields or {})} if "fields" in parameters else {}
+        return call_user_function(path, partial(get_config, **named), *words)
     config = call_user_function(path, get_config, (fields or {}).get(PRETRAINED, argument))
     config.model.pretrained = argument
     return config

@@ -6,7 +6,7 @@ Every field of the configuration can follow, as in --config.optimizer.learning_r
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gv_jax.cli.flags import (
@@ -19,6 +19,7 @@ from gv_jax.cli.flags import (
     run_command,
     silence_libraries,
 )
+from gv_jax.config.default import Config
 from gv_jax.errors import INTERRUPTED_STATUS
 
 MODES = {
@@ -63,6 +64,10 @@ def train(arguments: Sequence[str]) -> int:
         return 0
     options, fields = parser.parse_with_fields(arguments)
     config = load_config(options.config, fields)
+    suffix = "-probe" if options.mode == "probe" else ""
+    workdir = options.workdir or Path("runs", name_run(options.config) + suffix)
+    if config.recipe:
+        keep_recorded_recipe(config, workdir, fields)
     logging.getLogger("jax").setLevel(logging.WARNING)
 
     from gv_jax import experiment
@@ -72,8 +77,6 @@ def train(arguments: Sequence[str]) -> int:
     from gv_jax.tasks.model_summary import summarize_model
     from gv_jax.training.fit import InterruptedRun
 
-    suffix = "-probe" if options.mode == "probe" else ""
-    workdir = options.workdir or Path("runs", name_run(options.config) + suffix)
     policy = DataPolicy(options.on_changed_data, options.data_records)
     if options.mode == "summary":
         echo(summarize_model(validate(resolve(config))))
@@ -81,6 +84,8 @@ def train(arguments: Sequence[str]) -> int:
         echo(experiment.evaluate(config, workdir, policy))
     else:
         config = as_probe(config) if options.mode == "probe" else config
+        if config.recipe_reason:
+            echo(f"Recipe {config.recipe}: {config.recipe_reason}")
         try:
             echo(experiment.run(config, workdir, policy))
         except InterruptedRun as stop:
@@ -100,6 +105,17 @@ def print_help(parser: OneLineParser, arguments: Sequence[str]) -> None:
 
         values = flatten_dict(load_config(options.config, fields).to_dict(), sep=".")
         echo(f"fields of {options.config}:\n{describe_fields(values)}")
+
+
+def keep_recorded_recipe(config: Config, workdir: Path, fields: Mapping[str, str]) -> None:
+    """Keeps the recipe of the run in `workdir`, if it has any, but for `fields`."""
+    from gv_jax.config.recipe import keep_recipe
+    from gv_jax.training.run_dir import RunDir
+
+    if (workdir / "config.json").is_file():
+        recorded = RunDir(workdir).config
+        if recorded.get("recipe"):
+            keep_recipe(config, recorded, fields)
 
 
 def name_run(config_file: str) -> str:

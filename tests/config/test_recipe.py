@@ -1,0 +1,144 @@
+"""The recipe that configs/folder.py chooses for a folder."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gv_jax.cli.flags import load_config
+from gv_jax.config import recipe
+from gv_jax.config.recipe import FolderFacts
+from gv_jax.config.resolve import resolve
+from gv_jax.config.validate import validate
+from gv_jax.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make_folder(tmp_path / "images", 3, (32, 32), "RGBA")
+
+
+@pytest.fixture(params=[True, False])
+def installed(request, monkeypatch):
+    monkeypatch.setattr(recipe, "has_weights", lambda: request.param)
+    return request.param
+
+
+@pytest.fixture
+def weights(monkeypatch):
+    monkeypatch.setattr(recipe, "has_weights", lambda: True)
+
+
+def make_folder(folder, count, size, mode):
+    """`count` images (height, width) in each of the classes a and b."""
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            pixels = np.full((*size, len(mode)), 10 * index, np.uint8)
+            Image.fromarray(pixels, mode).save(folder / name / f"{index}.png")
+    return folder
+
+
+def load(folder, **fields):
+    return load_config(f"configs/folder.py:{folder}", fields)
+
+
+def test_auto_needs_weights_to_use_them(folder, installed):
+    config = load(folder)
+    assert config.recipe == ("finetune" if installed else "scratch")
+    assert bool(config.model.pretrained) == installed
+    assert config.data.channels == 4
+    assert "6 training images of 2 classes" in config.recipe_reason
+    assert ("pip install" in config.recipe_reason) != installed
+    assert "min on 2 CPU cores" in config.recipe_reason
+
+
+def test_large_folders_are_not_fine_tuned(weights):
+    facts = FolderFacts(recipe.FAST_ABOVE + 1, 10, (32, 32), False)
+    assert recipe.choose_recipe(facts, {})[0] == "fast"
+    facts = FolderFacts(recipe.FAST_ABOVE, 10, (32, 32), False)
+    assert recipe.choose_recipe(facts, {})[0] == "finetune"
+
+
+@pytest.mark.parametrize("name", ["fast", "finetune", "scratch"])
+def test_a_recipe_can_be_given(folder, weights, name):
+    config = load(folder, recipe=name)
+    assert config.recipe == name
+    assert config.probe.method == ("ridge" if name == "fast" else "")
+    assert config.recipe_reason.startswith("as given")
+
+
+def test_fields_of_the_command_line_win(folder, weights):
+    config = load(folder, **{"train.epochs": "2", "data.size": "48x32", "recipe": "finetune"})
+    assert (config.train.epochs, config.data.size) == (2, (48, 32))
+
+
+def test_an_own_network_is_trained_from_scratch(folder, weights):
+    config = load(folder, **{"model.name": "baseline"})
+    assert (config.recipe, config.model.name) == ("scratch", "baseline")
+    assert config.model.pretrained == ""
+    assert "config.model.name" in config.recipe_reason
+
+
+def test_auto_is_recorded_as_the_recipe_it_chose(folder, weights):
+    assert load(folder, recipe="auto").recipe == "finetune"
+
+
+def test_weights_that_are_missing(folder, monkeypatch):
+    monkeypatch.setattr(recipe, "has_weights", lambda: False)
+    with pytest.raises(UserError, match=r"pip install 'gv_jax\[weights\]'"):
+        load(folder, recipe="fast")
+
+
+def test_unknown_recipe(folder):
+    with pytest.raises(UserError, match=r"'finetne'.*finetune"):
+        load(folder, recipe="finetne")
+
+
+def test_other_config_files_have_no_recipe():
+    config = load_config("configs/dungeon_tiles.py", {"recipe": "fast"})
+    with pytest.raises(UserError, match=r"config\.recipe"):
+        validate(resolve(config))
+
+
+def test_a_folder_that_cannot_be_used_is_left_to_the_data_set(tmp_path):
+    assert load(tmp_path / "nowhere").recipe == ""
+    assert load(tmp_path).recipe == ""
+
+
+def test_damaged_images_do_not_matter(folder, weights):
+    (folder / "a" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\nxx")
+    assert load(folder).recipe == "finetune"
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((32, 32), (64, 64)),
+        ((48, 16), (96, 48)),  # at most 2:1
+        ((240, 320), (112, 144)),
+        ((512, 512), (128, 128)),
+        ((10, 1000), (96, 176)),
+    ],
+)
+def test_input_sizes_keep_area_and_aspect(size, expected):
+    assert recipe.choose_input_size(size, (64, 128)) == expected
+
+
+def test_epochs_depend_on_the_number_of_images():
+    epochs = [
+        recipe.set_finetune(FolderFacts(count, 2, (32, 32), False))["train.epochs"]
+        for count in (10, 3_000, 1_000_000)
+    ]
+    assert epochs == [recipe.MAX_EPOCHS, 10, recipe.MIN_EPOCHS]
+
+
+def test_a_run_keeps_its_recipe_when_the_folder_changes(folder, weights):
+    recorded = load(folder).to_dict()
+    for index in range(600):
+        Image.new("RGBA", (32, 32)).save(folder / "a" / f"new{index}.png")
+    config = load(folder, **{"optimizer.weight_decay": "0.5"})
+    assert config.train.batch_size != recorded["train"]["batch_size"]
+    recipe.keep_recipe(config, recorded, {"optimizer.weight_decay": "0.5"})
+    assert config.train.batch_size == recorded["train"]["batch_size"]
+    assert config.recipe_reason == recorded["recipe_reason"]
+    assert config.optimizer.weight_decay == 0.5
