@@ -22,6 +22,7 @@ from gv_jax.evaluation.evaluator import Runtime, make_evaluator
 from gv_jax.inference.evaluate_as_used import evaluate_as_used
 from gv_jax.inference.explain.held_out import explain_held_out_images
 from gv_jax.inference.finished_run import LoadedNetwork
+from gv_jax.probe_run import probe_split
 from gv_jax.reporting.audit_page import audit_run
 from gv_jax.reporting.report import write_report
 from gv_jax.run_data import REJECT_CHANGES, DataPolicy, RunData, load_run_data
@@ -32,8 +33,6 @@ from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.fit import LoopConfig, RunTracker, fit
 from gv_jax.training.hold_run import hold_run
 from gv_jax.training.lease import Lease
-from gv_jax.training.linear import MULTI_LABEL, SINGLE_LABEL
-from gv_jax.training.probe import fit_probe, make_probe_folds
 from gv_jax.training.run_dir import RunDir, write_json
 from gv_jax.training.step import make_train_step
 from gv_jax.training.timer import Timer
@@ -181,28 +180,9 @@ def fit_linear_probe(
     """Fits the classifier layer in closed form, or by logistic regression."""
     session.timer.lap("compile_s")
     session.run_dir.open(config.to_dict(), session.data.record)
-    split, section = runtime.dataset.splits["train"], config.probe
-    labels, is_multi = np.asarray(split.labels), runtime.task.multi_label
-    groups = list(map(prepare_builder(session.data.section).group_of, split.ids))
-    folds = make_probe_folds(labels, groups, section.folds, config.seed, len(section.l2))
-    best, progress, choice = fit_probe(
-        setup.network,
-        setup.state,
-        runtime.task,
-        runtime.evaluator.get_batch["train"],
-        runtime.validate,
-        session.run_dir,
-        layer=setup.classifier,
-        transforms=tta_transforms(section.flip, 0),
-        batch_size=config.train.batch_size,
-        dtype=jnp.dtype(config.model.dtype),
-        kind=MULTI_LABEL if is_multi else SINGLE_LABEL,
-        method=section.method,
-        targets=labels if is_multi else np.eye(len(runtime.dataset.classes))[labels],
-        l2=tuple(section.l2),
-        folds=folds,
-    )
-    return Fitted(best, {**progress.steps, **choice}, progress.seconds)
+    group_of = prepare_builder(session.data.section).group_of
+    best, progress, facts = probe_split(config, setup, runtime, session.run_dir, group_of)
+    return Fitted(best, {**progress.steps, **facts}, progress.seconds)
 
 
 def evaluate_and_report(

@@ -84,9 +84,11 @@ def get_config() -> ConfigDict:
             },
             "probe": {  # --mode=probe: fit a linear classifier on frozen features
                 "method": "",  # ridge (closed form) or logistic; empty: ridge
-                "l2": (0.1, 1.0, 10.0, 100.0, 1e3, 1e4),  # penalties, chosen by cross-validation …
+                "maps": "",  # feature maps: all, names joined by +, or last (input of the head)
+                "l2": (1.0, 10.0, 100.0, 1e3, 1e4, 1e5),  # penalties, chosen by cross-validation …
                 "folds": 5,  # … with this many folds of the training split
                 "flip": True,  # also fit on the mirror images
+                "cache_mb": 4096,  # bound on the features stored in data.root/features; 0: none
             },
             "tta": {  # test-time augmentation of the results; not used per epoch
                 "flip": False,  # average the logits over the image and its mirror image

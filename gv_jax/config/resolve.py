@@ -5,6 +5,7 @@ import os
 from gv_jax import models
 from gv_jax.config import default
 from gv_jax.config.default import PATH_FIELDS, Config
+from gv_jax.models.pooled_head import ALL
 from gv_jax.models.pretrained.load import find_weights_file
 from gv_jax.models.pretrained.pretrained_cfg import PretrainedCfg, find_padding, load_pretrained_cfg
 from gv_jax.tasks.registry import TASKS
@@ -28,6 +29,8 @@ def resolve(config: Config) -> Config:
     for name in PATH_FIELDS:
         section, _, field = name.partition(".")
         config[section][field] = os.path.expanduser(config[section][field])
+    if config.probe.method:
+        config.probe.maps = config.probe.maps or ALL
     cfg = DEFAULT_CFG
     task = TASKS.get(config.task)
     if config.model.pretrained and task is not None and task.uses_labels:

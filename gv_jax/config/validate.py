@@ -19,6 +19,7 @@ from gv_jax.models.stages import classifier_path, stages_of
 from gv_jax.tasks.model import build_model
 from gv_jax.tasks.registry import TASKS
 from gv_jax.training import linear
+from gv_jax.training.cross_validation import check_l2
 from gv_jax.training.finetune import is_finetuned, make_stage_specs
 from gv_jax.training.losses import CLASS_WEIGHTING
 from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES
@@ -61,6 +62,7 @@ RANGES = {  # field: (minimum, maximum)
     "optimizer.learning_rate": (1e-12, math.inf),
     "optimizer.grad_accum_steps": (1, math.inf),
     "probe.folds": (2, math.inf),
+    "probe.cache_mb": (0, math.inf),
     "inference.neighbors": (0, math.inf),
     "inference.explanations": (0, 8),
     "inference.thumbnails": (0, 512),
@@ -131,7 +133,7 @@ def validate_model(config: Config) -> None:
 def validate_stages(config: Config) -> None:
     """Raises UserError for a probe or fine-tuning that the model's stages do not allow."""
     if config.probe.method:
-        linear.check_l2(config.probe.l2)
+        check_l2(config.probe.l2)
         if is_finetuned(config.finetune):
             raise UserError("config.probe trains the head only: leave config.finetune unchanged")
     size = output_size(config.data)

@@ -33,10 +33,11 @@ class OutputHook:
 def list_layers(model: nnx.Module, prefix: str = "") -> Iterator[tuple[Any, str, str, nnx.Module]]:
     """Yields (owner, attribute, dotted path, layer) of the layers that `model` calls itself.
 
-    Lists of layers are opened; the layers inside of a layer are not listed.
+    Lists of layers and backbones, whose feature maps a model uses, are opened; the layers inside
+    of a layer are not listed.
     """
     for attribute, layer in list(vars(model).items()):
-        if isinstance(layer, nnx.List):
+        if isinstance(layer, nnx.List) or hasattr(layer, "features"):
             yield from list_layers(layer, f"{prefix}{attribute}.")
         elif isinstance(layer, nnx.Module):
             yield model, attribute, prefix + attribute, layer

@@ -2,6 +2,7 @@
 
 from flax import nnx
 
+from gv_jax.models.pooled_head import has_pooled_head, with_pooled_head
 from gv_jax.models.pretrained.load import build_from_section
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import Config
@@ -10,7 +11,7 @@ from gv_jax.tasks.run_task import Config
 def build_model(
     config: Config, num_outputs: int, size: tuple[int, int], *, pretrained: bool = True
 ) -> nnx.Module:
-    """The model with its initial weights.
+    """The model with its initial weights: with config.probe.maps, with a head on these maps.
 
     Args:
         config: the resolved configuration.
@@ -19,12 +20,23 @@ def build_model(
         pretrained: whether pretrained weights are loaded, if the configuration names any.
     """
     task = TASKS[config.task]
-    return build_from_section(
+    num_inputs = task.num_inputs(config)
+    model = build_from_section(
         config.model,
-        num_inputs=task.num_inputs(config),
+        num_inputs=num_inputs,
         num_outputs=num_outputs,
         image_size=size,
         seed=config.seed,
         pretrained=pretrained,
         without=config.model.pretrained_without if task.uses_labels else (),
+    )
+    if not has_pooled_head(config.probe.maps):
+        return model
+    return with_pooled_head(
+        model,
+        config.probe.maps,
+        in_features=num_inputs,
+        out_features=num_outputs,
+        size=size,
+        seed=config.seed,
     )

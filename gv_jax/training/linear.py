@@ -1,9 +1,9 @@
-"""Linear classifiers of fixed features, with a penalty chosen by cross-validation.
+"""Linear classifiers of fixed features.
 
 Features are float [n f], targets one-hot or, for several labels per image, multi-hot [n k]. A
 classifier is (kernel [f k], bias [k]); its scores are features @ kernel + bias. The solvers give
 the solutions of scikit-learn, the reference in the tests. They are written here because they share
-work between penalties: one singular value decomposition, or the start of L-BFGS.
+work between penalties: products of the features (`ridge`), or the start of L-BFGS.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,32 +14,10 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax
 
-from gv_jax.errors import UserError
+from gv_jax.training.ridge import Classifier, fit_ridge
 
-Classifier = tuple[np.ndarray, np.ndarray]
 Solver = Callable[[np.ndarray, np.ndarray, Sequence[float]], list[Classifier]]
 ScoreLoss = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
-
-
-def fit_ridge(features: np.ndarray, targets: np.ndarray, l2: Sequence[float]) -> list[Classifier]:
-    """Minimizes |X W + b - T|^2 + penalty |W|^2.
-
-    W = V diag(s / (s^2 + penalty)) U' T for centered X = U diag(s) V' and T. With one-hot targets
-    the scores are half those of scikit-learn's RidgeClassifier, plus 1/2.
-
-    Args:
-        features: X, float [n f].
-        targets: T, float [n k].
-        l2: penalties.
-
-    Returns:
-        A classifier for every penalty.
-    """
-    feature_mean, target_mean = features.mean(0), targets.mean(0)
-    u, s, v = np.linalg.svd(features - feature_mean, full_matrices=False)
-    projected = u.T @ (targets - target_mean)
-    kernels = [v.T @ ((s / (s * s + penalty))[:, None] * projected) for penalty in l2]
-    return [(kernel, target_mean - feature_mean @ kernel) for kernel in kernels]
 
 
 def fit_logistic(
@@ -183,90 +161,3 @@ MULTI_LABEL = ProbeKind(
     fit_platt,
 )
 SOLVERS = SINGLE_LABEL.solvers  # the names are those of every kind
-
-
-@dataclass(frozen=True)
-class CVResult:
-    """A classifier, its penalty, and the held-out score of every penalty; {} without folds."""
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    penalty: float
-    held_out: dict[float, float]
-
-
-def fit_cv(
-    kind: ProbeKind,
-    method: str,
-    features: np.ndarray,
-    targets: np.ndarray,
-    l2: Sequence[float],
-    folds: np.ndarray | None,
-    flipped: np.ndarray | None = None,
-) -> CVResult:
-    """Fits all `features` with the penalty of the best held-out score.
-
-    Of equally good penalties the largest is chosen. Scores of ridge regression are no logits: they
-    are calibrated on the held-out folds, or on the fitted images without folds.
-
-    Args:
-        kind: of the labels.
-        method: in SOLVERS.
-        features: float [n f].
-        targets: one-hot or multi-hot [n k].
-        l2: penalties to choose from. They apply to features that are scaled, by one factor, to a
-            mean square of 1 about their means.
-        folds: the fold of each image, int [n]; None: no cross-validation, of one penalty.
-        flipped: features of the mirrored images [n f]; they are fitted too, in the folds of their
-            images, but not evaluated.
-
-    Raises:
-        UserError: a penalty that is not above 0.
-    """
-    check_l2(l2)
-    solve = kind.solvers[method]
-    features, targets = features.astype(np.float64), targets.astype(np.float64)
-    scale = 1 / max(float(np.sqrt(((features - features.mean(0)) ** 2).mean())), 1e-12)
-    views = [features * scale]
-    if flipped is not None:
-        views.append(flipped.astype(np.float64) * scale)
-    tiled = np.tile(targets, (len(views), 1))
-    held_out: dict[float, float] = {}
-    best, scores = 0, None
-    if folds is not None:
-        all_scores = cross_validate(solve, views, targets, l2, folds)
-        held_out = {
-            penalty: kind.score(scores, targets)
-            for penalty, scores in zip(l2, all_scores, strict=True)
-        }
-        best = max(range(len(l2)), key=lambda index: (held_out[l2[index]], l2[index]))
-        scores = all_scores[best]
-    ((kernel, bias),) = solve(np.concatenate(views), tiled, l2[best : best + 1])
-    if scores is None:
-        scores = views[0] @ kernel + bias
-    factor, offset = kind.calibrate(scores, targets) if method == "ridge" else (1.0, 0.0)
-    return CVResult(kernel * scale * factor, bias * factor + offset, l2[best], held_out)
-
-
-def cross_validate(
-    solve: Solver,
-    views: Sequence[np.ndarray],
-    targets: np.ndarray,
-    l2: Sequence[float],
-    folds: np.ndarray,
-) -> np.ndarray:
-    """Held-out scores of every penalty [p n k]; arguments as of `fit_cv`."""
-    scores = np.zeros((len(l2), *targets.shape))
-    for fold in np.unique(folds):
-        fitted, held_out = folds != fold, folds == fold
-        fitted_features = np.concatenate([view[fitted] for view in views])
-        classifiers = solve(fitted_features, np.tile(targets[fitted], (len(views), 1)), l2)
-        for index, (kernel, bias) in enumerate(classifiers):
-            scores[index, held_out] = views[0][held_out] @ kernel + bias
-    return scores
-
-
-def check_l2(l2: Sequence[float]) -> None:
-    """Raises UserError unless there are penalties and all are above 0."""
-    if not l2 or not all(0 < penalty < float("inf") for penalty in l2):
-        raise UserError(f"config.probe.l2={tuple(l2)}: give one or more penalties, all above 0")

@@ -2,87 +2,93 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from gv_jax.data.augment.tta import Transform
-from gv_jax.data.sampling import padded_batches
 from gv_jax.data.splits.kfold import assign_folds, labels_to_classes
-from gv_jax.distributed import compiler_options
 from gv_jax.errors import UserError
 from gv_jax.training.checkpoint import Checkpoints, snapshot
-from gv_jax.training.features import make_features
+from gv_jax.training.cross_validation import CVResult, fit_cv
 from gv_jax.training.fit import Progress
-from gv_jax.training.linear import ProbeKind, fit_cv
+from gv_jax.training.linear import ProbeKind
+from gv_jax.training.probe_baselines import compare_baselines, mean_interval
 from gv_jax.training.run_dir import RunDir
-from gv_jax.training.step import SplitModule, TrainState, Tree
-from gv_jax.training.task import Batch, Task
+from gv_jax.training.step import TrainState, Tree
 
 NORM_MARGIN = 2.0  # factor on the largest norm of the vector of one pixel
+MIN_STD = 1e-6  # a feature with a smaller one, relative to its largest value, is constant
+STANDARDIZE = ("standardize",)  # path of the constants of a PooledHead
+
+
+@dataclass(frozen=True)
+class ProbeFeatures:
+    """The features of a training split.
+
+    Attributes:
+        views: float32 [n t f]: of each image and, if used, its mirror image.
+        max_norm: the largest norm of the vector of one pixel.
+        num_computed: images whose features were not stored.
+    """
+
+    views: np.ndarray
+    max_norm: float
+    num_computed: int
 
 
 def fit_probe(
-    network: SplitModule,
     state: TrainState,
-    task: Task,
-    get_batch: Callable[[np.ndarray], Batch],
+    features: ProbeFeatures,
     validate: Callable[[TrainState], dict[str, float]] | None,
     run_dir: RunDir,
     *,
     layer: str,
-    transforms: Sequence[Transform],
-    batch_size: int,
-    dtype: Any,
     kind: ProbeKind,
     method: str,
     targets: np.ndarray,
     l2: tuple[float, ...],
     folds: np.ndarray | None,
+    started: float,
 ) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
     """Fits the classifier layer; logs and saves the result as a training of one step.
 
     Args:
-        network: in evaluation mode.
         state: the network's weights.
-        task: makes the network inputs.
-        get_batch: from indices [b] to a batch of the training split.
+        features: inputs of the layer.
         validate: metrics of a state on the validation split.
         run_dir: where it is logged and saved.
         layer: dotted path of the classifier layer.
-        transforms: the identity, or the identity and the mirroring, whose features are fitted too.
-        batch_size: images per batch.
-        dtype: what the network computes in.
         kind: of the labels.
         method: in linear.SOLVERS.
         targets: of the training split, one-hot or multi-hot [n k].
         l2: penalties to choose from.
         folds: the cross-validation fold of each image, int [n], or None.
+        started: `time.monotonic()` before the features were computed.
 
     Returns:
-        The weights to report {"params", "batch_stats"}; the progress; the method, the chosen
-        penalty and {"penalty", "held_out_METRIC", "used"} of every penalty.
+        The weights to report {"params", "batch_stats"}; the progress; facts for results.json, see
+        `describe_fit`.
     """
-    started = time.monotonic()
-    extract = make_features(network, task, layer, transforms, dtype=dtype)
-    extract = jax.jit(extract, compiler_options=compiler_options())
-    features, max_norm = extract_features(extract, state, get_batch, len(targets), batch_size)
-    num_transforms = features.shape[1]
-    flipped = features[:, 1] if num_transforms > 1 else None
-    cv = fit_cv(kind, method, features[:, 0], targets, l2, folds, flipped)
-    state = replace_head(state, layer, cv.kernel, cv.bias, max_norm)
+    views, pooled = features.views, "standardize" in state.batch_stats
+    if pooled:
+        mean, inverse_std = measure_features(views)
+        views = (views - mean) * inverse_std
+        state = replace_standardization(state, mean, inverse_std)
+    flipped = views[:, 1] if views.shape[1] > 1 else None
+    cv = fit_cv(kind, method, views[:, 0], targets, l2, folds, flipped)
+    baselines = compare_baselines(kind, views[:, 0], targets, folds)
+    state = replace_head(state, layer, cv.kernel, cv.bias, features.max_norm)
     progress = Progress(step=1, best_step=1, seconds=time.monotonic() - started)
     train_row = {
         "step": 1,
         "epoch": 1,
-        "images_per_second": num_transforms * len(targets) / progress.seconds,
+        "images_per_second": views.shape[0] * views.shape[1] / progress.seconds,
         "split": "train",
-        kind.metric: kind.score(features[:, 0] @ cv.kernel + cv.bias, targets),
+        kind.metric: kind.score(views[:, 0] @ cv.kernel + cv.bias, targets),
     }
     run_dir.truncate_log(0)
     run_dir.log(train_row)
@@ -91,15 +97,69 @@ def fit_probe(
     best = snapshot(state)
     with Checkpoints(run_dir.checkpoints) as checkpoints:
         checkpoints.save(1, state, best, asdict(progress))
-    choice = {
+    facts = describe_fit(kind, method, cv, baselines)
+    computed = {"features": views.shape[2], "computed_features": features.num_computed}
+    return best, progress, {**facts, **computed}
+
+
+def describe_fit(
+    kind: ProbeKind, method: str, cv: CVResult, baselines: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The method, the penalty, and held-out scores, for results.json.
+
+    Returns:
+        "method", "penalty", "penalty_at_edge"; "penalties": {"penalty", "held_out_METRIC", "used"}
+        of each; "held_out": {"metric", "mean", "low", "high", "folds"}, the 95 % t interval over
+        folds; "probe_baselines": {"method", "held_out_METRIC", "low", "high"} of the probe and of
+        each baseline.
+    """
+    score_name = f"held_out_{kind.metric}"
+    held_out: dict[str, Any] = {}
+    rows: list[Mapping[str, Any]] = []
+    if cv.fold_scores:
+        mean, low, high = mean_interval(cv.fold_scores)
+        held_out = {
+            "metric": kind.metric,
+            "mean": mean,
+            "low": low,
+            "high": high,
+            "folds": list(cv.fold_scores),
+        }
+        rows = [{"method": f"{method} probe", score_name: mean, "low": low, "high": high}]
+    return {
         "method": method,
         "penalty": cv.penalty,
+        "penalty_at_edge": cv.is_edge,
         "penalties": [
-            {"penalty": penalty, f"held_out_{kind.metric}": score, "used": penalty == cv.penalty}
+            {"penalty": penalty, score_name: score, "used": penalty == cv.penalty}
             for penalty, score in cv.held_out.items()
-        ],
+        ]
+        or [],
+        "held_out": held_out,
+        "probe_baselines": [*rows, *baselines],
     }
-    return best, progress, choice
+
+
+def measure_features(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of each feature of [n t f] and one by its standard deviation, float32 [f].
+
+    The second one is 0 for a constant feature.
+    """
+    mean = views.mean((0, 1), dtype=np.float64)
+    std = np.sqrt(views.var((0, 1), dtype=np.float64))
+    is_constant = std <= MIN_STD * np.abs(views).max((0, 1))
+    inverse = np.where(is_constant, 0, 1 / np.where(is_constant, 1, std))
+    return mean.astype(np.float32), inverse.astype(np.float32)
+
+
+def replace_standardization(
+    state: TrainState, mean: np.ndarray, inverse_std: np.ndarray
+) -> TrainState:
+    """`state` with these constants of its pooled head, in the EMA too."""
+    constants = {"mean": jnp.asarray(mean), "inverse_std": jnp.asarray(inverse_std)}
+    stats = {**state.batch_stats, "standardize": constants}
+    ema = {**state.ema, "batch_stats": stats} if state.ema else {}
+    return state._replace(batch_stats=stats, ema=ema)
 
 
 def make_probe_folds(
@@ -136,33 +196,6 @@ def make_probe_folds(
             f"images; give --config.probe.folds={len(set(groups))} or fewer"
         )
     return assign_folds(classes, groups, folds, seed)
-
-
-def extract_features(
-    extract: Callable[[Tree, Tree, Batch], tuple[jax.Array, jax.Array]],
-    state: TrainState,
-    get_batch: Callable[[np.ndarray], Batch],
-    num_images: int,
-    batch_size: int,
-) -> tuple[np.ndarray, float]:
-    """The features of all images of a split.
-
-    Args:
-        extract: made by `make_features`.
-        state: the network's weights.
-        get_batch: from indices [b] to a batch.
-        num_images: of the split.
-        batch_size: images per batch.
-
-    Returns:
-        Features [n t f], t the transforms, and the largest norm of the vector of one pixel.
-    """
-    rows, max_norm = [], 0.0
-    for indices, mask in padded_batches(num_images, batch_size):
-        features, norms = extract(*state.eval_weights, get_batch(indices))
-        rows.append(np.asarray(features)[mask])
-        max_norm = max(max_norm, float(np.asarray(norms).max()))
-    return np.concatenate(rows), max_norm
 
 
 def replace_head(

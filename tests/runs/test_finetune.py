@@ -24,8 +24,11 @@ def init_first_conv(config):
     return {name: np.asarray(getattr(model.conv1, name)[...]) for name in ("kernel", "bias")}
 
 
-def test_a_probe_trains_the_classifier_only(shapes, tmp_path):
-    fields = {"tta.flip": True, "finetune.stage_lrs": (5e-3, 1e-3)}
+@pytest.mark.parametrize(
+    ("maps", "num_features"), [("last", 32 * 4 * 4), ("", 2 * (16 + 32)), ("block1", 2 * 16)]
+)
+def test_a_probe_trains_the_classifier_only(shapes, tmp_path, maps, num_features):
+    fields = {"tta.flip": True, "finetune.stage_lrs": (5e-3, 1e-3), "probe.maps": maps}
     config = make_small_config(shapes, tmp_path / "data", **fields)
     run = tmp_path / "run"
     line = experiment.run(as_probe(config), run)
@@ -33,12 +36,20 @@ def test_a_probe_trains_the_classifier_only(shapes, tmp_path):
     assert results["test"]["accuracy"] > 0.8 > results["baseline"]["test"]["accuracy"]
     assert f"{100 * results['test']['accuracy']:.1f} %" in line
     assert find_unregistered_metrics(run) == set()
-    num_trainable = 32 * 4 * 4 * 3 + 3
+    num_trainable = num_features * 3 + 3
     assert results["parameters"]["trainable"] == num_trainable < results["parameters"]["total"]
-    assert results["training"]["penalty"] in config.probe.l2
+    training = results["training"]
+    assert training["features"] == num_features
+    assert training["penalty"] in [row["penalty"] for row in training["penalties"]]
+    assert training["held_out"]["low"] <= training["held_out"]["mean"]
+    assert len(training["held_out"]["folds"]) == config.probe.folds
+    scores = [row["held_out_accuracy"] for row in training["probe_baselines"]]
+    assert len(scores) == 4
+    assert scores[0] == training["held_out"]["mean"] > scores[-1]
     _, best = read_checkpoint(run, "best")
     for name, value in init_first_conv(config).items():
-        np.testing.assert_array_equal(best["params"]["conv1"][name], value)
+        backbone = best["params"].get("backbone", best["params"])
+        np.testing.assert_array_equal(backbone["conv1"][name], value)
     assert [row["split"] for row in read_log(run)] == ["train", "valid"]
     assert (run / "report.html").exists()
     assert experiment.run(as_probe(config), run).endswith(line)

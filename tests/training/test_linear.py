@@ -8,16 +8,17 @@ from sklearn.metrics import label_ranking_average_precision_score, log_loss
 from sklearn.model_selection import cross_val_score
 
 from gv_jax.errors import UserError
+from gv_jax.training import ridge
+from gv_jax.training.cross_validation import fit_cv
 from gv_jax.training.linear import (
     MULTI_LABEL,
     SINGLE_LABEL,
-    fit_cv,
     fit_logistic,
     fit_one_vs_rest,
     fit_platt,
-    fit_ridge,
     fit_temperature,
 )
+from gv_jax.training.ridge import fit_ridge, held_out_ridge
 
 FOLDS = np.arange(90) // 4 % 3
 
@@ -37,14 +38,36 @@ def make_blobs(n=90, num_features=20, k=4, std=1.6):
     return centers[labels] + std * rng.normal(size=(n, num_features)), labels
 
 
+@pytest.fixture(params=[2**24, 50], ids=["one chunk", "many chunks"])
+def chunk_values(request, monkeypatch):
+    monkeypatch.setattr(ridge, "CHUNK_VALUES", request.param)
+
+
+@pytest.mark.usefixtures("chunk_values")
 @pytest.mark.parametrize("num_features", [20, 200])
 def test_ridge_agrees_with_scikit_learn(num_features):
     x, labels = make_blobs(num_features=num_features)
+    x += 5
     l2 = (0.1, 30.0)
     classifiers = fit_ridge(x, np.eye(4)[labels], l2)
     for penalty, (kernel, bias) in zip(l2, classifiers, strict=True):
         expected = make_ridge(penalty).fit(x, labels).decision_function(x)
         np.testing.assert_allclose(2 * (x @ kernel + bias) - 1, expected, atol=1e-8)
+
+
+@pytest.mark.usefixtures("chunk_values")
+@pytest.mark.parametrize("num_features", [20, 200])
+def test_held_out_scores_of_ridge_are_those_of_classifiers_of_the_other_folds(num_features):
+    x, labels = make_blobs(num_features=num_features)
+    x += 5
+    targets, l2 = np.eye(4)[labels], (0.1, 30.0)
+    scores = held_out_ridge(x, targets, FOLDS, l2, count=60)
+    assert scores.shape == (2, 60, 4)
+    for penalty, rows in zip(l2, scores, strict=True):
+        for fold in range(3):
+            fitted, held_out = fold != FOLDS, np.flatnonzero(FOLDS[:60] == fold)
+            model = Ridge(alpha=penalty).fit(x[fitted], targets[fitted])
+            np.testing.assert_allclose(rows[held_out], model.predict(x[held_out]), atol=1e-8)
 
 
 def test_logistic_agrees_with_scikit_learn():
@@ -70,8 +93,10 @@ def test_the_penalty_has_the_best_held_out_accuracy(method, make_model):
     for penalty in l2:
         scores = cross_val_score(make_model(penalty), scaled, labels, cv=parts)
         expected[penalty] = float(np.average(scores, weights=sizes))
-    assert cv.held_out == pytest.approx(expected)
-    assert cv.penalty == max(l2, key=lambda penalty: (expected[penalty], penalty))
+        if penalty == cv.penalty:
+            assert cv.fold_scores == pytest.approx(tuple(scores))
+    assert {penalty: cv.held_out[penalty] for penalty in l2} == pytest.approx(expected)
+    assert cv.penalty == max(cv.held_out, key=lambda value: (cv.held_out[value], value))
     predictions = (5 * x @ cv.kernel + cv.bias).argmax(1)
     model = make_model(cv.penalty).fit(scaled, labels)
     np.testing.assert_array_equal(predictions, model.predict(scaled))
@@ -140,8 +165,9 @@ def test_the_penalty_of_several_labels_has_the_best_ranking_precision(method, ma
                 scaled[fitted], targets[fitted], scaled[held_out], penalty
             )
         expected[penalty] = label_ranking_average_precision_score(targets > 0, scores)
-    assert cv.held_out == pytest.approx(expected, abs=1e-3)
-    assert cv.penalty == max(l2, key=lambda penalty: (cv.held_out[penalty], penalty))
+    tried = {penalty: cv.held_out[penalty] for penalty in l2}
+    assert tried == pytest.approx(expected, abs=1e-3)
+    assert cv.penalty == max(cv.held_out, key=lambda value: (cv.held_out[value], value))
 
 
 def test_ridge_scores_of_several_labels_become_probabilities():
@@ -177,3 +203,31 @@ def test_one_penalty_needs_no_folds():
 def test_a_penalty_out_of_range_is_refused(l2):
     with pytest.raises(UserError, match=r"config\.probe\.l2"):
         fit_cv(SINGLE_LABEL, "ridge", *make_multi_label(), l2, FOLDS)
+
+
+@pytest.mark.parametrize("l2", [(1e-3, 1e-2), (1e6, 1e7)])
+def test_a_best_penalty_at_the_edge_extends_the_grid(l2):
+    x, labels = make_blobs(num_features=60, std=3.0)
+    targets = np.eye(4)[labels]
+    wide = tuple(10.0**exponent for exponent in range(-7, 12))
+    full = fit_cv(SINGLE_LABEL, "ridge", x, targets, wide, FOLDS)
+    cv = fit_cv(SINGLE_LABEL, "ridge", x, targets, l2, FOLDS)
+    assert len(cv.held_out) > len(l2)
+    assert len(cv.held_out) <= len(l2) + 4
+    assert cv.held_out == pytest.approx({value: full.held_out[value] for value in cv.held_out})
+    assert not full.is_edge
+    assert list(cv.held_out) == sorted(cv.held_out)
+
+
+def test_one_penalty_is_not_extended():
+    x, labels = make_blobs()
+    cv = fit_cv(SINGLE_LABEL, "ridge", x, np.eye(4)[labels], (30.0,), FOLDS)
+    assert list(cv.held_out) == [30.0]
+    assert not cv.is_edge
+
+
+def test_features_stay_unchanged():
+    x, labels = make_blobs()
+    before = x.copy()
+    fit_cv(SINGLE_LABEL, "ridge", x, np.eye(4)[labels], (30.0,), FOLDS)
+    np.testing.assert_array_equal(x, before)

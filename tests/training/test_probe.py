@@ -1,5 +1,7 @@
 """A fitted classifier layer in its network: a linear layer, or a convolution before a ReLU."""
 
+import time
+
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -14,7 +16,13 @@ from gv_jax.tasks.classification import Classification
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.features import make_features
 from gv_jax.training.linear import SINGLE_LABEL
-from gv_jax.training.probe import fit_probe, make_probe_folds, replace_head
+from gv_jax.training.probe import (
+    ProbeFeatures,
+    fit_probe,
+    make_probe_folds,
+    measure_features,
+    replace_head,
+)
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, init_train_state, make_eval_step
 
@@ -86,29 +94,28 @@ def test_a_probe_is_saved_as_a_training_of_one_step(tmp_path):
     state = init_train_state(network, optax.identity(), ema=False)
     batch = make_batch(np.random.default_rng(0))
     labels = np.asarray(batch["label"])
+    features = numpy_features(network, batch["image"])
+    views = features[:, None].astype(np.float32)
     best, progress, choice = fit_probe(
-        network,
         state,
-        TASK,
-        lambda indices: {name: rows[indices] for name, rows in batch.items()},
+        ProbeFeatures(views, max_norm=1.0, num_computed=3),
         lambda state: {"accuracy": 0.5},
         RunDir(tmp_path),
         layer="head",
-        transforms=tta_transforms(flip=False, shift=0),
-        batch_size=5,
-        dtype=jnp.float32,
         kind=SINGLE_LABEL,
         method="ridge",
         targets=np.eye(4)[labels],
         l2=(1.0, 10.0),
         folds=np.arange(8) // 4,
+        started=time.monotonic() - 2,
     )
     assert (progress.step, progress.best_step) == (1, 1)
-    assert [row["penalty"] for row in choice["penalties"]] == [1.0, 10.0]
+    assert progress.seconds > 2
+    assert {1.0, 10.0} <= {row["penalty"] for row in choice["penalties"]}
+    assert (choice["features"], choice["computed_features"]) == (6, 3)
     (used,) = [row["penalty"] for row in choice["penalties"] if row["used"]]
     assert choice["penalty"] == used
     assert {row["held_out_accuracy"] <= 1 for row in choice["penalties"]} == {True}
-    features = numpy_features(network, batch["image"])
     predictions = features @ best["params"]["head"]["kernel"] + best["params"]["head"]["bias"]
     train, valid = RunDir(tmp_path).rows()
     assert train["accuracy"] == (predictions.argmax(1) == labels).mean()
@@ -143,3 +150,14 @@ def test_error_for_more_folds_than_groups_says_how_many_are_possible():
     with pytest.raises(UserError, match=values) as caught:
         make_probe_folds(labels, groups, 5, seed=0, num_penalties=6)
     assert "data.folds" not in str(caught.value)
+
+
+def test_constant_features_are_standardized_to_0():
+    rng = np.random.default_rng(0)
+    views = rng.normal(3, 2, (50, 2, 4)).astype(np.float32)
+    views[..., 1] = 0
+    views[..., 2] = 1e4
+    mean, inverse_std = measure_features(views)
+    scaled = (views - mean) * inverse_std
+    np.testing.assert_allclose(scaled.mean((0, 1)), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled.std((0, 1)), [1, 0, 0, 1], atol=1e-5)
