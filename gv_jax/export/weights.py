@@ -7,6 +7,7 @@ import numpy as np
 from flax import nnx
 from flax.traverse_util import flatten_dict
 
+from gv_jax.models.convnext import ConvNeXt
 from gv_jax.models.efficientnet_lite import EfficientNetLite
 from gv_jax.models.ninasr import NinaSR
 from gv_jax.models.pretrained.key_maps import KEY_MAPS
@@ -38,6 +39,9 @@ def to_state_dict(
             for name in dense
             if tensors[name].ndim == 4
         }
+    if isinstance(model, ConvNeXt):  # torchvision's scale multiplies [n c h w]
+        scales = [name for name in tensors if name.endswith(".layer_scale")]
+        tensors |= {name: tensors[name].reshape(-1, 1, 1) for name in scales}
     return tensors, LIBRARIES.get(type(model), TORCHVISION)
 
 

@@ -10,6 +10,7 @@ from flax import nnx
 from gv_jax.errors import UserError, unknown
 from gv_jax.models.cnn import SharedConvNet, TextureCNN2, TextureCNN3, TwoLayerCNN
 from gv_jax.models.colorization import BackboneColorizer, Fusion, UNet, WallnerAlpha
+from gv_jax.models.convnext import CONVNEXT_SMALL, CONVNEXT_TINY, ConvNeXt
 from gv_jax.models.efficientnet import EFFICIENTNETV2_S, EfficientNetV2
 from gv_jax.models.efficientnet_lite import LITE0, LITE1, LITE2, EfficientNetLite
 from gv_jax.models.inception import Inception
@@ -37,6 +38,8 @@ CLASSIFIERS = {
     "efficientnet_lite0": partial(EfficientNetLite, LITE0),
     "efficientnet_lite1": partial(EfficientNetLite, LITE1),
     "efficientnet_lite2": partial(EfficientNetLite, LITE2),
+    "convnext_tiny": partial(ConvNeXt, CONVNEXT_TINY),
+    "convnext_small": partial(ConvNeXt, CONVNEXT_SMALL),
 }
 UPSCALERS = {"ninasr_b0": partial(NinaSR, 10, 16)}
 COLORIZERS = {

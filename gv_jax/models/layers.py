@@ -5,16 +5,17 @@ from functools import partial
 
 import jax.numpy as jnp
 from flax import nnx
-from jax import Array
+from jax import Array, lax
 
 from gv_jax.models.normalization import BatchNorm
 from gv_jax.models.ops.convolution import convolve
 from gv_jax.models.ops.depthwise import depthwise_conv
 from gv_jax.models.ops.pooling import Pair
-from gv_jax.models.ops.xla_cpu import materialize
+from gv_jax.models.ops.xla_cpu import broadcast_channels, materialize
 
 he_fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 he_fan_in = nnx.initializers.variance_scaling(2.0, "fan_in", "normal")
+small_normal = nnx.initializers.truncated_normal(0.02)  # of transformers
 
 # Computes in float32 whatever the dtype of its input: logits are not rounded to bfloat16.
 Linear = partial(nnx.Linear, dtype=jnp.float32, kernel_init=nnx.initializers.he_normal())
@@ -22,6 +23,34 @@ Linear = partial(nnx.Linear, dtype=jnp.float32, kernel_init=nnx.initializers.he_
 
 def relu(x: Array) -> Array:
     return materialize(nnx.relu(x))
+
+
+def gelu(x: Array) -> Array:
+    """x times the normal distribution's probability of less than x, exact (arXiv:1606.08415)."""
+    return x * ((lax.erf(x * 0.5**0.5) + 1) * 0.5)
+
+
+class Dense(nnx.Module):
+    """A linear layer over the last axis, in the dtype of its input.
+
+    Not `nnx.Linear`, which computes in that of its weights.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        kernel_init: nnx.Initializer = small_normal,
+        rngs: nnx.Rngs,
+    ):
+        self.kernel = nnx.Param(kernel_init(rngs.params(), (in_features, out_features)))
+        self.bias = nnx.Param(jnp.zeros(out_features))
+
+    def __call__(self, x: Array) -> Array:
+        y = x.reshape(-1, x.shape[-1]) @ self.kernel[...].astype(x.dtype)
+        y = y + self.bias[...].astype(x.dtype).reshape(1, -1)
+        return y.reshape(*x.shape[:-1], -1)
 
 
 class Conv(nnx.Module):
@@ -76,15 +105,19 @@ class DepthwiseConv(nnx.Module):
         strides: int,
         *,
         padding: int | None = None,
+        use_bias: bool = False,
+        kernel_init: nnx.Initializer = he_fan_out,
         rngs: nnx.Rngs,
     ):
         shape = (kernel_size, kernel_size, 1, num_features)
-        self.kernel = nnx.Param(he_fan_out(rngs.params(), shape))
+        self.kernel = nnx.Param(kernel_init(rngs.params(), shape))
+        self.bias = nnx.Param(jnp.zeros(num_features)) if use_bias else None
         self.strides = strides
         self.padding = kernel_size // 2 if padding is None else padding
 
     def __call__(self, x: Array) -> Array:
-        return depthwise_conv(x, self.kernel[...].astype(x.dtype), self.strides, self.padding)
+        y = depthwise_conv(x, self.kernel[...].astype(x.dtype), self.strides, self.padding)
+        return y if self.bias is None else y + broadcast_channels(self.bias[...].astype(x.dtype), y)
 
 
 class ConvNorm(nnx.Module):

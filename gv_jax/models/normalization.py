@@ -1,4 +1,4 @@
-"""Batch normalization, [n h w c]: Ioffe & Szegedy 2015, arXiv:1502.03167."""
+"""Normalization, [n h w c]: over the batch, or over the channels of each pixel."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -10,6 +10,7 @@ from gv_jax.models.ops.xla_cpu import broadcast_channels, sum_pixels
 class BatchNorm(nnx.Module):
     """Batch normalization with statistics in float32 and outputs in the dtype of the input.
 
+    Ioffe & Szegedy 2015, arXiv:1502.03167.
     `momentum` is the weight of the old running statistics (PyTorch's 0.1 is 0.9 here).
     `nnx.view(model, use_running_average=True)` normalizes by the running statistics and stops
     updating them. There a bool array [] is valid too: a compiled step can compute it.
@@ -65,3 +66,23 @@ class BatchNorm(nnx.Module):
     def _update_running(self, old: Array, batch: Array) -> Array:
         batch = lax.stop_gradient(batch).astype(old.dtype)
         return self.momentum * old + (1 - self.momentum) * batch
+
+
+class LayerNorm(nnx.Module):
+    """Normalizes the last axis, with statistics in float32 and outputs in the dtype of the input.
+
+    Ba et al. 2016, arXiv:1607.06450. `epsilon` is that of timm's networks.
+    """
+
+    def __init__(self, num_features: int, *, epsilon: float = 1e-6):
+        self.scale = nnx.Param(jnp.ones(num_features))
+        self.bias = nnx.Param(jnp.zeros(num_features))
+        self.epsilon = epsilon
+
+    def __call__(self, x: Array) -> Array:
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        shape = (1,) * (x.ndim - 1) + (-1,)
+        scale, bias = (v[...].astype(wide.dtype).reshape(shape) for v in (self.scale, self.bias))
+        centered = wide - wide.mean(-1, keepdims=True)
+        var = (centered * centered).mean(-1, keepdims=True)
+        return (centered * lax.rsqrt(var + self.epsilon) * scale + bias).astype(x.dtype)

@@ -11,7 +11,7 @@ from gv_jax.training.step import SplitModule, make_predict
 from tests.export.networks import random_network
 
 MODELS = ["resnet18", "squeezenet1_1", "ninasr_b0", "efficientnet_lite0"]
-LARGE = ["resnet50", "vgg16_bn", "inception_v3", "efficientnetv2_s"]
+LARGE = ["resnet50", "vgg16_bn", "inception_v3", "efficientnetv2_s", "convnext_tiny"]
 
 
 def slow(*names):
@@ -56,7 +56,9 @@ def test_the_library_of_the_names_is_recorded(name, library):
     assert to_state_dict(*random_network(name, 3))[1] == library
 
 
-@pytest.mark.parametrize("name", ["resnet18", *slow("resnet50", "squeezenet1_1", "vgg16_bn")])
+@pytest.mark.parametrize(
+    "name", ["resnet18", *slow("resnet50", "squeezenet1_1", "vgg16_bn", "convnext_tiny")]
+)
 def test_torchvision_computes_the_same(name):
     torch, torchvision = pytest.importorskip("torch"), pytest.importorskip("torchvision")
     network, weights = random_network(name, 3, classes=5)

@@ -45,6 +45,8 @@ def output_shape(name, shape, **options):
         ("efficientnet_lite0", IMAGENET, 4_652_008 + 42_016, 42_016),  # timm's
         ("efficientnet_lite1", IMAGENET, 5_416_680 + 53_664, 53_664),
         ("efficientnet_lite2", IMAGENET, 6_092_072 + 58_096, 58_096),
+        ("convnext_tiny", IMAGENET, 28_589_128, 0),
+        ("convnext_small", IMAGENET, 50_223_688, 0),
         # the published 2-layer network: 3x3x3x16+16, 3x3x16x32+32, two norms, 63*85*32*6+6
         ("two_layer", {"inputs": 3, "classes": 6}, 448 + 4_640 + 96 + 1_028_166 + 96, 96),
         # the published Net: 1x9x64+64, 64x9x64+64 once, 64x64+64, 64x10+10
@@ -106,7 +108,8 @@ def test_backbone_returns_its_named_feature_maps():
 
 
 @pytest.mark.parametrize(
-    ("name", "side"), [("vgg16", 31), ("squeezenet1_1", 16), ("inception_v3", 74)]
+    ("name", "side"),
+    [("vgg16", 31), ("squeezenet1_1", 16), ("inception_v3", 74), ("convnext_tiny", 31)],
 )
 def test_error_for_images_that_are_too_small_names_both_sizes(name, side):
     assert models.model_class(name).min_size == side + 1

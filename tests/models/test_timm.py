@@ -20,6 +20,7 @@ torch = pytest.importorskip("torch")
 sys.modules.setdefault(name := "torchvision._meta_registrations", ModuleType(name))
 timm = pytest.importorskip("timm")
 
+EVALUATION = {"deterministic": True, "use_running_average": True, "raise_if_not_found": False}
 COMPILER_OPTIONS = {"xla_backend_optimization_level": 0}  # each network runs once
 
 
@@ -29,6 +30,11 @@ def randomize(model, x):
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
             torch.nn.init.kaiming_normal_(module.weight)
+        if hasattr(module, "gamma"):
+            module.gamma.data.uniform_(0.1, 0.5)
+        if isinstance(module, torch.nn.LayerNorm):
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.1)
         if isinstance(module, torch.nn.BatchNorm2d):
             module.weight.data.uniform_(0.5, 1.0)
             module.bias.data.normal_(0, 0.1)
@@ -48,7 +54,7 @@ def compute_both(name, size, channels, file, **options):
     model = build(
         name.removeprefix("tf_"), inputs=channels, classes=10, rngs=nnx.Rngs(0), **options
     )
-    model = nnx.view(load_pretrained(model, file), deterministic=True, use_running_average=True)
+    model = nnx.view(load_pretrained(model, file), **EVALUATION)
     with torch.no_grad():
         expected = torch_model(torch_x).numpy()
     outputs = jax.jit(lambda x: model(x), compiler_options=COMPILER_OPTIONS)(jnp.asarray(x))
@@ -62,6 +68,7 @@ def compute_both(name, size, channels, file, **options):
         pytest.param("tf_efficientnet_lite1", (33, 50), 4, {}, marks=pytest.mark.slow),
         pytest.param("tf_efficientnet_lite2", (37, 64), 1, {}, marks=pytest.mark.slow),
         ("efficientnet_lite0", (64, 45), 3, {"padding": "symmetric"}),
+        pytest.param("convnext_tiny", (64, 45), 3, {}, marks=pytest.mark.slow),
     ],
 )
 def test_forward_pass_equals_timm_to_1e_4(name, size, channels, options, tmp_path):

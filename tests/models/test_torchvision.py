@@ -25,6 +25,8 @@ BUILDERS = {
     "squeezenet1_1": torchvision.models.squeezenet1_1,
     "efficientnetv2_s": torchvision.models.efficientnet_v2_s,
     "inception_v3": torchvision.models.inception_v3,
+    "convnext_tiny": torchvision.models.convnext_tiny,
+    "convnext_small": torchvision.models.convnext_small,
 }
 OPTIONS = {
     "vgg16": {"init_weights": False},
@@ -60,6 +62,11 @@ def randomize(model, x):
             torch.nn.init.kaiming_normal_(module.weight)
             if module.bias is not None:
                 torch.nn.init.normal_(module.bias, 0, 0.1)
+        if hasattr(module, "layer_scale"):
+            module.layer_scale.data.uniform_(0.1, 0.5)
+        if isinstance(module, torch.nn.LayerNorm):
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.1)
         if isinstance(module, torch.nn.BatchNorm2d):
             module.weight.data.uniform_(0.5, 1.0)
             module.bias.data.normal_(0, 0.1)
@@ -80,6 +87,8 @@ def randomize(model, x):
         ("squeezenet1_1", (56, 47), 3),
         ("efficientnetv2_s", (64, 45), 3),
         ("inception_v3", (75, 92), 3),
+        ("convnext_tiny", (64, 45), 3),
+        pytest.param("convnext_small", (33, 50), 4, marks=pytest.mark.slow),
     ],
 )
 def test_forward_pass_equals_torchvision_to_1e_4(name, size, channels, tmp_path, monkeypatch):

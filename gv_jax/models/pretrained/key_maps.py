@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gv_jax.models import efficientnet, squeezenet, vgg
+from gv_jax.models.convnext import ConvNeXt
 from gv_jax.models.efficientnet import EfficientNetV2
 from gv_jax.models.efficientnet_lite import EfficientNetLite
 from gv_jax.models.inception_v3 import InceptionV3
 from gv_jax.models.layers import ConvNormAct
 from gv_jax.models.ninasr import NinaSR
+from gv_jax.models.pretrained.convnext_keys import convnext_keys
 from gv_jax.models.pretrained.efficientnet_lite_keys import efficientnet_lite_keys
 from gv_jax.models.pretrained.inception_v3_keys import inception_v3_keys
 from gv_jax.models.pretrained.layer_keys import KeyMap, StageKeyMaps, norm_keys, weight_keys
@@ -183,6 +185,7 @@ KEY_MAPS: dict[type, Callable[[Any], Sequence[StageKeyMaps]]] = {
     EfficientNetV2: efficientnet_v2_keys,
     EfficientNetLite: efficientnet_lite_keys,
     InceptionV3: inception_v3_keys,
+    ConvNeXt: convnext_keys,
     NinaSR: ninasr_keys,
 }
 COUNTER = ".num_batches_tracked"  # suffix; of a batch normalization in PyTorch, and no weight

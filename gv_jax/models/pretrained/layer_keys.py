@@ -14,3 +14,8 @@ def norm_keys(source: str, target: str) -> KeyMap:
     """A batch normalization."""
     pairs = {"weight": "scale", "bias": "bias", "running_mean": "mean", "running_var": "var"}
     return {f"{source}.{key}": f"{target}.{variable}" for key, variable in pairs.items()}
+
+
+def layer_norm_keys(source: str, target: str) -> KeyMap:
+    """A layer normalization."""
+    return {f"{source}.weight": f"{target}.scale", f"{source}.bias": f"{target}.bias"}

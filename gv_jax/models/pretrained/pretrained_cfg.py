@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gv_jax.errors import UserError
+from gv_jax.models.convnext import ConvNeXt
 from gv_jax.models.efficientnet import EfficientNetV2
 from gv_jax.models.efficientnet_lite import EfficientNetLite
 from gv_jax.models.inception_v3 import InceptionV3
@@ -45,6 +46,7 @@ TORCHVISION_CFG = PretrainedCfg(
 TORCHVISION_CFGS = {
     InceptionV3: PretrainedCfg((0.5,) * 3, (0.5,) * 3, (299, 299), "bilinear", 299 / 342),
     EfficientNetV2: TORCHVISION_CFG._replace(size=(384, 384), crop_pct=1.0),
+    ConvNeXt: TORCHVISION_CFG._replace(crop_pct=224 / 236),
     EfficientNetLite: PretrainedCfg(
         (127 / 255,) * 3, (128 / 255,) * 3, (224, 224), "bicubic", 224 / 256
     ),

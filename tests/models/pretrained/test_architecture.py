@@ -60,6 +60,7 @@ def network():
     [
         *("resnet34", "vgg16", "squeezenet1_1", "inception_v3", "efficientnetv2_s"),
         "efficientnet_lite1",
+        "convnext_tiny",
     ],
 )
 def test_the_model_of_a_file_is_found(network, name, prefix, layout):

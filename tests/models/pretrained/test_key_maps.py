@@ -34,6 +34,14 @@ TORCHVISION_NAMES = {
         "blocks.3.3.conv_pwl.weight",
         "classifier.bias",
     ),
+    "convnext_tiny": (
+        "features.0.1.weight",
+        "features.2.0.bias",
+        "features.5.8.layer_scale",
+        "features.7.2.block.5.weight",
+        "classifier.0.bias",
+        "classifier.2.weight",
+    ),
 }
 
 

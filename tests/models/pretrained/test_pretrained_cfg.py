@@ -48,6 +48,7 @@ def test_cfg_is_read_from_the_metadata(weights):
         ("resnet50", (0.485, 0.456, 0.406), (224, 224), 224 / 256),
         ("inception_v3", (0.5, 0.5, 0.5), (299, 299), 299 / 342),
         ("efficientnetv2_s", (0.485, 0.456, 0.406), (384, 384), 1.0),
+        ("convnext_tiny", (0.485, 0.456, 0.406), (224, 224), 224 / 236),
     ],
 )
 def test_default_is_torchvisions(weights, name, mean, size, crop_pct):
