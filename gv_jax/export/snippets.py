@@ -115,12 +115,8 @@ def describe_safetensors(run: Run, file: Path) -> str:
         f'weights = load_file("{file.name}")',
         "print({name: array.shape for name, array in weights.items()})",
     )
-    order = {
-        "gv_jax": "Names and order of axes are those of gv_jax: kernels [a b in out].",
-        "torchvision": "Names and order of axes are those of torchvision: kernels [out in a b].",
-        "timm": "Names and order of axes are those of timm: kernels [out in a b].",
-        "torchSR": "Names and order of axes are those of torchSR: kernels [out in a b].",
-    }[naming]
+    axes = "a b in out" if naming == "gv_jax" else "out in a b"
+    order = f"Names and order of axes are those of {naming}: kernels [{axes}]."
     return f"{order} {standardization(run)}\n\n{program}{torchvision_program(run, file)}"
 
 

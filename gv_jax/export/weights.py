@@ -13,10 +13,16 @@ from gv_jax.models.ninasr import NinaSR
 from gv_jax.models.pretrained.key_maps import KEY_MAPS
 from gv_jax.models.pretrained.state_dict import model_stages
 from gv_jax.models.vgg import VGG
+from gv_jax.models.vit import DinoV2, VisionTransformer
 from gv_jax.training.step import SplitModule
 
 NATIVE, TORCHVISION = "gv_jax", "torchvision"
-LIBRARIES = {EfficientNetLite: "timm", NinaSR: "torchSR"}  # whose names are the first key map's
+LIBRARIES = {  # whose names are the first key map's
+    EfficientNetLite: "timm",
+    VisionTransformer: "timm",
+    DinoV2: "dinov2",
+    NinaSR: "torchSR",
+}
 
 
 def to_state_dict(
@@ -65,7 +71,7 @@ def flatten_variables(weights: Sequence[Any]) -> dict[str, np.ndarray]:
 
 
 def to_torch(array: np.ndarray) -> np.ndarray:
-    """A variable in PyTorch's order of axes, outputs first; linear layers [o i]."""
+    """A variable in PyTorch's order of axes: kernels [o i a b] or [o i], others unchanged."""
     if array.ndim == 4:
         return np.ascontiguousarray(array.transpose(3, 2, 0, 1))
-    return np.ascontiguousarray(array.T)
+    return np.ascontiguousarray(array.T if array.ndim == 2 else array)

@@ -20,6 +20,15 @@ from gv_jax.models.ninasr import NinaSR
 from gv_jax.models.resnet import BasicBlock, Bottleneck, ResNet
 from gv_jax.models.squeezenet import SqueezeNet
 from gv_jax.models.vgg import VGG, ConvAct
+from gv_jax.models.vit import (
+    DINOV2_SMALL,
+    DINOV2_SMALL_REG,
+    VIT_BASE,
+    VIT_SMALL,
+    VIT_TINY,
+    DinoV2,
+    VisionTransformer,
+)
 
 CLASSIFIERS = {
     "baseline": TextureCNN2,
@@ -40,6 +49,11 @@ CLASSIFIERS = {
     "efficientnet_lite2": partial(EfficientNetLite, LITE2),
     "convnext_tiny": partial(ConvNeXt, CONVNEXT_TINY),
     "convnext_small": partial(ConvNeXt, CONVNEXT_SMALL),
+    "vit_tiny_patch16": partial(VisionTransformer, VIT_TINY),
+    "vit_small_patch16": partial(VisionTransformer, VIT_SMALL),
+    "vit_base_patch16": partial(VisionTransformer, VIT_BASE),
+    "dinov2_vits14": partial(DinoV2, DINOV2_SMALL),
+    "dinov2_vits14_reg": partial(DinoV2, DINOV2_SMALL_REG),
 }
 UPSCALERS = {"ninasr_b0": partial(NinaSR, 10, 16)}
 COLORIZERS = {

@@ -18,6 +18,7 @@ from gv_jax.export.onnx_writer.model import to_onnx  # noqa: E402
 LARGE = {
     *("vgg16", "vgg16_bn", "resnet50", "inception_v3", "efficientnetv2_s", "resnet34"),
     *("inception", "fusion", "vgg16_encoder", "convnext_tiny", "convnext_small"),
+    *("vit_small_patch16", "vit_base_patch16", "dinov2_vits14", "dinov2_vits14_reg"),
 }
 OTHER_SIDES = (37, 50)  # height and width of images for models of any size
 

@@ -10,8 +10,11 @@ from gv_jax.models.pretrained.load import load_pretrained
 from gv_jax.training.step import SplitModule, make_predict
 from tests.export.networks import random_network
 
-MODELS = ["resnet18", "squeezenet1_1", "ninasr_b0", "efficientnet_lite0"]
-LARGE = ["resnet50", "vgg16_bn", "inception_v3", "efficientnetv2_s", "convnext_tiny"]
+MODELS = ["resnet18", "squeezenet1_1", "ninasr_b0", "efficientnet_lite0", "vit_tiny_patch16"]
+LARGE = [
+    *("resnet50", "vgg16_bn", "inception_v3", "efficientnetv2_s", "convnext_tiny"),
+    "dinov2_vits14_reg",
+]
 
 
 def slow(*names):
@@ -50,7 +53,8 @@ def test_kernels_have_the_order_of_pytorch():
 
 
 @pytest.mark.parametrize(
-    ("name", "library"), [("efficientnet_lite0", "timm"), ("ninasr_b0", "torchSR")]
+    ("name", "library"),
+    [("efficientnet_lite0", "timm"), ("vit_tiny_patch16", "timm"), ("ninasr_b0", "torchSR")],
 )
 def test_the_library_of_the_names_is_recorded(name, library):
     assert to_state_dict(*random_network(name, 3))[1] == library

@@ -47,6 +47,12 @@ def output_shape(name, shape, **options):
         ("efficientnet_lite2", IMAGENET, 6_092_072 + 58_096, 58_096),
         ("convnext_tiny", IMAGENET, 28_589_128, 0),
         ("convnext_small", IMAGENET, 50_223_688, 0),
+        ("vit_tiny_patch16", IMAGENET, 5_717_416, 0),  # timm's
+        ("vit_small_patch16", IMAGENET, 22_050_664, 0),
+        ("vit_base_patch16", IMAGENET, 86_567_656, 0),
+        # the published ones have a mask token [384] and no head
+        ("dinov2_vits14", IMAGENET, 22_056_576 - 384 + 385_000, 0),
+        ("dinov2_vits14_reg", IMAGENET, 22_058_112 - 384 + 385_000, 0),
         # the published 2-layer network: 3x3x3x16+16, 3x3x16x32+32, two norms, 63*85*32*6+6
         ("two_layer", {"inputs": 3, "classes": 6}, 448 + 4_640 + 96 + 1_028_166 + 96, 96),
         # the published Net: 1x9x64+64, 64x9x64+64 once, 64x64+64, 64x10+10
@@ -131,8 +137,10 @@ def test_last_stage_leaves_out_later_stages(name):
     *names, _ = all_stages
     for last in (names[0], names[-2]):
         model = abstract(name, inputs=3, classes=5, last_stage=last)
-        expected = [*names[: names.index(last) + 1], "head"]
-        assert model.stages() == {stage: all_stages[stage] for stage in expected}
+        stages = model.stages()
+        head = stages.pop("head")
+        assert stages == {stage: all_stages[stage] for stage in names[: names.index(last) + 1]}
+        assert head[-1:] == all_stages["head"][-1:]
     with pytest.raises(UserError, match="'stage9'"):
         abstract(name, **IMAGENET, last_stage="stage9")
 

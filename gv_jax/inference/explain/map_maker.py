@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import Jaxpr, Literal
 
 from gv_jax.distributed import compiler_options
 from gv_jax.errors import UserError
@@ -60,15 +61,24 @@ class MapMaker:
 
     @cached_property
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """(height, width) of all feature maps larger than one pixel, from input to output."""
-        shapes: dict[str, tuple[int, ...]] = {}  # JAX would sort the maps by name
+        """(height, width) of the feature maps that logits depend on, from input to output.
 
-        def call(params: Any, batch_stats: Any, images: jax.Array) -> None:
-            maps = self._make_score((params, batch_stats), 0)(images)[1]
-            shapes.update({name: value.shape for name, value in maps.items()})
+        Without those of one pixel.
+        """
+        names: list[str] = []  # JAX would sort the maps by name
+
+        def call(params: Any, batch_stats: Any, images: jax.Array) -> tuple[Any, list[Any]]:
+            scores, maps = self._make_score((params, batch_stats), 0)(images)
+            names[:] = maps
+            return scores, list(maps.values())
 
         image = jax.ShapeDtypeStruct((1, *self.shape), jnp.float32)
-        jax.eval_shape(call, *self.weights, image)
+        jaxpr = jax.make_jaxpr(call)(*self.weights, image).jaxpr
+        scores, *maps = jaxpr.outvars
+        used = find_ancestors(jaxpr, scores)
+        shapes = {
+            name: value.aval.shape for name, value in zip(names, maps, strict=True) if value in used
+        }
         return {
             name: (shape[1], shape[2])
             for name, shape in shapes.items()
@@ -92,6 +102,15 @@ class MapMaker:
 
     def _make_score(self, weights: tuple[Any, Any], label: jax.Array | int) -> Score:
         return make_score(self.network, self.task, weights, label, dtype=self.dtype)
+
+
+def find_ancestors(jaxpr: Jaxpr, value: Any) -> set[Any]:
+    """The variables of a program that a variable is computed from, and itself."""
+    found = {value}
+    for equation in reversed(jaxpr.eqns):
+        if not found.isdisjoint(equation.outvars):
+            found.update(atom for atom in equation.invars if not isinstance(atom, Literal))
+    return found
 
 
 def choose_layer(sizes: dict[str, tuple[int, int]]) -> str:

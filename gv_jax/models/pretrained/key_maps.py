@@ -18,9 +18,11 @@ from gv_jax.models.pretrained.convnext_keys import convnext_keys
 from gv_jax.models.pretrained.efficientnet_lite_keys import efficientnet_lite_keys
 from gv_jax.models.pretrained.inception_v3_keys import inception_v3_keys
 from gv_jax.models.pretrained.layer_keys import KeyMap, StageKeyMaps, norm_keys, weight_keys
+from gv_jax.models.pretrained.vit_keys import vit_keys
 from gv_jax.models.resnet import ResNet
 from gv_jax.models.squeezenet import SqueezeNet
 from gv_jax.models.vgg import VGG
+from gv_jax.models.vit import DinoV2, VisionTransformer
 
 
 def resnet_keys(model: ResNet) -> list[StageKeyMaps]:
@@ -186,7 +188,10 @@ KEY_MAPS: dict[type, Callable[[Any], Sequence[StageKeyMaps]]] = {
     EfficientNetLite: efficientnet_lite_keys,
     InceptionV3: inception_v3_keys,
     ConvNeXt: convnext_keys,
+    VisionTransformer: vit_keys,
+    DinoV2: vit_keys,
     NinaSR: ninasr_keys,
 }
 COUNTER = ".num_batches_tracked"  # suffix; of a batch normalization in PyTorch, and no weight
-IGNORED_KEYS = ("AuxLogits.",)  # prefixes; Inception-v3's auxiliary head
+# Prefixes: Inception-v3's auxiliary head, DINOv2's token of masked patches.
+IGNORED_KEYS = ("AuxLogits.", "mask_token")

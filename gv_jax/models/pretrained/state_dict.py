@@ -16,6 +16,7 @@ from flax import nnx
 from gv_jax.errors import UserError, unknown
 from gv_jax.models.pretrained.key_maps import COUNTER, IGNORED_KEYS, KEY_MAPS
 from gv_jax.models.pretrained.layer_keys import KeyMap, StageKeyMaps
+from gv_jax.models.pretrained.position_table import POSITION_TABLE, convert_positions
 from gv_jax.models.pretrained.prefixes import find_prefix
 from gv_jax.models.pretrained.tensor_checks import (
     WEIGHT_DTYPES,
@@ -70,6 +71,9 @@ def load_state_dict(
         source: convert_tensor(to_float32(tensor), variables[source].shape, is_stem=source == stem)
         for source, tensor in used.items()
     }
+    for source in values.keys() & {POSITION_TABLE}:
+        shape = variables[source].shape
+        values[source] = convert_positions(values[source], shape, f"{origin}: {source}")
     check_fit(type(model), origin, tensors, maps, variables, values, without)
     check_values(origin, values)
     for source, value in values.items():

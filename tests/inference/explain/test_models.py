@@ -15,7 +15,10 @@ from gv_jax.training.step import SplitModule
 
 SIZES = {"two_layer": (64, 86), "baseline": (32, 32), "sequential": (32, 32), "inception": (32, 32)}
 
-SLOW = ("efficientnetv2_s", "inception_v3", "inception", "resnet34", "resnet50")  # to trace
+SLOW = (  # to trace
+    *("efficientnetv2_s", "inception_v3", "inception", "resnet34", "resnet50"),
+    *("vit_small_patch16", "vit_base_patch16", "dinov2_vits14"),
+)
 CASES = [
     pytest.param(name, "float32", marks=[pytest.mark.slow] * (name in SLOW))
     for name in models.CLASSIFIERS

@@ -42,6 +42,16 @@ TORCHVISION_NAMES = {
         "classifier.0.bias",
         "classifier.2.weight",
     ),
+    "vit_tiny_patch16": (
+        "cls_token",
+        "pos_embed",
+        "patch_embed.proj.weight",
+        "blocks.0.attn.qkv.bias",
+        "blocks.11.mlp.fc2.weight",
+        "norm.weight",
+        "head.weight",
+    ),
+    "dinov2_vits14_reg": ("register_tokens", "blocks.0.ls1.gamma", "blocks.11.ls2.gamma"),
 }
 
 
