@@ -1,5 +1,6 @@
 """One run, from images to report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +23,10 @@ from gv_jax.evaluation.evaluator import Runtime, make_evaluator
 from gv_jax.inference.evaluate_as_used import evaluate_as_used
 from gv_jax.inference.explain.held_out import explain_held_out_images
 from gv_jax.inference.finished_run import LoadedNetwork
+from gv_jax.inference.initial_run import find_initial_run, load_initial_run, stages_to_draw
 from gv_jax.probe_run import probe_split
 from gv_jax.reporting.audit_page import audit_run
+from gv_jax.reporting.probe_section import summarize_probe
 from gv_jax.reporting.report import write_report
 from gv_jax.run_data import REJECT_CHANGES, DataPolicy, RunData, load_run_data
 from gv_jax.tasks.model import build_model
@@ -115,7 +118,8 @@ def prepare(config: Config, dataset: Dataset) -> tuple[TrainSetup, Runtime]:
     task = TASKS[config.task].from_config(config, dataset)
     splits, labels = dataset.splits, np.asarray(dataset.splits["train"].labels)
     loop = LoopConfig.from_section(config.train, len(labels), task.monitor, "valid" in splits)
-    setup = init_setup(config, task, splits["train"].images.shape[1:3], loop, mesh)
+    size = splits["train"].images.shape[1:3]
+    setup = init_setup(config, task, dataset.classes, size, loop, mesh)
     evaluator = make_evaluator(
         setup.network,
         task,
@@ -134,11 +138,20 @@ def prepare(config: Config, dataset: Dataset) -> tuple[TrainSetup, Runtime]:
 
 
 def init_setup(
-    config: Config, task: RunTask, size: tuple[int, int], loop: LoopConfig, mesh: Mesh
+    config: Config,
+    task: RunTask,
+    classes: Sequence[str],
+    size: tuple[int, int],
+    loop: LoopConfig,
+    mesh: Mesh,
 ) -> TrainSetup:
     """The network of `config` for images of `size` (height, width), before its first step."""
+    initial = find_initial_run(config.model.pretrained)
+    model = build_model(config, task.outputs, size, pretrained=initial is None)
+    if initial is not None:
+        model = load_initial_run(model, initial, classes, stages_to_draw(config))
     return init_train_setup(
-        build_model(config, task.outputs, size),
+        model,
         config.model.name,
         loop,
         mesh,
@@ -226,6 +239,8 @@ def evaluate_and_report(
         **({"sources": builder.report["classes"]} if builder.report else {}),
         **evaluation.results,
     }
+    if config.probe.method:
+        results["summary"] = f"{results['summary']} {summarize_probe(fitted.training)}".rstrip()
     run_dir.write_predictions(evaluation.predictions)
     run_dir.write_results(results)
     if builder.report:

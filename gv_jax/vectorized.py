@@ -121,7 +121,7 @@ def train_group(group: Sequence[Member]) -> list[str]:
         timer.lap("data_s")
         setup, runtime = experiment.prepare(first, data.dataset)
         size = data.dataset.splits["train"].images.shape[1:3]
-        shared = (runtime.task, size, runtime.loop, runtime.mesh)
+        shared = (runtime.task, data.dataset.classes, size, runtime.loop, runtime.mesh)
         others = [experiment.init_setup(member.config, *shared) for member in group[1:]]
         setups = [setup, *others]
         batch_at = runtime.batch_at(*(member.config.seed for member in group))

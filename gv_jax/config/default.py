@@ -27,7 +27,7 @@ def get_config() -> ConfigDict:
                 "dropout": -1.0,  # dropout rate before the last layers; negative: the default
                 "last_stage": "",  # backbones: the stage before the head; empty: the last one
                 "classifier": "",  # fusion: the frozen classifier of `pretrained`; empty: resnet18
-                "pretrained": "",  # initial weights: a file, hub:OWNER/NAME or package:NAME
+                "pretrained": "",  # initial weights: a file, hub:OWNER/NAME, package:NAME or a run
                 "pretrained_without": ("head",),  # classifiers: stages that are re-initialized
                 "dtype": "float32",  # compute dtype: float32, or bfloat16 on a GPU or TPU
             },

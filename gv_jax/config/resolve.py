@@ -5,11 +5,13 @@ import os
 from gv_jax import models
 from gv_jax.config import default
 from gv_jax.config.default import PATH_FIELDS, Config
+from gv_jax.inference.initial_run import find_initial_run
 from gv_jax.models.pooled_head import ALL
 from gv_jax.models.pretrained.load import find_weights_file
 from gv_jax.models.pretrained.pretrained_cfg import PretrainedCfg, find_padding, load_pretrained_cfg
 from gv_jax.tasks.registry import TASKS
 from gv_jax.training import finetune
+from gv_jax.training.run_dir import RunDir
 
 DEFAULT_CFG = PretrainedCfg(
     mean=(0.5,), std=(0.25,), size=(64, 64), interpolation="bilinear", crop_pct=1.0
@@ -20,7 +22,8 @@ ALPHA_STATS = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no 
 def resolve(config: Config) -> Config:
     """A copy of `config` whose empty fields of images and padding are those of its weights.
 
-    A leading ~ in a path becomes the home folder, which shells leave alone behind "=".
+    A run as pretrained weights also gives its feature maps (config.probe.maps). A leading ~ in a
+    path becomes the home folder, which shells leave alone behind "=".
 
     Raises:
         UserError: there is no such model, or its weights have no valid `pretrained_cfg`.
@@ -33,7 +36,11 @@ def resolve(config: Config) -> Config:
         config.probe.maps = config.probe.maps or ALL
     cfg = DEFAULT_CFG
     task = TASKS.get(config.task)
-    if config.model.pretrained and task is not None and task.uses_labels:
+    initial = find_initial_run(config.model.pretrained) if task and task.uses_labels else None
+    if initial is not None:
+        cfg = cfg_of_run(initial)
+        config.probe.maps = config.probe.maps or initial.config["probe"].get("maps", "")
+    elif config.model.pretrained and task is not None and task.uses_labels:
         file = find_weights_file(config.model)
         cfg = load_pretrained_cfg(models.model_class(config.model.name), file)
         if "padding" in models.model_options(config.model.name):
@@ -44,6 +51,18 @@ def resolve(config: Config) -> Config:
     for name, value in values.items():
         config.data[name] = config.data[name] or value
     return config
+
+
+def cfg_of_run(run_dir: RunDir) -> PretrainedCfg:
+    """The preprocessing of the images of a finished run."""
+    data = run_dir.config["data"]
+    return PretrainedCfg(
+        tuple(data["mean"]),
+        tuple(data["std"]),
+        tuple(data["size"]),
+        data["interpolation"],
+        data["crop_pct"],
+    )
 
 
 def resolved_defaults() -> dict:

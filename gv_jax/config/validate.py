@@ -14,6 +14,7 @@ from gv_jax.data.sampling import SAMPLER_NAMES
 from gv_jax.data.splits import kfold
 from gv_jax.data.transforms import output_size
 from gv_jax.errors import UserError, unknown
+from gv_jax.inference.initial_run import check_same_model, find_initial_run
 from gv_jax.models.pretrained.load import find_weights_file, options_from_section
 from gv_jax.models.stages import classifier_path, stages_of
 from gv_jax.tasks.model import build_model
@@ -116,7 +117,10 @@ def is_number(value: object) -> bool:
 def validate_model(config: Config) -> None:
     """Raises UserError for weights or image sizes that the model does not allow."""
     name = config.model.name
-    if config.model.pretrained:
+    initial = find_initial_run(config.model.pretrained)
+    if initial is not None:
+        check_same_model(initial, config)
+    elif config.model.pretrained:
         find_weights_file(config.model)
     elif "classifier" in models.model_options(name):
         raise UserError(

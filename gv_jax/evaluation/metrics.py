@@ -83,6 +83,7 @@ METRICS: dict[str, Metric] = {
     "fraction": _fraction("fraction", ""),
     # Linear probe
     "penalty": Metric("L2 penalty", format="g"),
+    "interval": Metric("95 % CI"),
     "held_out_accuracy": _fraction("held-out accuracy"),
     "held_out_ranking_precision": _fraction("held-out label ranking average precision"),
     # Training and cost

@@ -10,7 +10,6 @@ from gv_jax.evaluation.splits import SPLIT_TITLES, WHOLE_IMAGES, select_main_spl
 from gv_jax.reporting.confidence_section import confidence_sections
 from gv_jax.reporting.figures import charts
 from gv_jax.reporting.figures.common import save_report_figure
-from gv_jax.reporting.figures.probe import plot_penalties
 from gv_jax.reporting.figures.report_figure import ReportFigure
 from gv_jax.reporting.formatting import format_tta, format_value, heading
 from gv_jax.reporting.methods_table import METHODS, methods_tables
@@ -25,6 +24,13 @@ from gv_jax.reporting.page import (
     Table,
     to_html,
     to_markdown,
+)
+from gv_jax.reporting.probe_section import (
+    BASELINES_CAPTION,
+    PENALTIES_CAPTION,
+    draw_penalties,
+    is_probe,
+    probe_rows,
 )
 from gv_jax.reporting.provenance import provenance_section
 from gv_jax.training.run_dir import RunDir, write_text
@@ -45,10 +51,6 @@ PER_CLASS_CAPTION = (
     "it. Recall: fraction of the images of the class that are predicted as it. F1: harmonic mean "
     "of both. Support: images of the class."
 )
-PENALTIES_CAPTION = (
-    "Score on the held-out folds of the training split, by the L2 penalty of the classifier. The "
-    "penalty of the highest score is used, and of equally good ones the largest."
-)
 ROW_TABLES = {  # key of a list of rows in results.json -> section, caption
     "top_confusions": (
         "errors",
@@ -60,6 +62,7 @@ ROW_TABLES = {  # key of a list of rows in results.json -> section, caption
         "Images per class as collected, after removal of duplicates, and in each split.",
     ),
     "epochs": ("learning", "Epochs selected by config.train.report_epochs."),
+    "probe_baselines": ("probe", BASELINES_CAPTION),
     "penalties": ("probe", PENALTIES_CAPTION),
     "per_game": (
         "classes",
@@ -92,8 +95,8 @@ def write_report(
     run_dir = RunDir(folder)
     results = run_dir.results or {}
     metadata = json.loads((folder / "config.json").read_text("utf-8"))
-    draw = draw_penalties if is_probe(results) else draw_curves
-    all_figures = [*draw(run_dir, results), *figures]
+    own = draw_penalties(folder, results) if is_probe(results) else draw_curves(run_dir, results)
+    all_figures = [*own, *figures]
     page = Page(
         eyebrow=f"{heading(results.get('task', 'run'))} · gv_jax",
         title=f"{results.get('model', 'Model')} on {results.get('dataset', 'images')}",
@@ -111,25 +114,6 @@ def write_report(
     for name, text in texts.items():
         # Names of files need not be valid UTF-8.
         write_text(folder / name, text.encode("utf-8", "replace").decode())
-
-
-def is_probe(results: Mapping[str, Any]) -> bool:
-    """Whether a linear classifier was fitted, which has no learning curves."""
-    return "penalty" in results.get("training", {})
-
-
-def draw_penalties(run_dir: RunDir, results: Mapping[str, Any]) -> list[ReportFigure]:
-    """Draws the cross-validation of a linear probe; nothing if it has one penalty."""
-    rows = results["training"]["penalties"]
-    if len(rows) < 2:
-        return []
-    folder = run_dir.path / "figures"
-    folder.mkdir(exist_ok=True)
-    (metric,) = rows[0].keys() - {"penalty", "used"}
-    figure, file = plot_penalties(rows, metric), folder / "penalties.png"
-    title = "Cross-validation of the penalty"
-    caption = "The marked penalty is used for the classifier of the report."
-    return [save_report_figure(figure, file, "probe", title, caption)]
 
 
 def draw_curves(run_dir: RunDir, results: Mapping[str, Any]) -> list[ReportFigure]:
@@ -237,7 +221,7 @@ def report_sections(
         warnings: "source: reason" of each input that was changed or ignored.
     """
     sections = []
-    results = {**results, "penalties": results.get("training", {}).get("penalties", [])}
+    results = {**results, **probe_rows(results)}
     for key in dict.fromkeys([*FIGURE_SECTIONS, *(figure.section for figure in figures)]):
         items: list[ReportFigure | Table] = []
         if key == "results":

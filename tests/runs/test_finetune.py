@@ -1,11 +1,18 @@
 """Whole runs that train a part of a network: linear probe, frozen stages, folds, EMA."""
 
+import shutil
+
+import jax
 import numpy as np
 import pytest
 from flax import nnx
+from PIL import Image
 
 from gv_jax import experiment, models
 from gv_jax.config.resolve import as_probe
+from gv_jax.errors import UserError
+from gv_jax.export.export import export_run
+from gv_jax.inference.run import load_run
 from tests.runs.runs import (
     find_unregistered_metrics,
     make_small_config,
@@ -82,3 +89,76 @@ def test_frozen_stages_stay_in_a_run_with_ema_that_stops_early(shapes, tmp_path)
     assert results["training"]["last_step"] < 30 * results["train"]["count"] // 16
     assert "test" not in results
     assert results["train"]["count"] + results["valid"]["count"] == 42
+
+
+def test_a_training_starts_from_the_head_of_a_probe(shapes, tmp_path):
+    probe = make_small_config(shapes, tmp_path / "data", **{"tta.flip": True})
+    experiment.run(as_probe(probe), tmp_path / "probe")
+    fields = {
+        "model.pretrained": str(tmp_path / "probe"),
+        "optimizer.learning_rate": 1e-12,
+        "finetune.last_stages": 1,
+        "train.epochs": 1,
+        "tta.flip": True,
+    }
+    config = make_small_config(shapes, tmp_path / "data", **fields)
+    experiment.run(config, tmp_path / "tuned")
+    results, before = read_results(tmp_path / "tuned"), read_results(tmp_path / "probe")
+    (first,) = [row for row in read_log(tmp_path / "tuned") if row["split"] == "valid"]
+    (probed,) = [row for row in read_log(tmp_path / "probe") if row["split"] == "valid"]
+    for name in ("accuracy", "loss"):
+        assert first[name] == pytest.approx(probed[name], rel=1e-5)
+        assert results["test"][name] == pytest.approx(before["test"][name], rel=1e-5)
+    assert results["parameters"] == before["parameters"]
+    other = make_small_config(shapes, tmp_path / "data", **{**fields, "model.name": "shared_net"})
+    with pytest.raises(UserError, match=r"model\.name=.two_layer.*shared_net"):
+        experiment.run(other, tmp_path / "other")
+
+
+def test_a_probe_of_a_probe_is_the_same(shapes, tmp_path):
+    config = make_small_config(shapes, tmp_path / "data")
+    experiment.run(as_probe(config), tmp_path / "first")
+    config.model.pretrained = str(tmp_path / "first")
+    experiment.run(as_probe(config), tmp_path / "second")
+    first, second = (read_results(tmp_path / name) for name in ("first", "second"))
+    assert second["test"] == pytest.approx(first["test"], rel=1e-4)
+
+
+def test_a_second_probe_computes_the_features_of_added_images_only(shapes, tmp_path):
+    images = tmp_path / "images"
+    shutil.copytree(shapes, images)
+    config = make_small_config(images, tmp_path / "data", **{"data.test_fraction": 0.0})
+    counts = []
+    for run in ("first", "second", "more"):
+        if run == "more":
+            folder = sorted(images.iterdir())[0]
+            image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+            Image.fromarray(image).save(folder / "added.png")
+        experiment.run(as_probe(config), tmp_path / run)
+        counts.append(read_results(tmp_path / run)["training"]["computed_features"])
+    first, second, more = counts
+    assert first > 10
+    assert second == 0
+    assert more < first / 2  # the added one, and those that moved from the validation split
+    splits = [read_results(tmp_path / run)["train"] for run in ("first", "second")]
+    assert splits[0] == splits[1]
+
+
+@pytest.mark.parametrize("format_name", ["onnx", "stablehlo"])
+def test_an_exported_probe_computes_what_the_run_predicts(shapes, tmp_path, format_name):
+    config = make_small_config(shapes, tmp_path / "data")
+    experiment.run(as_probe(config), tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    predictions = run.predict(images).probabilities
+    folder = export_run(tmp_path / "run", format_name, tmp_path / "out")
+    if format_name == "stablehlo":
+        (file,) = folder.glob("*.stablehlo")
+        outputs = np.asarray(jax.export.deserialize(bytearray(file.read_bytes())).call(images))
+    else:
+        session = pytest.importorskip("onnxruntime").InferenceSession(folder / "model.onnx")
+        outputs = session.run(None, {"images": images})[0]
+    np.testing.assert_allclose(outputs, predictions, atol=1e-4)
+    assert run.embed(images).shape == (3, 2 * (16 + 32))
+    explanation = run.explain(images[0])
+    assert explanation.map.shape == (16, 16)

@@ -1,0 +1,120 @@
+"""A finished run as the start of a training: its backbone and, for the same classes, its head."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from gv_jax.errors import UserError
+from gv_jax.inference.finished_run import load_finished_run, load_network
+from gv_jax.models.stages import is_under, stages_of
+from gv_jax.tasks.registry import TASKS
+from gv_jax.training.run_dir import RunDir
+
+HEAD = "head"
+SAME_FIELDS = ("name", "stem", "last_stage")  # of config.model: what the weights fit
+
+
+def find_initial_run(source: str) -> RunDir | None:
+    """The finished run that config.model.pretrained names; None if it is no run directory.
+
+    Raises:
+        UserError: The run is not finished, or it is of a task without labels.
+    """
+    path = Path(source)
+    if not source or not (path / "config.json").is_file() or not (path / "data.json").is_file():
+        return None
+    return load_finished_run(path, *(name for name, task in TASKS.items() if task.uses_labels))
+
+
+def check_same_model(run_dir: RunDir, config: Any) -> None:
+    """Raises UserError unless `config` has the network of a finished run.
+
+    Args:
+        run_dir: The finished run.
+        config: The resolved configuration.
+    """
+    section, maps = run_dir.config["model"], run_dir.config["probe"].get("maps", "")
+    fields = [(f"model.{name}", section.get(name, ""), config.model[name]) for name in SAME_FIELDS]
+    for field, there, here in [*fields, ("probe.maps", maps, config.probe.maps)]:
+        if there != here:
+            raise UserError(
+                f"config.model.pretrained: {run_dir.path} is a run with {field}={there!r}, not "
+                f"{here!r}: give --config.{field}={there or repr('')}"
+            )
+
+
+def load_initial_run(
+    model: nnx.Module, run_dir: RunDir, classes: Sequence[str], without: Sequence[str]
+) -> nnx.Module:
+    """`model` with the weights of a finished run of the same network.
+
+    Its classifier layer is taken over if the run has the same classes, in any order; otherwise
+    the layer keeps its random weights.
+
+    Args:
+        model: A classifier of `classes`.
+        run_dir: The finished run.
+        classes: Names of the classes.
+        without: Stages that keep their random weights.
+
+    Raises:
+        UserError: The run is damaged, or its network takes other images.
+    """
+    stages = stages_of(model, type(model).__name__)
+    skipped = [module for stage in without for module in stages.get(stage, ())]
+    trained = (run_dir.results or {}).get("classes", [])
+    if sorted(trained) != sorted(classes):
+        skipped.append(stages[HEAD][-1])
+    order = [trained.index(name) for name in classes] if set(trained) == set(classes) else []
+    for kind, weights in zip(
+        (nnx.Param, nnx.BatchStat), load_network(run_dir).weights, strict=True
+    ):
+        state = nnx.state(model, kind)
+        merged = merge_weights(nnx.to_pure_dict(state), weights, skipped, stages[HEAD][-1], order)
+        nnx.replace_by_pure_dict(state, merged)
+        nnx.update(model, state)
+    return model
+
+
+def merge_weights(
+    initial: Any, weights: Any, skipped: Sequence[str], head: str, order: Sequence[int]
+) -> Any:
+    """Nested dicts with the arrays of `weights`, except for those that are skipped.
+
+    Args:
+        initial: Arrays of the model.
+        weights: Arrays of the run.
+        skipped: Dotted paths of modules that keep their arrays.
+        head: Dotted path of the classifier layer.
+        order: Its outputs in the order of the classes.
+    """
+    given: Mapping[Any, Any] = dict(jax.tree.leaves_with_path(weights))
+
+    def choose(path: tuple[Any, ...], leaf: Any) -> Any:
+        keys = [key.key for key in path]
+        if is_under(keys, skipped):
+            return leaf
+        value = np.asarray(given[path])
+        value = value[..., list(order)] if is_under(keys, [head]) else value
+        if value.shape != leaf.shape:
+            raise UserError(
+                f"config.model.pretrained: {'.'.join(map(str, keys))} is {list(value.shape)} in "
+                f"the run and {list(leaf.shape)} here: give the --config.data.size of the run"
+            )
+        return jax.numpy.asarray(value)
+
+    return jax.tree.map_with_path(choose, initial)
+
+
+def stages_to_draw(config: Any) -> list[str]:
+    """The stages that are not taken over from a run: the head of a probe, which is fitted.
+
+    Otherwise those of config.model.pretrained_without but for the head.
+    """
+    if config.probe.method:
+        return [HEAD]
+    return [stage for stage in config.model.pretrained_without if stage != HEAD]
