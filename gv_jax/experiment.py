@@ -24,6 +24,7 @@ from gv_jax.inference.evaluate_as_used import evaluate_as_used
 from gv_jax.inference.explain.held_out import explain_held_out_images
 from gv_jax.inference.finished_run import LoadedNetwork
 from gv_jax.inference.initial_run import find_initial_run, load_initial_run, stages_to_draw
+from gv_jax.models.pretrained.weights_record import record_weights
 from gv_jax.probe_run import probe_split
 from gv_jax.reporting.audit_page import audit_run
 from gv_jax.reporting.probe_section import summarize_probe
@@ -179,7 +180,8 @@ def train(config: Config, setup: TrainSetup, runtime: Runtime, session: Session)
         train_step, runtime.mesh, setup.state, batch_at(0), donate=True
     )
     session.timer.lap("compile_s")
-    session.run_dir.open(config.to_dict(), session.data.record)
+    weights = record_weights(config.model)
+    session.run_dir.open(config.to_dict(), session.data.record, weights=weights)
     tracker = RunTracker(
         runtime.loop, session.run_dir, runtime.validate, setup.schedule, session.lease
     )
@@ -192,7 +194,8 @@ def fit_linear_probe(
 ) -> Fitted:
     """Fits the classifier layer in closed form, or by logistic regression."""
     session.timer.lap("compile_s")
-    session.run_dir.open(config.to_dict(), session.data.record)
+    weights = record_weights(config.model)
+    session.run_dir.open(config.to_dict(), session.data.record, weights=weights)
     group_of = prepare_builder(session.data.section).group_of
     best, progress, facts = probe_split(config, setup, runtime, session.run_dir, group_of)
     return Fitted(best, {**progress.steps, **facts}, progress.seconds)
@@ -221,6 +224,7 @@ def evaluate_and_report(
         section, audit_counts = audit_run(builder, run_dir.figures, config.data.drop_leaks)
         sections = [section]
     session.timer.lap("evaluate_s")
+    weights_of_run = run_dir.metadata.get("weights")
     results = {
         "task": config.task,
         "dataset": dataset.name,
@@ -236,6 +240,7 @@ def evaluate_and_report(
         "tta": config.tta.to_dict(),
         "image_size": dataset.splits["train"].images.shape[1:3],
         "timing": session.timer.timing(),
+        **({"weights": weights_of_run} if weights_of_run else {}),
         **({"sources": builder.report["classes"]} if builder.report else {}),
         **evaluation.results,
     }

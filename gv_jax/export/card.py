@@ -1,7 +1,7 @@
 """The model card of an exported run: data, results, uses, limits, licenses, and how to load it."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from gv_jax.evaluation.class_metrics import wilson_interval
 from gv_jax.export.snippets import load_section
 from gv_jax.inference.classifier import ClassifierRun
 from gv_jax.inference.run import Run
+from gv_jax.models.pretrained.weights_record import recorded_license
 from gv_jax.reporting.formatting import format_number
 from gv_jax.wording import count_noun
 
@@ -189,11 +190,22 @@ def describe_licenses(run: Run) -> Iterator[str]:
     dataset = run.results.get("dataset", run.config["data"]["name"])
     yield f"Images ({dataset}): unknown; not recorded by the run. Ask where they are from."
     pretrained = run.config["model"].get("pretrained")
-    if pretrained:
+    if weights := run.results.get("weights"):
+        yield f"Initial weights ({weights['source']}): {describe_license(weights)}."
+    elif pretrained:
         yield f"Initial weights ({pretrained}): unknown; not recorded by the run."
     else:
         yield "Initial weights: none; trained from random ones."
     yield "License of these weights: unknown until whoever trained them chooses one."
+
+
+def describe_license(record: Mapping[str, str]) -> str:
+    """The recorded license of weights, and what it restricts or where to read it."""
+    license = recorded_license(record)
+    if not license.ids:
+        return "unknown; no card of the weights states one"
+    details = license.restriction or license.link
+    return f"{license}; {details}" if details else str(license)
 
 
 def describe_origin(run: Run) -> Iterator[str]:

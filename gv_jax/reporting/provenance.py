@@ -7,6 +7,7 @@ from typing import Any
 
 from flax.traverse_util import flatten_dict
 
+from gv_jax.models.pretrained.weights_record import recorded_license
 from gv_jax.reporting.formatting import NO_VALUE, format_value, heading
 from gv_jax.reporting.page import Block, Cell, Details, Grid, Section, Table, Text
 
@@ -39,6 +40,9 @@ def provenance_section(
         ]
         caption = "Fields of the config that differ from the defaults."
         tables.append(Table(("Field", "Default", "This run"), rows, caption))
+    weights = results.get("weights")
+    if weights:
+        tables.append(weights_table(weights))
     if timing:
         rows = [
             [Cell(heading(name)), Cell(format_value(name, value), numeric=True)]
@@ -54,6 +58,19 @@ def provenance_section(
     blocks: list[Block] = [command, *([Grid(tables)] if len(tables) > 1 else tables)]
     blocks += [Details("Full config", lines), Text(f"{versions}.{commit}")]
     return Section("Reproducibility", blocks)
+
+
+def weights_table(record: Mapping[str, str]) -> Table:
+    """Source and license of the initial weights, and what the license restricts."""
+    license = recorded_license(record)
+    rows = {
+        "Source": record["source"],
+        "License": str(license),
+        "Terms": license.link,
+        "Note": license.restriction,
+    }
+    cells = [[Cell(name), Cell(value)] for name, value in rows.items() if value]
+    return Table(("Weights", ""), cells, "The weights that the training started from.")
 
 
 def format_config_value(value: Any) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 from gv_jax.evaluation.metrics import is_fraction
 from gv_jax.evaluation.splits import SPLIT_TITLES, WHOLE_IMAGES, select_main_split
 from gv_jax.reporting.confidence_section import confidence_sections
+from gv_jax.reporting.facts import run_facts
 from gv_jax.reporting.figures import charts
 from gv_jax.reporting.figures.common import save_report_figure
 from gv_jax.reporting.figures.report_figure import ReportFigure
-from gv_jax.reporting.formatting import format_tta, format_value, heading
+from gv_jax.reporting.formatting import format_value, heading
 from gv_jax.reporting.methods_table import METHODS, methods_tables
 from gv_jax.reporting.page import (
     Block,
@@ -34,7 +35,6 @@ from gv_jax.reporting.probe_section import (
 )
 from gv_jax.reporting.provenance import provenance_section
 from gv_jax.training.run_dir import RunDir, write_text
-from gv_jax.wording import count_noun
 
 FIGURE_SECTIONS = {  # section of figures and tables -> its title, in order
     "learning": "Learning curves",
@@ -143,42 +143,6 @@ def draw_curves(run_dir: RunDir, results: Mapping[str, Any]) -> list[ReportFigur
         file = folder / f"curve_{name}.png"
         figures.append(save_report_figure(figure, file, "learning", heading(name), caption))
     return figures
-
-
-def run_facts(results: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
-    """Size of model and data, training time, device and seed.
-
-    Args:
-        results: The content of results.json.
-        metadata: The content of config.json.
-    """
-    facts = []
-    config = metadata.get("config", {})
-    if config.get("recipe_reason"):
-        facts.append(f"recipe {config['recipe']}: {config['recipe_reason']}")
-    counts = results.get("parameters", {})
-    if counts:
-        trainable = counts.get("trainable", counts["total"])
-        note = "" if trainable == counts["total"] else f" ({trainable:,} trainable)"
-        facts.append(f"{count_noun(counts['total'], 'parameter')}{note}")
-    sizes = [
-        f"{results[split]['count']:,} {split}"
-        for split in SPLIT_TITLES
-        if "count" in results.get(split, {})
-    ]
-    if sizes:
-        facts.append(f"images: {', '.join(sizes)}")
-    if "train_s" in results.get("timing", {}):
-        verb = "fitted in" if is_probe(results) else "trained for"
-        facts.append(f"{verb} {format_value('train_s', results['timing']['train_s'])}")
-    if is_probe(results):
-        training = results["training"]
-        facts.append(f"{training['method']} probe, L2 penalty {training['penalty']:g}")
-    if any(results.get("tta", {}).values()):
-        facts.append(f"test-time augmentation: {format_tta(**results['tta'])}")
-    if metadata.get("device"):
-        facts.append(f"on {metadata['device']}")
-    return [*facts, f"seed {metadata.get('seed', results.get('seed'))}"]
 
 
 def metric_cards(results: Mapping[str, Any]) -> list[MetricCard]:

@@ -127,6 +127,8 @@ def copy_run(run: RunDir, space: Path, target: Path, *, images: bool) -> None:
     kept = {name: run.metadata[name] for name in KEPT_METADATA if name in run.metadata}
     write_json(target / "config.json", kept | {"config": config})
     results = {k: v for k, v in (run.results or {}).items() if k not in PRIVATE_RESULTS}
+    if weights := results.get("weights"):
+        results["weights"] = weights | {"source": Path(weights["source"]).name}
     write_json(target / "results.json", results)
     write_json(target / "data.json", empty_record(run))
     (target / "report.html").write_text(EMPTY_REPORT)

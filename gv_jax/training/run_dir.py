@@ -5,7 +5,7 @@ import dataclasses
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +138,11 @@ class RunDir:
             ) from error
 
     def open(
-        self, config: dict[str, Any], record: DataRecord, arguments: Sequence[str] = ()
+        self,
+        config: dict[str, Any],
+        record: DataRecord,
+        arguments: Sequence[str] = (),
+        weights: Mapping[str, str] | None = None,
     ) -> None:
         """Creates the directory, data.json and config.json unless they exist.
 
@@ -146,6 +150,7 @@ class RunDir:
             config: of the run.
             record: of its data.
             arguments: of the command line to record; by default those of this process.
+            weights: source and license of its initial weights, as of `record_weights`.
         """
         file = self.path / "config.json"
         if file.exists():
@@ -156,6 +161,7 @@ class RunDir:
             "config": config,
             **run_metadata(arguments or sys.argv[1:]),
             "seed": config["seed"],
+            **({"weights": dict(weights)} if weights else {}),
         }
         text = json.dumps(record_to_json(record), separators=(",", ":"))
         write_text(self.path / "data.json", text + "\n")

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from gv_jax import experiment
 from gv_jax.training.fit import InterruptedRun
@@ -65,6 +67,22 @@ def test_an_interrupted_run_is_status_130(command, monkeypatch, tmp_path, stop, 
     assert done.status == 130
     assert words in done.out
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("license", "count"), [("cc-by-nc-4.0", 1), ("apache-2.0", 0), ("unknown", 0)]
+)
+def test_a_license_that_excludes_commercial_use_is_stated_once(
+    command, monkeypatch, tmp_path, license, count
+):
+    monkeypatch.setattr(experiment, "run", lambda *_: "done")
+    weights = tmp_path / "weights.safetensors"
+    save_file({"a": np.zeros(1)}, weights, {"license": license})
+    fields = ["--config.model.name=resnet18", f"--config.model.pretrained={weights}"]
+    done = command("train", QUICKSTART, *fields, f"--workdir={tmp_path / 'run'}")
+    *lines, last = done.out.splitlines()
+    assert (done.status, last, len(lines)) == (0, "done", count)
+    assert all(license in line and str(weights) in line for line in lines)
 
 
 def test_help_needs_no_jax():

@@ -1,15 +1,17 @@
 """Exported files compute what the run computes; what they say of themselves."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
 import pytest
 from safetensors import safe_open
 
+from gv_jax.export.card import describe_licenses
 from gv_jax.export.export import FORMATS, export_run
 from gv_jax.inference.run import load_run
-from tests.export.conftest import NUM_TEST_IMAGES
+from tests.export.conftest import NUM_TEST_IMAGES, change_results
 from tests.export.images import smooth_images
 
 TASKS = ["classification", "multi_label", "colorization", "super_resolution"]
@@ -98,6 +100,26 @@ def test_the_card_has_metrics_with_interval_and_baseline(runs, tmp_path):
     assert "temperature 2" in card
     assert f"{NUM_TEST_IMAGES} images: its metrics are imprecise" in card
     assert "unknown; not recorded" in card
+
+
+@pytest.mark.parametrize(
+    ("record", "parts"),
+    [
+        ({"license": "mit"}, ["hub:timm/a.b", "mit"]),
+        ({"license": "cc-by-nc-4.0"}, ["hub:timm/a.b", "cc-by-nc-4.0", "commercial use"]),
+        (
+            {"license": "other", "license_name": "own-license", "license_link": "https://a.b/c"},
+            ["own-license", "https://a.b/c", "terms"],
+        ),
+        ({"license": "unknown"}, ["hub:timm/a.b", "unknown", "no card"]),
+    ],
+)
+def test_the_card_has_the_license_of_the_initial_weights(runs, tmp_path, record, parts):
+    run = tmp_path / "run"
+    shutil.copytree(runs["classification"], run)
+    change_results(run, weights={"source": "hub:timm/a.b", **record})
+    (line,) = [line for line in describe_licenses(load_run(run)) if line.startswith("Initial")]
+    assert all(part in line for part in parts)
 
 
 def test_metadata_names_the_classes(runs, tmp_path):

@@ -33,6 +33,11 @@ METADATA = {
     "git_commit": "0123456789abcdef",
     "device": "1 x cpu",
 }
+WEIGHTS = {
+    "source": "hub:a/<b>",
+    "license": "mit, cc-by-nc-4.0",
+    "license_link": "LICENSE <c>.md",
+}
 DEFAULTS = {"seed": 0, "model": {"name": "baseline"}, "data": {"path": "/a<b>/c d"}}
 
 
@@ -57,6 +62,7 @@ def write_run(classes, folder, skipped=(), warnings=()) -> dict[str, Any]:
         **evaluation.results,
         "training": {"best_step": 20, "last_step": 30},
         "timing": {"train_s": 183.4, "images_per_second": 3121.7, "peak_memory_mb": 1423.2},
+        "weights": WEIGHTS,
         "seed": 3,
     }
     (folder / "results.json").write_text(json.dumps(results))
@@ -133,6 +139,14 @@ def test_report_has_the_numbers(run):
         assert part in text
     assert "'--config.data.path=/a<b>/c d'" in text
     assert results["summary"] in text
+
+
+def test_reports_have_the_license_of_the_weights_and_its_restriction(run):
+    assert "weights hub:a/<b>, license mit, cc-by-nc-4.0" in run.parsed.text
+    for text in (run.parsed.text, (run.folder / "report.md").read_text("utf-8")):
+        for part in ("Source", "License", "mit, cc-by-nc-4.0", "commercial use"):
+            assert part in text
+    assert "LICENSE <c>.md" in run.parsed.text
 
 
 def test_report_has_the_differences_from_the_defaults(run):

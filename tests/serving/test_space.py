@@ -35,6 +35,7 @@ def run(tmp_path_factory):
     size = load_run(path).embed(np.zeros((16, 24, 3), np.uint8)).shape[1]
     results = json.loads((path / "results.json").read_text())
     results |= {"warnings": [f"{PRIVATE}: left out 1 .txt"], "skipped": ["someone.gif"]}
+    results["weights"] = {"source": f"{PRIVATE}/a.safetensors", "license": "mit"}
     (path / "results.json").write_text(json.dumps(results))
     features = np.eye(2, size, dtype=np.float16)
     ids = ("someone_1.png", "someone_2.png")
@@ -67,6 +68,8 @@ def test_nothing_private_is_copied(run, tmp_path):
     private = re.compile(b"someone|" + str(run.parent).encode())
     assert [name for name, data in files.items() if private.search(data)] == []
     assert not any("/state/" in name for name in files)
+    weights = json.loads(files["runs/tiles/results.json"])["weights"]
+    assert weights == {"source": "a.safetensors", "license": "mit"}
     neighbors = read_neighbors(tmp_path / "space" / "runs" / "tiles")
     assert neighbors is not None
     assert neighbors.thumbnails == ()

@@ -28,6 +28,14 @@ def test_the_same_config_opens_again(tmp_path):
     assert run_dir.data_record == RECORD
 
 
+def test_the_initial_weights_are_recorded_where_there_are_any(tmp_path):
+    weights = {"source": "hub:timm/a.b", "license": "mit"}
+    for name, value in {"one": weights, "two": {}}.items():
+        RunDir(tmp_path / name).open(CONFIG, RECORD, weights=value)
+    assert RunDir(tmp_path / "one").metadata["weights"] == weights
+    assert "weights" not in RunDir(tmp_path / "two").metadata
+
+
 @pytest.mark.parametrize("content", ["", '{"name": "image_folder"}', "[]"])
 def test_a_damaged_record_is_one_line(tmp_path, content):
     run_dir = RunDir(tmp_path)

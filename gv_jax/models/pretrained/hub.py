@@ -2,21 +2,25 @@
 
 import hashlib
 import importlib.util
+from contextlib import suppress
 from pathlib import Path
 
 from gv_jax.errors import UserError
+from gv_jax.models.pretrained.card import CARD_NAME
 
 HUB_PREFIX = "hub:"
 WEIGHTS_NAME, CFG_NAME = "model.safetensors", "config.json"
 
 
 def fetch(source: str, cache: Path | None = None) -> Path:
-    """Returns the file of weights, with its config.json beside it.
+    """Returns the file of weights, with its config.json and the model's card beside it.
+
+    The card is downloaded with the weights; without one there is none.
 
     Args:
         source: "hub:OWNER/NAME".
-        cache: folder of downloads; None: the hub's own. The network is not used if it has both
-            files.
+        cache: folder of downloads; None: the hub's own. The network is not used if it has weights
+            and config.json.
 
     Raises:
         UserError: no huggingface_hub package, no network, an unknown name, or a file whose SHA-256
@@ -32,9 +36,23 @@ def fetch(source: str, cache: Path | None = None) -> Path:
             f"config.model.pretrained: {source} is not hub:OWNER/NAME, "
             "as in hub:timm/resnet18.a1_in1k"
         )
+    is_new = not is_cached(name, cache)
     file, _ = (fetch_file(name, filename, cache) for filename in (WEIGHTS_NAME, CFG_NAME))
+    if is_new:
+        with suppress(UserError):
+            fetch_file(name, CARD_NAME, cache)
     verify_checksum(file)
     return file
+
+
+def is_cached(name: str, cache: Path | None) -> bool:
+    """Whether the cache has the weights of a model on the hub."""
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        return isinstance(try_to_load_from_cache(name, WEIGHTS_NAME, cache_dir=cache), str)
+    except ValueError:  # no valid name
+        return False
 
 
 def fetch_file(name: str, filename: str, cache: Path | None) -> Path:

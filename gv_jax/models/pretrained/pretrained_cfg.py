@@ -95,16 +95,21 @@ def find_padding(file: Path) -> str:
 
 def read_cfg(file: Path) -> dict[str, Any]:
     """The `pretrained_cfg` of the weights, with timm's keys; {} without one."""
-    for json_file in (file.with_suffix(".json"), file.with_name("config.json")):
-        if json_file.is_file():
-            try:
-                content = json.loads(json_file.read_text("utf-8"))
-            except ValueError as error:
-                raise UserError(f"{json_file} is not valid JSON ({error})") from error
-            if isinstance(content, dict) and isinstance(content.get(CFG_KEY), dict):
-                architecture = {"architecture": content.get("architecture", "")}
-                return architecture | content[CFG_KEY]
+    for json_file in config_files(file):
+        try:
+            content = json.loads(json_file.read_text("utf-8"))
+        except ValueError as error:
+            raise UserError(f"{json_file} is not valid JSON ({error})") from error
+        if isinstance(content, dict) and isinstance(content.get(CFG_KEY), dict):
+            architecture = {"architecture": content.get("architecture", "")}
+            return architecture | content[CFG_KEY]
     return read_metadata_cfg(file) if file.suffix == ".safetensors" else {}
+
+
+def config_files(file: Path) -> list[Path]:
+    """The JSON files beside weights that may describe them."""
+    candidates = (file.with_suffix(".json"), file.with_name("config.json"))
+    return [candidate for candidate in candidates if candidate.is_file()]
 
 
 def read_metadata_cfg(file: Path) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 import hashlib
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from gv_jax.errors import UserError
 from gv_jax.models.pretrained import hub
+from gv_jax.models.pretrained.license import read_license
 
 httpx2 = pytest.importorskip("httpx2")
 pytest.importorskip("huggingface_hub")
@@ -46,6 +49,34 @@ def test_cached_files_need_no_network(cache, requests):
     file = hub.fetch(SOURCE, cache)
     assert file.read_bytes() == b"weights"
     assert file.with_name("config.json").read_text() == "{}"
+    assert not requests
+
+
+@pytest.mark.parametrize("has_card", [True, False])
+def test_the_card_is_downloaded_with_the_weights(tmp_path, monkeypatch, has_card):
+    from huggingface_hub.errors import EntryNotFoundError
+
+    asked = []
+
+    def download(name, filename, cache_dir):
+        asked.append(filename)
+        if filename == "README.md" and not has_card:
+            raise EntryNotFoundError("404")
+        (tmp_path / filename).write_text("---\nlicense: mit\n---\n")
+        return str(tmp_path / filename)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    file = hub.fetch(SOURCE, tmp_path / "cache")
+    assert asked == ["model.safetensors", "config.json", "README.md"]
+    assert file.with_name("README.md").exists() == has_card
+
+
+def test_the_card_is_read_from_the_cache(cache, requests):
+    file = hub.fetch(SOURCE, cache)
+    file.with_name("README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    file.with_name("config.json").unlink()  # of made-up content
+    file.resolve().write_bytes(save({"fc.bias": np.zeros(3, np.float32)}))
+    assert read_license(file).ids == ("cc-by-nc-4.0",)
     assert not requests
 
 
