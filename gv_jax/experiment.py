@@ -23,14 +23,13 @@ from gv_jax.evaluation.evaluator import Runtime, make_evaluator
 from gv_jax.inference.evaluate_as_used import evaluate_as_used
 from gv_jax.inference.explain.held_out import explain_held_out_images
 from gv_jax.inference.finished_run import LoadedNetwork
-from gv_jax.inference.initial_run import find_initial_run, load_initial_run, stages_to_draw
+from gv_jax.inference.initial_run import build_initial_model
 from gv_jax.models.pretrained.weights_record import record_weights
 from gv_jax.probe_run import probe_split
 from gv_jax.reporting.audit_page import audit_run
 from gv_jax.reporting.probe_section import summarize_probe
 from gv_jax.reporting.report import write_report
 from gv_jax.run_data import REJECT_CHANGES, DataPolicy, RunData, load_run_data
-from gv_jax.tasks.model import build_model
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.checkpoint import Checkpoints
@@ -147,12 +146,8 @@ def init_setup(
     mesh: Mesh,
 ) -> TrainSetup:
     """The network of `config` for images of `size` (height, width), before its first step."""
-    initial = find_initial_run(config.model.pretrained)
-    model = build_model(config, task.outputs, size, pretrained=initial is None)
-    if initial is not None:
-        model = load_initial_run(model, initial, classes, stages_to_draw(config))
     return init_train_setup(
-        model,
+        build_initial_model(config, task.outputs, classes, size),
         config.model.name,
         loop,
         mesh,

@@ -11,6 +11,7 @@ from flax import nnx
 from gv_jax.errors import UserError
 from gv_jax.inference.finished_run import load_finished_run, load_network
 from gv_jax.models.stages import is_under, stages_of
+from gv_jax.tasks.model import build_model
 from gv_jax.tasks.registry import TASKS
 from gv_jax.training.run_dir import RunDir
 
@@ -45,6 +46,24 @@ def check_same_model(run_dir: RunDir, config: Any) -> None:
                 f"config.model.pretrained: {run_dir.path} is a run with {field}={there!r}, not "
                 f"{here!r}: give --config.{field}={there or repr('')}"
             )
+
+
+def build_initial_model(
+    config: Any, num_outputs: int, classes: Sequence[str], size: tuple[int, int]
+) -> nnx.Module:
+    """The model that a training starts from, with the weights of config.model.pretrained.
+
+    Args:
+        config: The resolved configuration.
+        num_outputs: Classes, or outputs per pixel.
+        classes: Names of the classes.
+        size: (height, width) of the images in pixels.
+    """
+    initial = find_initial_run(config.model.pretrained)
+    model = build_model(config, num_outputs, size, pretrained=initial is None)
+    if initial is None:
+        return model
+    return load_initial_run(model, initial, classes, stages_to_draw(config))
 
 
 def load_initial_run(

@@ -121,7 +121,7 @@ def test_probes_are_for_classification(tmp_path):
 
 @pytest.mark.parametrize("name", ["baseline", "inception", "resnet50", "squeezenet1_1", "vgg16_bn"])
 def test_an_image_folder_can_train_any_classifier(name, tmp_path):
-    config = folder.get_config(str(tmp_path))
+    config = folder.get_config(str(tmp_path), {"model.name": name})
     config.model.name = name
     validate(resolve(config))
 

@@ -20,7 +20,7 @@ def make_small_config(images: Path, root: Path, **fields: Any) -> Any:
         root: Folder of the prepared data set.
         fields: Fields of the config that differ, by dotted name.
     """
-    config = folder.get_config(str(images))
+    config = folder.get_config(str(images), {"recipe": "scratch"})
     config.data.root = str(root)
     config.update_from_flattened_dict(
         {

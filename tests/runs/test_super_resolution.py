@@ -65,7 +65,7 @@ def test_the_upscaler_has_the_psnr_of_the_report(run, shapes):
 
 
 def test_the_run_upscales_the_images_of_another_run(run, shapes, tmp_path):
-    config = folder.get_config(str(shapes))
+    config = folder.get_config(str(shapes), {"recipe": "scratch"})
     changes = {"root": str(tmp_path), "size": (16, 16), "preprocess": "super_resolution"}
     config.data.update(changes)
     config = resolve(config)
