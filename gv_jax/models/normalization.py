@@ -80,7 +80,7 @@ class LayerNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, x: Array) -> Array:
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        wide = x.astype(jnp.float32) if x.dtype.itemsize < 4 else x
         shape = (1,) * (x.ndim - 1) + (-1,)
         scale, bias = (v[...].astype(wide.dtype).reshape(shape) for v in (self.scale, self.bias))
         centered = wide - wide.mean(-1, keepdims=True)

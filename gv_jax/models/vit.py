@@ -58,7 +58,7 @@ class Attention(nnx.Module):
     def __call__(self, x: Array) -> Array:
         n, tokens, width = x.shape
         qkv = self.qkv(x).reshape(n, tokens, 3, self.num_heads, -1)
-        return self.proj(attend(*(qkv[:, :, i] for i in range(3))).reshape(n, tokens, width))
+        return self.proj(attend(qkv).reshape(n, tokens, width))
 
 
 class Mlp(nnx.Module):

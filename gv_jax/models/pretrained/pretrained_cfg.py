@@ -14,6 +14,7 @@ from gv_jax.models.efficientnet import EfficientNetV2
 from gv_jax.models.efficientnet_lite import EfficientNetLite
 from gv_jax.models.inception_v3 import InceptionV3
 from gv_jax.models.pretrained.weights_file import read_metadata
+from gv_jax.models.vit import DinoV2, VisionTransformer
 
 CFG_KEY = "pretrained_cfg"
 TF_PREFIX = "tf_"  # of timm's architectures that are TensorFlow's
@@ -47,6 +48,8 @@ TORCHVISION_CFGS = {
     InceptionV3: PretrainedCfg((0.5,) * 3, (0.5,) * 3, (299, 299), "bilinear", 299 / 342),
     EfficientNetV2: TORCHVISION_CFG._replace(size=(384, 384), crop_pct=1.0),
     ConvNeXt: TORCHVISION_CFG._replace(crop_pct=224 / 236),
+    VisionTransformer: PretrainedCfg((0.5,) * 3, (0.5,) * 3, (224, 224), "bicubic", 0.9),  # timm's
+    DinoV2: TORCHVISION_CFG._replace(interpolation="bicubic"),  # its own evaluation
     EfficientNetLite: PretrainedCfg(
         (127 / 255,) * 3, (128 / 255,) * 3, (224, 224), "bicubic", 224 / 256
     ),
