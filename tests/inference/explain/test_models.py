@@ -45,3 +45,16 @@ def test_every_classifier_has_a_map(name, dtype):
     image = jax.ShapeDtypeStruct((*size, 3), jnp.float32)
     heat = jax.eval_shape(explain, *weights, image)
     assert (heat.shape, heat.dtype) == (maps.sizes[layer], jnp.float32)
+
+
+@pytest.mark.parametrize(("last_stage", "last_map"), [("", "stage3"), ("stage2", "stage2")])
+def test_feature_maps_without_influence_are_left_out(last_stage, last_map):
+    def build():
+        options = {"last_stage": last_stage, "rngs": nnx.Rngs(0)}
+        return models.build("vit_tiny_patch16", inputs=3, classes=4, **options)
+
+    network = SplitModule.from_module(nnx.eval_shape(build))
+    loaded = LoadedNetwork(Classification(4), network, (network.params, network.batch_stats))
+    sizes = MapMaker(loaded, (112, 96, 3), "float32").sizes
+    assert list(sizes)[-1] == choose_layer(sizes) == last_map  # logits: of the class token only
+    assert set(sizes.values()) == {(7, 6)}
