@@ -162,12 +162,16 @@ def keep_recipe(config: Config, recorded: Mapping[str, Any], given: Mapping[str,
     Args:
         config: changed.
         recorded: configuration of the run, nested dicts.
-        given: fields of the command line, which stay.
+        given: fields of the command line, which stay. Another recipe stays with its reason, and the
+            run directory rejects it; "auto" does not.
     """
     anything = FolderFacts(1, 1, (1, 1), False)
     names = {name for recipe in RECIPES.values() for name in recipe.fields(anything)}
     values = flatten_dict(recorded, sep=".")
-    for name in {"recipe", "recipe_reason", "data.size", *names}.intersection(values):
+    if given.get("recipe", "auto") in ("auto", values["recipe"]):
+        names |= {"recipe", "recipe_reason"}
+        given = {name: value for name, value in given.items() if name != "recipe"}
+    for name in {"data.size", *names}.intersection(values):
         if name not in given:
             set_field(config, name, values[name])
 

@@ -152,3 +152,18 @@ def test_a_run_keeps_its_recipe_when_the_folder_changes(folder, weights):
     assert config.finetune.stage_lrs == ()
     assert config.recipe_reason == recorded["recipe_reason"]
     assert config.optimizer.weight_decay == 0.5
+
+
+def test_auto_keeps_the_recipe_of_a_run_too(folder, weights):
+    recorded = load(folder).to_dict()  # fast
+    config = load(folder, recipe="scratch")
+    recipe.keep_recipe(config, recorded, {"recipe": "auto"})
+    assert (config.recipe, config.recipe_reason) == ("fast", recorded["recipe_reason"])
+
+
+def test_another_recipe_than_that_of_a_run_states_its_own_reason(folder, weights):
+    recorded = load(folder).to_dict()  # fast
+    config = load(folder, recipe="finetune")
+    recipe.keep_recipe(config, recorded, {"recipe": "finetune"})
+    assert config.recipe == "finetune"
+    assert config.recipe_reason.startswith("as given")
