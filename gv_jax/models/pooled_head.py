@@ -121,12 +121,14 @@ def select_maps(maps: str, valid: Sequence[str]) -> tuple[str, ...]:
     """The names in `maps`, "all" or names joined by "+", in the order of `valid`.
 
     Raises:
-        UserError: an unknown or repeated name.
+        UserError: an unknown or repeated name, or "all" or "last" beside others.
     """
     if maps == ALL:
         return tuple(valid)
     names = maps.split(SEPARATOR)
     for name in names:
+        if name in (ALL, LAST):
+            raise UserError(f"config.probe.maps={maps}: give {name} alone, or names of maps")
         if name not in valid:
             raise unknown("feature map (config.probe.maps)", name, [*valid, ALL, LAST])
     if len(set(names)) < len(names):

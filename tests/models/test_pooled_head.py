@@ -89,3 +89,9 @@ def test_an_unknown_map_is_named_with_the_closest_one(maps, near):
 def test_a_repeated_map_is_refused():
     with pytest.raises(UserError, match=r"config\.probe\.maps"):
         select_maps("stem+stem", ("stem", "stage1"))
+
+
+@pytest.mark.parametrize("maps", ["all+stem", "stem+last"])
+def test_all_and_last_are_given_alone(maps):
+    with pytest.raises(UserError, match="alone"):
+        select_maps(maps, ("stem", "stage1"))
