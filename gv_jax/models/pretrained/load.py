@@ -32,6 +32,11 @@ HUB_EXAMPLES = {  # torchvision has the other backbones
     "resnet18": "hub:timm/resnet18.a1_in1k",
     "resnet34": "hub:timm/resnet34.a1_in1k",
     "resnet50": "hub:timm/resnet50.a1_in1k",
+    "vit_tiny_patch16": "hub:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+    "vit_small_patch16": "hub:timm/vit_small_patch16_224.augreg_in21k_ft_in1k",
+    "vit_base_patch16": "hub:timm/vit_base_patch16_224.augreg2_in21k_ft_in1k",
+    "dinov2_vits14": "hub:timm/vit_small_patch14_dinov2.lvd142m",
+    "dinov2_vits14_reg": "hub:timm/vit_small_patch14_reg4_dinov2.lvd142m",
 }
 # Fields of config.model; empty: the default.
 OPTION_FIELDS = ("stem", "padding", "last_stage", "classifier")

@@ -100,6 +100,7 @@ def test_model_of_a_section_loads_its_weights_without_some_stages(tmp_path):
         ("baseline", "weights.npz", "'baseline'.*resnet18"),
         ("resnet18", "nowhere.npz", r"nowhere\.npz"),
         ("resnet18", "hub:resnet18", "hub:resnet18"),
+        ("vit_tiny_patch16", "nowhere.npz", "hub:timm/vit_tiny_patch16_224"),
     ],
 )
 def test_error_for_weights_that_do_not_exist_or_fit(name, pretrained, values):
