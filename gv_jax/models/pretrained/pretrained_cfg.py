@@ -65,12 +65,14 @@ def load_pretrained_cfg(model_class: type, file: Path) -> PretrainedCfg:
 
     Raises:
         UserError: a `pretrained_cfg` that is not valid, or weights trained with TensorFlow's
-            asymmetric padding.
+            asymmetric padding. Those of EfficientNet-Lite are left to `load_pretrained`, which
+            names their model.
     """
     cfg = read_cfg(file)
     default = TORCHVISION_CFGS.get(model_class, TORCHVISION_CFG)
     architecture = str(cfg.get("architecture", ""))
-    if architecture.startswith(TF_PREFIX) and model_class is not EfficientNetLite:
+    lite = model_class is EfficientNetLite or architecture.startswith(TF_PREFIX + LITE_PREFIX)
+    if architecture.startswith(TF_PREFIX) and not lite:
         raise UserError(
             f"{file}: architecture {architecture} has TensorFlow's asymmetric padding, which is "
             "not supported: use weights trained with PyTorch"

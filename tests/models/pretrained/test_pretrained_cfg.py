@@ -72,3 +72,9 @@ def test_error_for_an_invalid_cfg_names_the_file(weights, text, values):
     (weights.parent / "config.json").write_text(text)
     with pytest.raises(UserError, match=values):
         load_pretrained_cfg(model_class("efficientnetv2_s"), weights)
+
+
+def test_lite_weights_for_another_model_are_left_to_the_loading(weights):
+    text = '{"architecture": "tf_efficientnet_lite0", "pretrained_cfg": {"mean": [0.5]}}'
+    (weights.parent / "config.json").write_text(text)
+    assert load_pretrained_cfg(model_class("resnet18"), weights).mean == (0.5,)
