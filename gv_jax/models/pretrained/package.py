@@ -155,8 +155,8 @@ def verify_file(source: str, package: WeightsPackage, file: Path) -> None:
     if checksum != package.sha256:
         raise UserError(
             f"config.model.pretrained: {source} is {file} of {package.distribution} "
-            f"{version_of(package)}, whose SHA-256 is {checksum}, not {package.sha256}: install "
-            "the version with that file"
+            f"{version_of(package)}, whose SHA-256 is {checksum}, not {package.sha256}: "
+            f"pip install --force-reinstall {package.distribution}==0.1.0"
         )
 
 
