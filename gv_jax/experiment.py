@@ -23,8 +23,7 @@ from gv_jax.evaluation.evaluator import Runtime, make_evaluator
 from gv_jax.inference.evaluate_as_used import evaluate_as_used
 from gv_jax.inference.explain.held_out import explain_held_out_images
 from gv_jax.inference.finished_run import LoadedNetwork
-from gv_jax.inference.initial_run import build_initial_model
-from gv_jax.models.pretrained.weights_record import record_weights
+from gv_jax.inference.initial_run import build_initial_model, record_initial_weights
 from gv_jax.probe_run import probe_split
 from gv_jax.reporting.audit_page import audit_run
 from gv_jax.reporting.probe_section import summarize_probe
@@ -175,7 +174,7 @@ def train(config: Config, setup: TrainSetup, runtime: Runtime, session: Session)
         train_step, runtime.mesh, setup.state, batch_at(0), donate=True
     )
     session.timer.lap("compile_s")
-    weights = record_weights(config.model)
+    weights = record_initial_weights(config.model)
     session.run_dir.open(config.to_dict(), session.data.record, weights=weights)
     tracker = RunTracker(
         runtime.loop, session.run_dir, runtime.validate, setup.schedule, session.lease
@@ -189,7 +188,7 @@ def fit_linear_probe(
 ) -> Fitted:
     """Fits the classifier layer in closed form, or by logistic regression."""
     session.timer.lap("compile_s")
-    weights = record_weights(config.model)
+    weights = record_initial_weights(config.model)
     session.run_dir.open(config.to_dict(), session.data.record, weights=weights)
     group_of = prepare_builder(session.data.section).group_of
     best, progress, facts = probe_split(config, setup, runtime, session.run_dir, group_of)

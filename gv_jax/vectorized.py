@@ -21,7 +21,7 @@ from gv_jax.data.augment.augmentations import build_augmentation
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime
 from gv_jax.experiment import Fitted, Session
-from gv_jax.models.pretrained.weights_record import record_weights
+from gv_jax.inference.initial_run import record_initial_weights
 from gv_jax.run_data import REJECT_CHANGES, DataPolicy, load_run_data
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.fit import RunTracker
@@ -141,7 +141,7 @@ def train_group(group: Sequence[Member]) -> list[str]:
         timer.lap("compile_s")
         trackers = []
         for member, setup, held in zip(group, setups, leases, strict=True):
-            weights = record_weights(member.config.model)
+            weights = record_initial_weights(member.config.model)
             member.run_dir.open(member.config.to_dict(), data.record, member.arguments, weights)
             tracker = RunTracker(
                 runtime.loop,

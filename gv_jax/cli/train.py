@@ -73,7 +73,8 @@ def train(arguments: Sequence[str]) -> int:
     from gv_jax import experiment
     from gv_jax.config.resolve import as_probe, resolve
     from gv_jax.config.validate import validate
-    from gv_jax.models.pretrained.weights_record import license_remark, record_weights
+    from gv_jax.inference.initial_run import record_initial_weights
+    from gv_jax.models.pretrained.weights_record import license_remark
     from gv_jax.run_data import DataPolicy
     from gv_jax.tasks.model_summary import summarize_model
     from gv_jax.training.fit import InterruptedRun
@@ -87,7 +88,7 @@ def train(arguments: Sequence[str]) -> int:
         config = as_probe(config) if options.mode == "probe" else config
         if config.recipe_reason:
             echo(f"Recipe {config.recipe}: {config.recipe_reason}")
-        if remark := license_remark(record_weights(config.model)):
+        if remark := license_remark(record_initial_weights(config.model)):
             echo(remark)
         try:
             echo(experiment.run(config, workdir, policy))

@@ -36,10 +36,11 @@ def train_many(arguments: Sequence[str]) -> int:
     members = parse_members(arguments)
 
     from gv_jax import vectorized
-    from gv_jax.models.pretrained.weights_record import license_remark, record_weights
+    from gv_jax.inference.initial_run import record_initial_weights
+    from gv_jax.models.pretrained.weights_record import license_remark
     from gv_jax.training.fit import InterruptedRun
 
-    remarks = (license_remark(record_weights(member.config.model)) for member in members)
+    remarks = (license_remark(record_initial_weights(member.config.model)) for member in members)
     for remark in dict.fromkeys(filter(None, remarks)):
         echo(remark)
     try:

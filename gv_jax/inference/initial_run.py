@@ -10,6 +10,8 @@ from flax import nnx
 
 from gv_jax.errors import UserError
 from gv_jax.inference.finished_run import load_finished_run, load_network
+from gv_jax.models.pretrained.license_names import UNKNOWN
+from gv_jax.models.pretrained.weights_record import record_weights
 from gv_jax.models.stages import is_under, stages_of
 from gv_jax.tasks.model import build_model
 from gv_jax.tasks.registry import TASKS
@@ -64,6 +66,19 @@ def build_initial_model(
     if initial is None:
         return model
     return load_initial_run(model, initial, classes, stages_to_draw(config))
+
+
+def record_initial_weights(section: Any) -> dict[str, str]:
+    """As `record_weights`; of a finished run, its path with the license of its own weights.
+
+    Args:
+        section: `config.model`.
+    """
+    initial = find_initial_run(section.pretrained)
+    if initial is None:
+        return record_weights(section)
+    recorded = initial.metadata.get("weights") or {"license": UNKNOWN}
+    return {**recorded, "source": section.pretrained}
 
 
 def load_initial_run(
