@@ -6,6 +6,7 @@ tests compile at LLVM's level 1, which takes a third of the time; the slow ones 
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -62,3 +63,11 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
             image[top : top + 8, left : left + 8, channel] += 180
             Image.fromarray(image).save(root / name / f"{index:02d}.png")
     return root
+
+
+@pytest.fixture
+def interruptible():
+    """SIGINT raises KeyboardInterrupt, also where a shell started the tests in the background."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)

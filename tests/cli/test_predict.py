@@ -33,14 +33,6 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture
-def interruptible():
-    """SIGINT raises KeyboardInterrupt, also where a shell started the tests in the background."""
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, previous)
-
-
-@pytest.fixture
 def pack(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return write_pack(tmp_path / "pack")

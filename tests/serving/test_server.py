@@ -114,7 +114,7 @@ def test_responses_are_those_of_the_runs(runs, image):
 
 
 @pytest.mark.slow
-def test_a_process_serves_until_it_is_interrupted(runs, image):
+def test_a_process_serves_until_it_is_interrupted(runs, image, interruptible):
     command = [sys.executable, "-m", "gv_jax", "serve", *map(str, runs), "--port", "0"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
