@@ -51,6 +51,7 @@ def read_zip(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     if f"{folder}/byteorder" in archive.namelist():
         check_byte_order(archive.read(f"{folder}/byteorder") == b"little")
     with archive.open(pickles[0]) as stream:
+        # a member of a zip file reads like a binary file, but is not typed as one
         views = find_tensors(load_pickle(stream))  # pyright: ignore[reportArgumentType]
 
     def read_storage(storage: Storage) -> np.ndarray:

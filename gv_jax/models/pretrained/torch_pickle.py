@@ -149,6 +149,7 @@ def view_tensor(storage: object, offset: object, shape: object, strides: object)
         and all(map(is_count, (*shape, *strides)))
     ):
         raise pickle.UnpicklingError("a tensor has no valid storage, offset, shape or strides")
+    # the elements were checked above, one by one, which the type checker does not follow
     view = TensorView(storage, offset, shape, strides)  # pyright: ignore[reportArgumentType]
     if count_numbers(view) > storage.count or end_of(view) > storage.count:
         raise pickle.UnpicklingError(
