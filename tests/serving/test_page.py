@@ -97,6 +97,18 @@ def expect_result(page, panel=0):
     return result
 
 
+def video_width(video):
+    """In pixels, as soon as it is known; 0 after 20 s.
+
+    Playwright's `wait_for_function` evaluates strings in the page, which its policy refuses.
+    """
+    for _ in range(200):
+        if width := video.evaluate("video => video.videoWidth"):
+            return width
+        video.page.wait_for_timeout(100)
+    return 0
+
+
 def test_an_upload_is_classified(page):
     upload(page, encode(RED))
     result = expect_result(page)
@@ -183,7 +195,7 @@ def test_a_dropped_and_a_pasted_file(page):
 def test_the_camera(page):
     page.locator("#panel0 .camera").click()
     page.locator("#camera").wait_for(state="visible")
-    page.wait_for_function("document.querySelector('#camera video').videoWidth > 0")
+    assert video_width(page.locator("#camera video")) > 0
     page.locator("#shoot").click()
     expect_result(page)
 
@@ -216,7 +228,7 @@ def test_a_clip_is_colorized_with_progress(page):
     expect_result(page, 1)
     video = page.locator("#panel1 video")
     playwright.expect(video).to_have_attribute("src", re.compile("^api/v1/clips/"))
-    page.wait_for_function("document.querySelector('#panel1 video').videoWidth === 64")
+    assert video_width(video) == 64
 
 
 def test_an_image_is_upscaled(page):

@@ -122,16 +122,21 @@ def test_killed_at_random_moments(operation, tmp_path):
         color = generator.choice(["red", "green", "blue", "gray"])
         write_image(pack / f"{index % 7}" / f"{index}.png", color)
     before, num_killed = whole(pack), 0
+    begin = time.monotonic()
+    sort(out, pack, operation=operation)
+    whole_s = time.monotonic() - begin
+    undo_sorting(out)
+    shutil.rmtree(out, ignore_errors=True)
     for _ in range(10):
         for _ in range(generator.randint(1, 4)):
             num_killed += run_and_kill(
-                lambda: sort(out, pack, operation=operation), generator.uniform(0.02, 0.5)
+                lambda: sort(out, pack, operation=operation), generator.uniform(0.05, 0.8) * whole_s
             )
         if generator.random() < 0.5:
             sort(out, pack, operation=operation)
             assert len(sorted_names(out)) == 600
         while (out / "manifest.csv").exists():
-            run_and_kill(lambda: undo_sorting(out), generator.uniform(0.02, 0.5))
+            run_and_kill(lambda: undo_sorting(out), generator.uniform(0.05, 1.0) * whole_s)
         shutil.rmtree(out, ignore_errors=True)  # an empty one, killed before its manifest
         assert whole(pack) == before
     assert num_killed > 5
