@@ -92,7 +92,8 @@ def read_features(
         cache.write(hashes[indices], rows[indices])
     cache.prune()
     views = rows[:, :-1].reshape(len(rows), num_views, width)
-    return ProbeFeatures(views, float(rows[:, -1].max()), len(missing))
+    folder = cache.folder if config.probe.cache_mb else None
+    return ProbeFeatures(views, float(rows[:, -1].max()), len(missing), hashes, folder)
 
 
 def compile_extract(

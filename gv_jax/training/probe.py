@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from gv_jax.errors import UserError
 from gv_jax.training.checkpoint import Checkpoints, snapshot
 from gv_jax.training.cross_validation import CVResult, fit_cv
 from gv_jax.training.fit import Progress
+from gv_jax.training.fit_cache import name_fit, reuse_fit
 from gv_jax.training.linear import ProbeKind
 from gv_jax.training.probe_baselines import compare_baselines, mean_interval
 from gv_jax.training.run_dir import RunDir
@@ -33,11 +35,15 @@ class ProbeFeatures:
         views: float32 [n t f]: of each image and, if used, its mirror image.
         max_norm: the largest norm of the vector of one pixel.
         num_computed: images whose features were not stored.
+        hashes: of the images, bytes [n].
+        folder: where fits to them are stored; None: they are not.
     """
 
     views: np.ndarray
     max_norm: float
     num_computed: int
+    hashes: np.ndarray
+    folder: Path | None
 
 
 def fit_probe(
@@ -58,7 +64,7 @@ def fit_probe(
 
     Args:
         state: the network's weights.
-        features: inputs of the layer.
+        features: inputs of the layer. A fit to them that is stored is not computed again.
         validate: metrics of a state on the validation split.
         run_dir: where it is logged and saved.
         layer: dotted path of the classifier layer.
@@ -79,8 +85,16 @@ def fit_probe(
         views = (views - mean) * inverse_std
         state = replace_standardization(state, mean, inverse_std)
     flipped = views[:, 1] if views.shape[1] > 1 else None
-    cv = fit_cv(kind, method, views[:, 0], targets, l2, folds, flipped)
-    baselines = compare_baselines(kind, views[:, 0], targets, folds)
+    arrays = {"images": features.hashes, "targets": targets}
+    arrays |= {} if folds is None else {"folds": folds}
+    facts = {"labels": kind.metric, "method": method, "l2": l2, "views": views.shape[1]}
+    (cv, baselines), is_stored = reuse_fit(
+        features.folder and features.folder / name_fit(arrays, facts),
+        lambda: (
+            fit_cv(kind, method, views[:, 0], targets, l2, folds, flipped),
+            compare_baselines(kind, views[:, 0], targets, folds),
+        ),
+    )
     state = replace_head(state, layer, cv.kernel, cv.bias, features.max_norm)
     progress = Progress(step=1, best_step=1, seconds=time.monotonic() - started)
     train_row = {
@@ -97,9 +111,12 @@ def fit_probe(
     best = snapshot(state)
     with Checkpoints(run_dir.checkpoints) as checkpoints:
         checkpoints.save(1, state, best, asdict(progress))
-    facts = describe_fit(kind, method, cv, baselines)
-    computed = {"features": views.shape[2], "computed_features": features.num_computed}
-    return best, progress, {**facts, **computed}
+    computed = {
+        "features": views.shape[2],
+        "computed_features": features.num_computed,
+        "is_stored_fit": is_stored,
+    }
+    return best, progress, {**describe_fit(kind, method, cv, baselines), **computed}
 
 
 def describe_fit(

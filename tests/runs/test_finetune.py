@@ -128,17 +128,20 @@ def test_a_second_probe_computes_the_features_of_added_images_only(shapes, tmp_p
     images = tmp_path / "images"
     shutil.copytree(shapes, images)
     config = make_small_config(images, tmp_path / "data", **{"data.test_fraction": 0.0})
-    counts = []
+    counts, stored = [], []
     for run in ("first", "second", "more"):
         if run == "more":
             folder = sorted(images.iterdir())[0]
             image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
             Image.fromarray(image).save(folder / "added.png")
         experiment.run(as_probe(config), tmp_path / run)
-        counts.append(read_results(tmp_path / run)["training"]["computed_features"])
+        training = read_results(tmp_path / run)["training"]
+        counts.append(training["computed_features"])
+        stored.append(training["is_stored_fit"])
     first, second, more = counts
     assert first > 10
     assert second == 0
+    assert stored == [False, True, False]
     assert more < first / 2  # the added one, and those that moved from the validation split
     splits = [read_results(tmp_path / run)["train"] for run in ("first", "second")]
     assert splits[0] == splits[1]

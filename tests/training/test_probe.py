@@ -98,7 +98,7 @@ def test_a_probe_is_saved_as_a_training_of_one_step(tmp_path):
     views = features[:, None].astype(np.float32)
     best, progress, choice = fit_probe(
         state,
-        ProbeFeatures(views, max_norm=1.0, num_computed=3),
+        ProbeFeatures(views, 1.0, num_computed=3, hashes=np.arange(8), folder=None),
         lambda state: {"accuracy": 0.5},
         RunDir(tmp_path),
         layer="head",
