@@ -1,5 +1,6 @@
 """One run, from images to report."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,14 @@ from gv_jax.probe_run import probe_split
 from gv_jax.reporting.audit_page import audit_run
 from gv_jax.reporting.probe_section import summarize_probe
 from gv_jax.reporting.report import write_report
-from gv_jax.run_data import REJECT_CHANGES, DataPolicy, RunData, load_run_data
+from gv_jax.run_data import (
+    REJECT,
+    REJECT_CHANGES,
+    DataPolicy,
+    RunData,
+    describe_present_data,
+    load_run_data,
+)
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.checkpoint import Checkpoints
@@ -39,6 +47,8 @@ from gv_jax.training.run_dir import RunDir, write_json
 from gv_jax.training.step import make_train_step
 from gv_jax.training.timer import Timer
 from gv_jax.training.train_setup import TrainSetup, init_train_setup
+
+LOGGER = logging.getLogger(__name__)
 
 
 class Session(NamedTuple):
@@ -68,6 +78,7 @@ def run(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> s
     run_dir = RunDir(workdir)
     run_dir.check_same_config(config.to_dict(), resolved_defaults())
     if run_dir.finished:
+        note_changed_data(config, run_dir, policy)
         return f"already finished: {run_dir.outcome}"
     with hold_run(workdir, config.train.batch_size) as held:
         if not run_dir.finished:  # by another process, meanwhile
@@ -82,6 +93,18 @@ def run(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> s
             session.timer.laps["train_s"] = fitted.seconds
             evaluate_and_report(config, setup, runtime, fitted, session)
     return run_dir.outcome
+
+
+def note_changed_data(config: Config, run_dir: RunDir, policy: DataPolicy) -> None:
+    """Logs how the data changed since the run finished, unless `policy` is to leave that out."""
+    if policy.on_changed != REJECT:
+        return
+    if text := describe_present_data(config, run_dir):
+        LOGGER.warning(
+            "%s is finished, and %s. Give another --workdir to train on the present data",
+            run_dir.path,
+            text,
+        )
 
 
 def evaluate(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> str:

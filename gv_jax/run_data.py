@@ -199,6 +199,30 @@ def match_recorded(
     return RunData(dataclasses.replace(restored, warnings=warnings), record, changes)
 
 
+def describe_present_data(config: Config, run_dir: RunDir) -> str:
+    """How the present data differ from those of a finished run; "" if they do not.
+
+    Unchanged data are listed and hashed, but not decoded. Data sets without source files, which
+    only another configuration can change, are not compared.
+
+    Args:
+        config: Of the run, resolved.
+        run_dir: Of the run.
+    """
+    source = Path(config.data.path or Path(config.data.root) / config.data.name)
+    if not source.exists():
+        return ""
+    try:
+        record = run_dir.data_record
+        present, _ = load_recorded_data(config, run_dir.path)
+    except UserError as error:
+        return str(error)
+    if record is None:
+        return ""
+    changes = find_changes(record, present)
+    return f"the data changed since: {describe_changes(changes)}" if any(changes) else ""
+
+
 def find_shared_record(folder: Path | None, source: Mapping[str, Any]) -> DataRecord | None:
     """The record of the runs of a study that have the same source; None without one."""
     if folder is None:

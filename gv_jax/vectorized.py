@@ -100,6 +100,7 @@ def run_members(members: Sequence[Member]) -> list[str]:
     for index, member in enumerate(members):
         member.run_dir.check_same_config(member.config.to_dict(), resolved_defaults())
         if member.run_dir.finished:
+            experiment.note_changed_data(member.config, member.run_dir, member.policy)
             lines[index] = f"already finished: {member.run_dir.outcome}"
         else:
             groups.setdefault(member.group_key, []).append(index)

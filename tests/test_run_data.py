@@ -10,8 +10,9 @@ from PIL import Image
 
 from gv_jax import experiment
 from gv_jax.config.resolve import resolve
+from gv_jax.data import cache, decode
 from gv_jax.errors import UserError
-from gv_jax.run_data import KEEP, DataPolicy, check_shared_records, load_run_data
+from gv_jax.run_data import KEEP, REJECT_CHANGES, DataPolicy, check_shared_records, load_run_data
 from gv_jax.training.run_dir import RunDir
 from tests.runs.runs import make_small_config, read_results
 
@@ -148,6 +149,53 @@ def test_moved_data_are_the_same_data(copy):
     before = read_results(copy / "run")
     experiment.evaluate(config, copy / "run")
     assert read_results(copy / "run")["test"] == before["test"]
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "several images"])
+def test_a_finished_run_notes_that_its_data_changed(copy, caplog, change):
+    if change == "several images":
+        for number in range(3):
+            add_image(copy, f"red/9{number}.png", 10 * number)
+        for number in range(2):
+            (copy / "images" / "blue" / f"0{number}.png").unlink()
+        words = ["3 images added", "2 images removed"]
+    else:
+        apply, words = CHANGES[change]
+        apply(copy)
+    line = experiment.run(make_config(copy), copy / "run")
+    assert line.startswith("already finished")
+    (note,) = [record.getMessage() for record in caplog.records]
+    assert "\n" not in note
+    assert all(word in note for word in [*words, str(copy / "run"), "--workdir"])
+
+
+@pytest.mark.parametrize("change", ["nothing", "moved", "gone", "kept"])
+def test_a_finished_run_on_its_own_data_has_no_note(copy, caplog, monkeypatch, change):
+    policy = KEEP_RECORDED if change == "kept" else REJECT_CHANGES
+    if change == "kept":
+        add_image(copy, "red/99.png")
+    elif change != "nothing":
+        shutil.move(copy / "images", copy / "elsewhere")
+    config = make_config(copy) if change in ("nothing", "kept") else None
+    if change == "moved":
+        config = make_small_config(copy / "elsewhere", copy / "data", **FIELDS)
+    elif change == "gone":
+        config = make_small_config(copy / "elsewhere", copy / "data", **FIELDS)
+        config.data.path = str(copy / "images")
+    elif change == "nothing":
+        experiment.run(config, copy / "run")  # prepares the copied folder
+        monkeypatch.setattr(cache, "write_cache", None)
+        monkeypatch.setattr(decode, "open_image", None)
+    assert experiment.run(config, copy / "run", policy).startswith("already finished")
+    assert not caplog.records
+
+
+def test_a_finished_run_notes_images_that_cannot_be_used(copy, caplog):
+    (copy / "images" / "red" / "99.png").write_bytes(b"\x89PNG\r\n\x1a\nxx")
+    assert experiment.run(make_config(copy), copy / "run").startswith("already finished")
+    (note,) = [record.getMessage() for record in caplog.records]
+    assert "99.png" in note
+    assert "--workdir" in note
 
 
 def interrupt(base):
