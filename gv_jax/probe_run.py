@@ -148,6 +148,7 @@ def describe_features(config: Config, setup: TrainSetup) -> dict[str, Any]:
     return {
         "model": model,
         "maps": config.probe.maps,
+        "backgrounds": list(config.probe.backgrounds),
         "flip": config.probe.flip,
         "mean": list(config.data.mean),
         "std": list(config.data.std),

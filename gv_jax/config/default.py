@@ -85,6 +85,7 @@ def get_config() -> ConfigDict:
             "probe": {  # --mode=probe: fit a linear classifier on frozen features
                 "method": "",  # ridge (closed form) or logistic; empty: ridge
                 "maps": "",  # feature maps: all, names joined by +, or last (input of the head)
+                "backgrounds": (),  # gray levels, 0 to 255: RGBA images are shown over each of them
                 "l2": (1.0, 10.0, 100.0, 1e3, 1e4, 1e5),  # penalties, chosen by cross-validation …
                 "folds": 5,  # … with this many folds of the training split
                 "flip": True,  # also fit on the mirror images

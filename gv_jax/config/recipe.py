@@ -31,6 +31,7 @@ MAX_ASPECT = 2.0  # of the input; more elongated images are stretched
 SEEN_IMAGES = 20_000  # that fine-tuning aims at, over all epochs
 MIN_EPOCHS, MAX_EPOCHS = 8, 60
 SCRATCH_EPOCHS = 30
+BACKGROUNDS = (0, 128, 255)  # gray levels that a probe shows transparent images over
 FAST_BELOW = 500  # training images: so few are better classified by a linear probe
 FAST_ABOVE = 20_000  # training images: fine-tuning them on a CPU takes more than an hour
 
@@ -72,7 +73,8 @@ class Recipe:
 
 def set_fast(facts: FolderFacts) -> dict[str, Any]:
     """A linear probe of all feature maps of the pretrained network."""
-    return {**pretrained_fields(facts), "probe.method": "ridge"}
+    grays = BACKGROUNDS if facts.transparent else ()
+    return {**pretrained_fields(facts), "probe.method": "ridge", "probe.backgrounds": grays}
 
 
 def set_finetune(facts: FolderFacts) -> dict[str, Any]:

@@ -22,8 +22,8 @@ ALPHA_STATS = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no 
 def resolve(config: Config) -> Config:
     """A copy of `config` whose empty fields of images and padding are those of its weights.
 
-    A run as pretrained weights also gives its feature maps (config.probe.maps). A leading ~ in a
-    path becomes the home folder, which shells leave alone behind "=".
+    A run as pretrained weights also gives its feature maps and backgrounds (config.probe). A
+    leading ~ in a path becomes the home folder, which shells leave alone behind "=".
 
     Raises:
         UserError: there is no such model, or its weights have no valid `pretrained_cfg`.
@@ -39,7 +39,11 @@ def resolve(config: Config) -> Config:
     initial = find_initial_run(config.model.pretrained) if task and task.uses_labels else None
     if initial is not None:
         cfg = cfg_of_run(initial)
-        config.probe.maps = config.probe.maps or initial.config["probe"].get("maps", "")
+        recorded = initial.config["probe"]
+        config.probe.maps = config.probe.maps or recorded.get("maps", "")
+        config.probe.backgrounds = config.probe.backgrounds or tuple(
+            recorded.get("backgrounds", ())
+        )
     elif config.model.pretrained and task is not None and task.uses_labels:
         file = find_weights_file(config.model)
         cfg = load_pretrained_cfg(models.model_class(config.model.name), file)

@@ -15,6 +15,7 @@ from gv_jax.data.splits import kfold
 from gv_jax.data.transforms import output_size
 from gv_jax.errors import UserError, unknown
 from gv_jax.inference.initial_run import check_same_model, find_initial_run
+from gv_jax.models.pooled_head import has_pooled_head
 from gv_jax.models.pretrained.load import find_weights_file, options_from_section
 from gv_jax.models.stages import classifier_path, stages_of
 from gv_jax.tasks.model import build_model
@@ -40,7 +41,8 @@ CHOICES = {
     "optimizer.schedule": SCHEDULES,
 }
 NUMBER_TUPLES = (  # ml_collections does not check what is in a tuple
-    *("data.size", "data.background", "data.mean", "data.std", "probe.l2"),
+    *("data.size", "data.background", "data.mean", "data.std"),
+    *("probe.l2", "probe.backgrounds"),
     *("train.report_epochs", "optimizer.step_milestones"),
     *("finetune.stage_lrs", "finetune.unfreeze_epochs"),
 )
@@ -103,6 +105,7 @@ def validate(config: Config) -> Config:
     if config.data.folds:
         kfold.check_folds(config.data.folds, config.data.fold)
     TASKS[config.task].validate(config)
+    validate_backgrounds(config)
     validate_model(config)
     if config.probe.method or is_finetuned(config.finetune):
         validate_stages(config)
@@ -112,6 +115,23 @@ def validate(config: Config) -> Config:
 def is_number(value: object) -> bool:
     """Whether a value is a number, neither infinite nor NaN."""
     return isinstance(value, int | float) and -MAX_NUMBER <= value <= MAX_NUMBER
+
+
+def validate_backgrounds(config: Config) -> None:
+    """Raises UserError for gray levels out of range, or where no image is shown over them."""
+    grays = config.probe.backgrounds
+    if not all(gray in range(256) for gray in grays):
+        raise UserError(f"config.probe.backgrounds is {grays}: give whole numbers from 0 to 255")
+    if grays and config.data.channels != 4:
+        raise UserError(
+            f"config.probe.backgrounds is {grays}: it needs transparent images, that is, "
+            "--config.data.channels=4"
+        )
+    if grays and not has_pooled_head(config.probe.maps):
+        raise UserError(
+            f"config.probe.backgrounds is {grays}: it needs --mode=probe and feature maps as "
+            "config.probe.maps=all"
+        )
 
 
 def validate_model(config: Config) -> None:

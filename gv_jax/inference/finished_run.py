@@ -61,7 +61,8 @@ def load_network(run_dir: RunDir) -> LoadedNetwork:
         UserError: A file of the run is missing or damaged.
     """
     results, config = run_dir.results or {}, ConfigDict(run_dir.config)
-    config.probe.maps = config.probe.get("maps", "")  # older runs have their model's own head
+    config.probe.maps = config.probe.get("maps", "")  # older runs have their model's own head …
+    config.probe.backgrounds = config.probe.get("backgrounds", ())  # … and show images as they are
     task = TASKS[results["task"]].from_run(run_dir.config, results)
     size = find_image_size(run_dir) if has_fixed_size(config.model.name) else (0, 0)
 

@@ -40,9 +40,11 @@ def check_same_model(run_dir: RunDir, config: Any) -> None:
         run_dir: The finished run.
         config: The resolved configuration.
     """
-    section, maps = run_dir.config["model"], run_dir.config["probe"].get("maps", "")
+    section, probe = run_dir.config["model"], run_dir.config["probe"]
     fields = [(f"model.{name}", section.get(name, ""), config.model[name]) for name in SAME_FIELDS]
-    for field, there, here in [*fields, ("probe.maps", maps, config.probe.maps)]:
+    fields += [("probe.maps", probe.get("maps", ""), config.probe.maps)]
+    grays = tuple(probe.get("backgrounds", ())), tuple(config.probe.backgrounds)
+    for field, there, here in [*fields, ("probe.backgrounds", *grays)]:
         if there != here:
             raise UserError(
                 f"config.model.pretrained: {run_dir.path} is a run with {field}={there!r}, not "

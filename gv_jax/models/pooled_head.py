@@ -9,6 +9,7 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.errors import UserError, unknown
+from gv_jax.models.backgrounds import Composite, join_composites
 from gv_jax.models.layers import Linear
 from gv_jax.models.stages import get_node, stages_of
 
@@ -37,6 +38,7 @@ class PooledHead(nnx.Module):
     """A linear head on feature maps: pooled over pixels by mean and by maximum, standardized.
 
     A map without pixels [n f] is used as it is. The backbone's own classifier layer is left out.
+    With a `composite`, the backbone computes the maps of RGBA images over every background.
     """
 
     def __init__(
@@ -48,19 +50,24 @@ class PooledHead(nnx.Module):
         out_features: int,
         size: tuple[int, int],
         rngs: nnx.Rngs,
+        composite: Composite | None = None,
     ):
         """Draws the weights of the head.
 
         Args:
             backbone: a classifier; it loses its classifier layer.
             names: of its feature maps.
-            in_features: channels of the images.
+            in_features: channels that the backbone takes.
             out_features: number of classes.
             size: (height, width) of the images in pixels; (0, 0): any.
             rngs: random streams.
+            composite: of RGBA images for a backbone of 3 channels; None: it takes the images.
         """
         shapes = map_shapes(backbone, size if all(size) else ANY_SIZE, in_features)
         width = sum(count_pooled(shapes[name]) for name in names)
+        self.num_backgrounds = len(composite.grays) if composite else 1
+        width *= self.num_backgrounds
+        self.composite = composite
         self.map_names = tuple(names)
         self.backbone = backbone
         *_, path = stages_of(backbone, type(backbone).__name__)[HEAD]
@@ -72,7 +79,10 @@ class PooledHead(nnx.Module):
     def features(self, x: Array) -> dict[str, Array]:
         """The feature maps of the backbone."""
         backbone: Any = self.backbone
-        return backbone.features(x)
+        if self.composite is None:
+            return backbone.features(x)
+        maps = backbone.features(self.composite(x))
+        return {name: join_composites(value, self.num_backgrounds) for name, value in maps.items()}
 
     def stages(self) -> dict[str, tuple[str, ...]]:
         """The modules of each stage, from input to output."""
@@ -149,16 +159,18 @@ def with_pooled_head(
     out_features: int,
     size: tuple[int, int],
     seed: int,
+    composite: Composite | None = None,
 ) -> PooledHead:
     """`backbone` with a head on feature maps in place of its own.
 
     Args:
         backbone: a classifier.
         maps: config.probe.maps: "all", or names joined by "+".
-        in_features: channels of the images.
+        in_features: channels that the backbone takes.
         out_features: number of classes.
         size: (height, width) of the images in pixels; (0, 0): any.
         seed: of the random weights of the head.
+        composite: of RGBA images for a backbone of 3 channels; None: it takes the images.
 
     Raises:
         UserError: an unknown feature map.
@@ -171,4 +183,5 @@ def with_pooled_head(
         out_features=out_features,
         size=size,
         rngs=nnx.Rngs(seed),
+        composite=composite,
     )

@@ -2,6 +2,7 @@
 
 from flax import nnx
 
+from gv_jax.models.backgrounds import ALPHA, Composite
 from gv_jax.models.pooled_head import has_pooled_head, with_pooled_head
 from gv_jax.models.pretrained.load import build_from_section
 from gv_jax.tasks.registry import TASKS
@@ -13,6 +14,8 @@ def build_model(
 ) -> nnx.Module:
     """The model with its initial weights: with config.probe.maps, with a head on these maps.
 
+    With config.probe.backgrounds, the backbone takes RGB images.
+
     Args:
         config: the resolved configuration.
         num_outputs: classes, or outputs per pixel.
@@ -20,7 +23,9 @@ def build_model(
         pretrained: whether pretrained weights are loaded, if the configuration names any.
     """
     task = TASKS[config.task]
-    num_inputs = task.num_inputs(config)
+    grays = config.probe.backgrounds
+    composite = Composite(grays, config.data.mean, config.data.std) if grays else None
+    num_inputs = task.num_inputs(config) if composite is None else ALPHA
     model = build_from_section(
         config.model,
         num_inputs=num_inputs,
@@ -39,4 +44,5 @@ def build_model(
         out_features=num_outputs,
         size=size,
         seed=config.seed,
+        composite=composite,
     )

@@ -83,6 +83,12 @@ def test_super_resolution_refuses(changes, names):
         ({"train.ema": 1.0}, r"config\.train\.ema is 1\.0.* 0\.99999$"),
         ({"probe.method": "ridge", "probe.l2": (-1.0,)}, r"l2.*-1\.0"),
         ({"probe.method": "ridge", "finetune.last_stages": 1}, r"config\.probe.*config\.finetune"),
+        ({"probe.backgrounds": (0,)}, r"config\.probe\.backgrounds.*config\.data\.channels=4"),
+        (
+            {"probe.backgrounds": (0,), "data.channels": 4},
+            r"config\.probe\.backgrounds.*config\.probe\.maps=all",
+        ),
+        ({"probe.backgrounds": (0, 256), "data.channels": 4}, r"backgrounds.*256"),
         ({"finetune.freeze": ("stem",)}, r"config\.finetune\.freeze.*'stem'"),
         ({"loss.class_weights": "inverse_sqr"}, r"config\.loss\.class_weights.*'inverse_sqrt'"),
         (

@@ -148,11 +148,14 @@ def test_a_second_probe_computes_the_features_of_added_images_only(shapes, tmp_p
 
 
 @pytest.mark.parametrize("format_name", ["onnx", "stablehlo"])
-def test_an_exported_probe_computes_what_the_run_predicts(shapes, tmp_path, format_name):
-    config = make_small_config(shapes, tmp_path / "data")
+@pytest.mark.parametrize("grays", [(), (0, 200)])
+def test_an_exported_probe_computes_what_the_run_predicts(shapes, tmp_path, grays, format_name):
+    channels = 4 if grays else 3
+    fields = {"data.channels": channels, "probe.backgrounds": grays}
+    config = make_small_config(shapes, tmp_path / "data", **fields)
     experiment.run(as_probe(config), tmp_path / "run")
     run = load_run(tmp_path / "run")
-    images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, channels), dtype=np.uint8)
     predictions = run.predict(images).probabilities
     folder = export_run(tmp_path / "run", format_name, tmp_path / "out")
     if format_name == "stablehlo":
@@ -162,6 +165,6 @@ def test_an_exported_probe_computes_what_the_run_predicts(shapes, tmp_path, form
         session = pytest.importorskip("onnxruntime").InferenceSession(folder / "model.onnx")
         outputs = session.run(None, {"images": images})[0]
     np.testing.assert_allclose(outputs, predictions, atol=1e-4)
-    assert run.embed(images).shape == (3, 2 * (16 + 32))
+    assert run.embed(images).shape == (3, max(1, len(grays)) * 2 * (16 + 32))
     explanation = run.explain(images[0])
     assert explanation.map.shape == (16, 16)
