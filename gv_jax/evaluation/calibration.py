@@ -9,7 +9,7 @@ from gv_jax.errors import UserError
 from gv_jax.evaluation.class_metrics import calibration, log_softmax, wilson_interval
 from gv_jax.evaluation.confidence import Confidence
 from gv_jax.evaluation.conformal import SET_LEVEL, cross_measure_sets, measure_sets
-from gv_jax.evaluation.temperature import cross_fit_log_probs, fit_temperature
+from gv_jax.evaluation.temperature import choose_temperature, cross_fit_log_probs
 
 PRECISIONS = (0.9, 0.95, 0.99)  # in the report
 MIN_IMAGES = 2  # validation images without which nothing is calibrated
@@ -24,15 +24,19 @@ class Calibrated(NamedTuple):
         confidence: What the validation split says.
         log_probs: Split -> calibrated log-probabilities [n k].
         measured: The same, but of the validation split with temperatures of other folds.
+        problem: Why the temperature is 1 and was not fitted; "" if it was.
     """
 
     confidence: Confidence
     log_probs: dict[str, np.ndarray]
     measured: dict[str, np.ndarray]
+    problem: str = ""
 
 
 def calibrate(logits: Arrays, labels: Arrays) -> Calibrated:
-    """Calibrates a single-label classifier; the temperature is 1 without a validation split.
+    """Calibrates a single-label classifier; see `choose_temperature`.
+
+    The temperature is 1 without a validation split.
 
     Args:
         logits: Split -> network outputs [n k].
@@ -42,7 +46,7 @@ def calibrate(logits: Arrays, labels: Arrays) -> Calibrated:
     if len(valid) < MIN_IMAGES:
         log_probs = {split: log_softmax(outputs) for split, outputs in logits.items()}
         return Calibrated(Confidence(), log_probs, log_probs)
-    temperature = fit_temperature(valid, labels["valid"])
+    temperature, problem = choose_temperature(valid, labels["valid"])
     log_probs = {split: log_softmax(outputs / temperature) for split, outputs in logits.items()}
     probs, classes = np.exp(log_probs["valid"]), labels["valid"]
     confidence = Confidence(
@@ -51,8 +55,8 @@ def calibrate(logits: Arrays, labels: Arrays) -> Calibrated:
         confidences=probs.max(1),
         correct=probs.argmax(1) == classes,
     )
-    measured = {**log_probs, "valid": cross_fit_log_probs(valid, classes)}
-    return Calibrated(confidence, log_probs, measured)
+    measured = log_probs if problem else log_probs | {"valid": cross_fit_log_probs(valid, classes)}
+    return Calibrated(confidence, log_probs, measured, problem)
 
 
 def calibration_results(
@@ -72,9 +76,10 @@ def calibration_results(
     log_probs, classes = calibrated.measured[main_split], labels[main_split]
     return {
         "temperature": confidence.temperature,
-        "fitted_to": len(confidence.true_probs),
+        "fitted_to": 0 if calibrated.problem else len(confidence.true_probs),
+        **({"not_fitted": calibrated.problem} if calibrated.problem else {}),
         "measured_on": main_split,
-        "cross_validated": main_split == "valid",
+        "cross_validated": main_split == "valid" and not calibrated.problem,
         "uncalibrated_ece": calibration(log_softmax(logits[main_split]), classes)["ece"],
         "ece": calibration(log_probs, classes)["ece"],
         "sets": set_results(confidence, np.exp(log_probs), classes, main_split == "valid"),

@@ -11,7 +11,7 @@ from gv_jax.evaluation import multilabel_metrics
 from gv_jax.evaluation.class_metrics import safe_divide
 from gv_jax.evaluation.confidence import Confidence
 from gv_jax.evaluation.splits import SPLIT_TITLES, select_main_split
-from gv_jax.evaluation.temperature import fit_temperature
+from gv_jax.evaluation.temperature import Temperature, choose_temperature
 from gv_jax.wording import count_noun
 
 
@@ -47,9 +47,9 @@ def evaluate_multilabel(
 ) -> MultilabelEvaluation:
     """Computes calibration, thresholds, metrics, baseline and predictions.
 
-    One temperature for all labels is fitted to the valid split. The loss is that of the network
-    without it. The threshold of a label is that of its highest F1 on the valid split, or on train
-    without one.
+    One temperature for all labels is fitted to the valid split (`choose_temperature`). The loss is
+    that of the network without it. The threshold of a label is that of its highest F1 on the valid
+    split, or on train without one.
 
     Args:
         outputs: Split -> logits [n k], in the order of the images of the split.
@@ -58,7 +58,11 @@ def evaluate_multilabel(
     main_split = select_main_split(outputs)
     tuning_split = "valid" if "valid" in outputs else "train"
     targets = {split: dataset.splits[split].labels for split in outputs}
-    temperature = fit_temperature(outputs["valid"], targets["valid"]) if "valid" in outputs else 1.0
+    temperature, problem = (
+        choose_temperature(outputs["valid"], targets["valid"])
+        if "valid" in outputs
+        else Temperature(1.0)
+    )
     calibrated = {split: logits / temperature for split, logits in outputs.items()}
     thresholds = multilabel_metrics.best_thresholds(calibrated[tuning_split], targets[tuning_split])
     label_set = multilabel_metrics.most_common_label_set(targets["train"])
@@ -89,7 +93,8 @@ def evaluate_multilabel(
     if "valid" in outputs:
         results["confidence"] = {
             "temperature": temperature,
-            "fitted_to": len(outputs["valid"]),
+            "fitted_to": 0 if problem else len(outputs["valid"]),
+            **({"not_fitted": problem} if problem else {}),
         }
     predicted = multilabel_metrics.sigmoid(calibrated[main_split]) >= thresholds
     co_predictions = safe_divide(main_targets.T @ predicted, main_targets.sum(0)[:, None])

@@ -152,7 +152,8 @@ def calibration_section(run: Run) -> str:
     if not isinstance(run, ClassifierRun):
         return ""
     temperature = run.confidence.temperature
-    text = "Probabilities are not calibrated: the run has no temperature."
+    problem = (run.results.get("confidence") or {}).get("not_fitted", "the run has no temperature")
+    text = f"Probabilities are not calibrated: {problem}."
     if temperature != 1:
         text = (
             f"Logits are divided by the temperature {temperature:.4g}, fitted on the validation "

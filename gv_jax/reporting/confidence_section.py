@@ -35,7 +35,13 @@ def confidence_sections(results: Mapping[str, Any]) -> list[Section]:
 
 
 def describe_temperature(confidence: Mapping[str, Any]) -> str:
-    """The temperature, and the calibration error before and after."""
+    """The temperature, and the calibration error before and after; else why it is not fitted."""
+    if problem := confidence.get("not_fitted"):
+        text = f"Confidences are those of the network (temperature 1): {problem}."
+        if "ece" not in confidence:
+            return text
+        error = format_value("ece", confidence["ece"])
+        return f"{text} Expected calibration error on the {describe_split(confidence)}: {error}."
     images = count_noun(confidence["fitted_to"], "validation image")
     text = (
         f"Confidences are calibrated by the temperature {confidence['temperature']:.2f}, fitted to "

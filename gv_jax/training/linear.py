@@ -106,14 +106,15 @@ def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> tuple[float, flo
     """The factor on `scores` [n k], from 0.1 to 1000, with the smallest softmax cross-entropy.
 
     It is the inverse of the temperature of Guo et al. 2017, "On calibration of modern neural
-    networks".
+    networks". `targets` are smoothed (`smooth_targets`).
 
     Returns:
         The factor, and the offset, which is 0: it would change no probability.
     """
+    smoothed = smooth_targets(targets, 1 / targets.shape[1])
 
     def cross_entropy(exponent: float) -> float:
-        return softmax_cross_entropy(10.0**exponent * scores, targets)[0]
+        return softmax_cross_entropy(10.0**exponent * scores, smoothed)[0]
 
     minimum: Any = minimize_scalar(cross_entropy, bounds=(-1, 3), method="bounded")
     return 10.0 ** float(minimum.x), 0.0
@@ -123,15 +124,26 @@ def fit_platt(scores: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
     """The factor and the offset of all `scores` [n k] with the smallest sigmoid cross-entropy.
 
     Platt 1999, "Probabilistic outputs for support vector machines", of all labels together.
+    `targets` are smoothed (`smooth_targets`).
     """
+    smoothed = smooth_targets(targets, 0.5)
 
     def objective(line: np.ndarray) -> tuple[float, np.ndarray]:
-        value, residuals = sigmoid_cross_entropy(line[0] * scores + line[1], targets)
+        value, residuals = sigmoid_cross_entropy(line[0] * scores + line[1], smoothed)
         return value, np.array([(residuals * scores).sum(), residuals.sum()])
 
     bounds = [(0.1, 1e3), (-1e3, 1e3)]
     minimum: Any = minimize(objective, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=bounds)
     return float(minimum.x[0]), float(minimum.x[1])
+
+
+def smooth_targets(targets: np.ndarray, mean: float) -> np.ndarray:
+    """Targets [n k] between themselves and `mean`, by 1 / (n + 2) as in Platt 1999.
+
+    Without it, the calibration of scores that separate all images has no limit.
+    """
+    smoothing = 1 / (len(targets) + 2)
+    return (1 - smoothing) * targets + smoothing * mean
 
 
 @dataclass(frozen=True)

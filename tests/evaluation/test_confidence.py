@@ -7,8 +7,10 @@ from sklearn.neighbors import NearestNeighbors
 
 from gv_jax.errors import UserError
 from gv_jax.evaluation import conformal, novelty, temperature
+from gv_jax.evaluation.calibration import calibrate, calibration_results
 from gv_jax.evaluation.class_metrics import calibration, log_softmax, wilson_interval
 from gv_jax.evaluation.confidence import Confidence, wilson_lower_ends
+from gv_jax.reporting.confidence_section import confidence_sections
 
 
 def draw_calibrated(count, num_classes, seed=0):
@@ -44,6 +46,68 @@ def test_few_or_separable_images_give_a_finite_temperature(count):
     assert fitted > 0
     assert np.exp(log_softmax(logits / fitted)).max() < 1 - 0.5 / (count + 2)
     assert np.isfinite(temperature.cross_fit_log_probs(logits, labels)).all()
+
+
+def make_split(num_images, correct, size=9.0):
+    """Logits of 3 classes that are all correct, or all wrong, and the labels."""
+    labels = np.arange(num_images) % 3
+    return size * np.eye(3)[labels if correct else (labels + 1) % 3], labels
+
+
+@pytest.mark.parametrize("correct", [True, False])
+@pytest.mark.parametrize("several_labels", [True, False])
+@pytest.mark.parametrize("count", [2, 3, temperature.MIN_FITTED - 1])
+def test_few_images_determine_no_temperature(count, several_labels, correct):
+    logits, labels = make_split(count, correct)
+    targets = np.eye(3)[labels] if several_labels else labels
+    value, problem = temperature.choose_temperature(logits, targets)
+    assert value == 1
+    assert f"{count} " in problem
+    assert str(temperature.MIN_FITTED) in problem
+
+
+@pytest.mark.parametrize("several_labels", [True, False])
+def test_a_temperature_at_a_bound_is_not_used(several_labels):
+    logits, labels = make_split(12, correct=False)
+    targets = np.eye(3)[labels] if several_labels else labels
+    assert temperature.is_at_bound(temperature.fit_temperature(logits, targets))
+    value, problem = temperature.choose_temperature(logits, targets)
+    assert value == 1
+    assert "12 " in problem
+    if not several_labels:
+        unchanged = log_softmax(logits)
+        np.testing.assert_allclose(temperature.cross_fit_log_probs(logits, labels), unchanged)
+
+
+def test_separable_images_have_a_temperature_within_the_bounds():
+    value, problem = temperature.choose_temperature(*make_split(12, correct=True))
+    assert not problem
+    # the smoothed target of the true class, 1 - 1/14 + 1/42, is its confidence
+    confidence = np.exp(log_softmax(np.array([[9.0, 0, 0]]) / value))[0, 0]
+    assert confidence == pytest.approx(1 - 1 / 14 + 1 / 42, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("count", "correct", "fitted"),
+    [(3, True, False), (3, False, False), (12, False, False), (12, True, True)],
+)
+def test_a_run_records_why_its_temperature_is_1(count, correct, fitted):
+    logits, labels = make_split(count, correct)
+    logits, labels = {"train": logits, "valid": logits}, {"train": labels, "valid": labels}
+    calibrated = calibrate(logits, labels)
+    results = calibration_results(calibrated, logits, labels, "valid")
+    assert (results["temperature"] == 1) != fitted
+    assert results["fitted_to"] == (count if fitted else 0)
+    assert results["cross_validated"] == fitted
+    (section,) = confidence_sections({"confidence": results})
+    text = section.blocks[0].text
+    if fitted:
+        assert "not_fitted" not in results
+        assert f"{results['temperature']:.2f}" in text
+    else:
+        assert f"{count} " in results["not_fitted"]
+        assert results["not_fitted"] in text
+        assert results["ece"] == results["uncalibrated_ece"]
 
 
 def test_wilson_lower_ends_are_those_of_scipy():

@@ -121,6 +121,17 @@ def test_the_temperature_minimizes_the_cross_entropy():
     assert offset == 0
 
 
+@pytest.mark.parametrize("count", [3, 30, 300])
+def test_separable_scores_are_not_scaled_without_limit(count):
+    targets = np.eye(3)[np.arange(count) % 3]
+    factor, _ = fit_temperature(targets, targets)
+    confidence = np.exp(factor) / (np.exp(factor) + 2)
+    assert confidence == pytest.approx(1 - (2 / 3) / (count + 2), abs=1e-4)
+    factor, offset = fit_platt(targets, targets)
+    assert 1 / (1 + np.exp(-factor - offset)) == pytest.approx(1 - 0.5 / (count + 2), abs=1e-3)
+    assert 1 / (1 + np.exp(-offset)) == pytest.approx(0.5 / (count + 2), abs=1e-3)
+
+
 def make_multi_label(n=90, num_features=20, k=3):
     """Features, and labels that are linear decisions on them with noise."""
     rng = np.random.default_rng(1)
