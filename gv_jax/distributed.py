@@ -1,12 +1,14 @@
 """Placement of arrays and compilation.
 
-One mesh `("data",)` over all devices: batches are sharded along it, all other arrays replicated.
+One mesh `("data",)` over all devices: batches are sharded along it. All other arrays are
+replicated; with config.train.shard_state, the large ones of a training state are sharded too.
 """
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -14,20 +16,91 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from gv_jax.errors import UserError
 
+Built = TypeVar("Built")
+SHARDED_BYTES = 64 * 2**10  # of the smallest array of a training state that is sharded
+
 
 def data_mesh() -> Mesh:
     """All devices. The axis is Auto: on an Explicit one JAX rejects per-sample augmentation."""
     return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
 
 
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The sharding of an array that every device holds."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
 def replicate(tree: Any, mesh: Mesh) -> Any:
     """Copies `tree` to every device."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+    return jax.device_put(tree, replicated(mesh))
 
 
 def shard_batch(tree: Any, mesh: Mesh) -> Any:
     """Shards the first axis of every array of `tree` over the devices."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec("data")))
+
+
+def choose_shardings(tree: Any, mesh: Mesh, *, sharded: bool) -> Any:
+    """The sharding of every array of a training state; of equal shapes, equal ones.
+
+    Args:
+        tree: arrays, or their shapes and dtypes.
+        mesh: the devices.
+        sharded: whether arrays of at least `SHARDED_BYTES` are divided along their largest
+            dimension that the number of devices divides; all others are replicated.
+    """
+
+    def choose(leaf: Any) -> NamedSharding:
+        axes: list[str | None] = [None] * len(leaf.shape)
+        fitting = [size if size % mesh.size == 0 else 0 for size in leaf.shape]
+        if sharded and leaf.size * leaf.dtype.itemsize >= SHARDED_BYTES and any(fitting):
+            axes[fitting.index(max(fitting))] = "data"
+        return NamedSharding(mesh, PartitionSpec(*axes))
+
+    return jax.tree.map(choose, tree)
+
+
+def shardings_of(tree: Any) -> Any:
+    """The sharding of every array of a tree on devices."""
+    return jax.tree.map(lambda array: array.sharding, tree)
+
+
+def place(tree: Any, shardings: Any) -> Any:
+    """The arrays of `tree` on the devices, each with its sharding."""
+    return jax.device_put(tree, shardings)
+
+
+def count_device_bytes(tree: Any, shardings: Any) -> int:
+    """Bytes of the arrays of `tree` on each device.
+
+    Args:
+        tree: arrays, or their shapes and dtypes.
+        shardings: of every array.
+    """
+    sizes = jax.tree.map(
+        lambda leaf, sharding: math.prod(sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize,
+        tree,
+        shardings,
+    )
+    return sum(jax.tree.leaves(sizes))
+
+
+def make_gather(mesh: Mesh) -> Callable[[Any], Any]:
+    """The function, inside a compiled one, from sharded arrays to whole ones on every device.
+
+    Its gradient is sharded as `choose_shardings` does, so that each device receives only its part.
+    """
+
+    @jax.custom_vjp
+    def gather(tree: Any) -> Any:
+        return jax.lax.with_sharding_constraint(tree, replicated(mesh))
+
+    def backward(_: None, gradients: Any) -> tuple[Any]:
+        shardings = choose_shardings(gradients, mesh, sharded=True)
+        return (jax.lax.with_sharding_constraint(gradients, shardings),)
+
+    gather.defvjp(lambda tree: (gather(tree), None), backward)
+    return gather
 
 
 def check_batch_size(batch_size: int, mesh: Mesh) -> None:
@@ -47,6 +120,16 @@ def compiler_options() -> dict[str, str]:
     200.
     """
     return {"xla_cpu_experimental_ynn_fusion_type": ""} if jax.default_backend() == "cpu" else {}
+
+
+def build_on_host(build: Callable[[], Built]) -> Built:
+    """The result of build(), with its arrays in the memory of the host, where there is a choice."""
+    try:
+        host = jax.local_devices(backend="cpu")[0]
+    except RuntimeError:  # JAX_PLATFORMS names accelerators only
+        return build()
+    with jax.default_device(host):
+        return build()
 
 
 def enable_compilation_cache(folder: Path) -> None:
@@ -79,20 +162,25 @@ def make_batch_fn(
 
 
 def aot_compile(
-    function: Callable[..., Any], mesh: Mesh, *arguments: Any, donate: bool = False
+    function: Callable[..., Any],
+    mesh: Mesh,
+    *arguments: Any,
+    donate: bool = False,
+    out_shardings: Any = None,
 ) -> Callable[..., Any]:
-    """Compiles `function` ahead of time; its results are replicated.
+    """Compiles `function` ahead of time.
 
     Args:
         function: pure.
         mesh: the devices.
         *arguments: of the shapes, dtypes and shardings to compile for.
         donate: whether the buffers of the first argument are reused for the results.
+        out_shardings: of the results, or of a prefix of their tree; None: replicated.
     """
     jitted = jax.jit(
         function,
         donate_argnums=(0,) if donate else (),
-        out_shardings=NamedSharding(mesh, PartitionSpec()),
+        out_shardings=out_shardings or replicated(mesh),
         compiler_options=compiler_options(),
     )
     return jitted.lower(*arguments).compile()

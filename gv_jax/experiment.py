@@ -3,11 +3,10 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jax.sharding import Mesh
 
 from gv_jax import distributed
@@ -16,56 +15,31 @@ from gv_jax.config.resolve import resolve, resolved_defaults
 from gv_jax.config.validate import validate
 from gv_jax.data.arrays import Dataset
 from gv_jax.data.augment.tta import tta_transforms
-from gv_jax.data.builders.base import REPORT_FILE
 from gv_jax.data.dataset import prepare_builder
 from gv_jax.data.sampling import make_sampler
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime, make_evaluator
-from gv_jax.inference.evaluate_as_used import evaluate_as_used
-from gv_jax.inference.explain.held_out import explain_held_out_images
-from gv_jax.inference.finished_run import LoadedNetwork
 from gv_jax.inference.initial_run import build_initial_model, record_initial_weights
 from gv_jax.probe_run import probe_split
-from gv_jax.reporting.audit_page import audit_run
-from gv_jax.reporting.probe_section import summarize_probe
-from gv_jax.reporting.report import write_report
 from gv_jax.run_data import (
     REJECT,
     REJECT_CHANGES,
     DataPolicy,
-    RunData,
     describe_present_data,
     load_run_data,
 )
+from gv_jax.run_report import Fitted, Session, evaluate_and_report
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.fit import LoopConfig, RunTracker, fit
 from gv_jax.training.hold_run import hold_run
-from gv_jax.training.lease import Lease
-from gv_jax.training.run_dir import RunDir, write_json
+from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import make_train_step
 from gv_jax.training.timer import Timer
 from gv_jax.training.train_setup import TrainSetup, init_train_setup
 
 LOGGER = logging.getLogger(__name__)
-
-
-class Session(NamedTuple):
-    """Where a process trains a run, on which data, and since when."""
-
-    run_dir: RunDir
-    data: RunData
-    timer: Timer
-    lease: Lease
-
-
-class Fitted(NamedTuple):
-    """Weights to report {"params", "batch_stats"}; facts for results.json; seconds of training."""
-
-    best: dict[str, Any]
-    training: dict[str, Any]
-    seconds: float
 
 
 def run(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> str:
@@ -168,8 +142,13 @@ def init_setup(
     mesh: Mesh,
 ) -> TrainSetup:
     """The network of `config` for images of `size` (height, width), before its first step."""
+    shard_state = config.train.shard_state
+
+    def build() -> nnx.Module:
+        return build_initial_model(config, task.outputs, classes, size)
+
     return init_train_setup(
-        build_initial_model(config, task.outputs, classes, size),
+        distributed.build_on_host(build) if shard_state else build(),
         config.model.name,
         loop,
         mesh,
@@ -178,6 +157,7 @@ def init_setup(
         augment=config.augment,
         ema=config.train.ema > 0,
         probe=bool(config.probe.method),
+        shard_state=shard_state,
     )
 
 
@@ -194,7 +174,12 @@ def train(config: Config, setup: TrainSetup, runtime: Runtime, session: Session)
         dtype=jnp.dtype(config.model.dtype),
     )
     train_step = distributed.aot_compile(
-        train_step, runtime.mesh, setup.state, batch_at(0), donate=True
+        train_step,
+        runtime.mesh,
+        setup.state,
+        batch_at(0),
+        donate=True,
+        out_shardings=(distributed.shardings_of(setup.state), distributed.replicated(runtime.mesh)),
     )
     session.timer.lap("compile_s")
     weights = record_initial_weights(config.model)
@@ -216,56 +201,3 @@ def fit_linear_probe(
     group_of = prepare_builder(session.data.section).group_of
     best, progress, facts = probe_split(config, setup, runtime, session.run_dir, group_of)
     return Fitted(best, {**progress.steps, **facts}, progress.seconds)
-
-
-def evaluate_and_report(
-    config: Config, setup: TrainSetup, runtime: Runtime, fitted: Fitted, session: Session
-) -> None:
-    """Evaluates the weights on every split; writes results, predictions, figures and report."""
-    dataset, task, run_dir = runtime.dataset, runtime.task, session.run_dir
-    weights = (fitted.best["params"], fitted.best["batch_stats"])
-    builder = prepare_builder(session.data.section)
-    evaluation = task.evaluate(runtime.evaluator.collect(*weights), dataset)
-    loaded = LoadedNetwork(task, setup.network, weights)
-    evaluation = evaluate_as_used(
-        evaluation, runtime, loaded, builder, run_dir, config.data, config.inference
-    )
-    predict, feature_maps = runtime.evaluator.functions_of(*weights)
-    batch = task.prepare_batch(runtime.batch_at(config.seed)(0))
-    key = jax.random.key(config.seed)  # a probe augments nothing
-    augmented = None if config.probe.method else jax.device_get(setup.augment(key, *batch))
-    figures = task.draw(evaluation, run_dir.figures, augmented, predict, feature_maps)
-    figures += explain_held_out_images(evaluation, runtime, loaded, run_dir, config.inference)
-    sections, audit_counts = [], {}
-    if not any(session.data.changes):  # an audit of changed data is not one of this run's
-        section, audit_counts = audit_run(builder, run_dir.figures, config.data.drop_leaks)
-        sections = [section]
-    session.timer.lap("evaluate_s")
-    weights_of_run = run_dir.metadata.get("weights")
-    results = {
-        "task": config.task,
-        "dataset": dataset.name,
-        "model": config.model.name,
-        "parameters": setup.num_params,
-        "training": fitted.training,
-        "epochs": run_dir.metrics_at(config.train.report_epochs),
-        "skipped": list(dataset.skipped),
-        "warnings": list(dataset.warnings),
-        "audit": audit_counts,
-        "data_changes": session.data.changes._asdict(),
-        "seed": config.seed,
-        "tta": config.tta.to_dict(),
-        "image_size": dataset.splits["train"].images.shape[1:3],
-        "timing": session.timer.timing(),
-        **({"weights": weights_of_run} if weights_of_run else {}),
-        **({"sources": builder.report["classes"]} if builder.report else {}),
-        **evaluation.results,
-    }
-    if config.probe.method:
-        results["summary"] = f"{results['summary']} {summarize_probe(fitted.training)}".rstrip()
-    run_dir.write_predictions(evaluation.predictions)
-    run_dir.write_results(results)
-    if builder.report:
-        write_json(run_dir.path / REPORT_FILE, builder.report)
-    defaults = resolved_defaults()
-    write_report(run_dir.path, figures, dataset.skipped, defaults, dataset.warnings, sections)

@@ -20,9 +20,9 @@ from gv_jax.config.validate import validate
 from gv_jax.data.augment.augmentations import build_augmentation
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime
-from gv_jax.experiment import Fitted, Session
 from gv_jax.inference.initial_run import record_initial_weights
 from gv_jax.run_data import REJECT_CHANGES, DataPolicy, load_run_data
+from gv_jax.run_report import Fitted, Session, evaluate_and_report
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.fit import RunTracker
 from gv_jax.training.lease import lease
@@ -167,7 +167,7 @@ def train_group(group: Sequence[Member]) -> list[str]:
             session.timer.laps["train_s"] = progress.seconds
             facts = {**progress.steps, "runs_in_program": len(group)}
             fitted = Fitted(best, facts, progress.seconds)
-            experiment.evaluate_and_report(member.config, setup, runtime, fitted, session)
+            evaluate_and_report(member.config, setup, runtime, fitted, session)
             lines.append(member.run_dir.outcome)
     return lines
 

@@ -13,7 +13,13 @@ from gv_jax import distributed
 from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.augment.tta import Transform
 from gv_jax.data.sampling import Sampler, batch_indices
-from gv_jax.evaluation.loop import EvalStep, GetBatch, collect_outputs, mean_metrics
+from gv_jax.evaluation.loop import (
+    EvalStep,
+    GetBatch,
+    Weights,
+    collect_outputs,
+    mean_metrics,
+)
 from gv_jax.training.features import make_feature_maps
 from gv_jax.training.fit import LoopConfig
 from gv_jax.training.step import SplitModule, TrainState, make_eval_step, make_predict
@@ -31,6 +37,7 @@ class Evaluator:
         sizes: split -> number of images.
         valid_batches: batches of the validation split per epoch; 0: all.
         dtype: what the network computes in.
+        place: puts weights on the devices as the steps expect them.
     """
 
     eval_step: EvalStep
@@ -42,6 +49,7 @@ class Evaluator:
     batch_size: int
     valid_batches: int
     dtype: Any
+    place: Callable[[Weights], Weights]
 
     def validate(self, state: TrainState) -> dict[str, float]:
         """Mean metrics of `state` on the validation split."""
@@ -56,7 +64,7 @@ class Evaluator:
 
     def collect(self, params: Any, batch_stats: Any) -> dict[str, Any]:
         """Split -> what the task evaluates of every image, in order: arrays [n ...]."""
-        weights = (params, batch_stats)
+        weights = self.place((params, batch_stats))
         return {
             split: collect_outputs(
                 self.eval_step, weights, self.get_batch[split], size, self.batch_size
@@ -110,11 +118,20 @@ def make_evaluator(
         )
         for name, split in splits.items()
     }
+    shardings = distributed.shardings_of(state.eval_weights)
+    is_sharded = not all(sharding.is_fully_replicated for sharding in jax.tree.leaves(shardings))
     first_batch = get_batch["train"](np.zeros(batch_size, np.int32))
 
     def compile_step(views: Sequence[Transform]) -> EvalStep:
         step = make_eval_step(network, task, transforms=views, dtype=dtype)
-        return distributed.aot_compile(step, mesh, *state.eval_weights, first_batch)
+        gather = distributed.make_gather(mesh)
+
+        def step_on_shards(params: Any, batch_stats: Any, batch: Any) -> Any:
+            return step(gather(params), batch_stats, batch)
+
+        return distributed.aot_compile(
+            step_on_shards if is_sharded else step, mesh, *state.eval_weights, first_batch
+        )
 
     valid_step = compile_step(())
     return Evaluator(
@@ -127,6 +144,7 @@ def make_evaluator(
         batch_size=batch_size,
         valid_batches=valid_batches,
         dtype=dtype,
+        place=lambda weights: distributed.place(weights, shardings),
     )
 
 

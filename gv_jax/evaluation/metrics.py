@@ -97,6 +97,7 @@ METRICS: dict[str, Metric] = {
     "evaluate_s": Metric("evaluation", "s", "min"),
     "total_s": Metric("total", "s", "min"),
     "peak_memory_mb": Metric("peak memory", "MB", "min", ",.0f"),
+    "state_mb_per_device": Metric("weights and optimizer state per device", "MB", "min", ",.1f"),
 }
 
 

@@ -45,25 +45,26 @@ class Checkpoints:
         self._manager.save(step, args=items, force=True)
 
     def restore(self, state: TrainState) -> tuple[TrainState, Any, dict[str, Any]]:
-        """(state, best weights, progress) of the newest checkpoint.
+        """(state, best weights on the host, progress) of the newest checkpoint.
 
-        `state` gives structure, shapes and shardings.
+        `state` gives structure, shapes and shardings, which may be of other devices than those of
+        the process that saved it.
         """
         params, batch_stats = state.eval_weights
         weights = {"params": params, "batch_stats": batch_stats}
         items = self._restore(
             state=ocp.args.StandardRestore(abstract_tree(state._asdict())),
-            best=ocp.args.StandardRestore(abstract_tree(weights)),
+            best=ocp.args.StandardRestore(host_tree(weights)),
             progress=ocp.args.JsonRestore(),
         )
         return TrainState(**items["state"]), items["best"], items["progress"]
 
     def restore_best(self, weights: dict[str, Any]) -> dict[str, Any]:
-        """The best weights {"params", "batch_stats"} of the newest checkpoint.
+        """The best weights {"params", "batch_stats"} of the newest checkpoint, on the host.
 
         `weights` gives structure and shapes.
         """
-        return self._restore(best=ocp.args.StandardRestore(abstract_tree(weights)))["best"]
+        return self._restore(best=ocp.args.StandardRestore(host_tree(weights)))["best"]
 
     def _restore(self, **items: Any) -> Any:
         if self.latest is None:
@@ -99,6 +100,11 @@ class Checkpoints:
 def abstract_tree(tree: Any) -> Any:
     """Shapes, dtypes and shardings of `tree`, for Orbax."""
     return jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
+
+
+def host_tree(tree: Any) -> Any:
+    """NumPy arrays of the shapes and dtypes of `tree`, for Orbax; they use no memory."""
+    return jax.tree.map(lambda leaf: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape), tree)
 
 
 def snapshot(state: TrainState) -> dict[str, Any]:

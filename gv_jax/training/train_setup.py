@@ -15,6 +15,7 @@ from gv_jax.models.summary import count_params
 from gv_jax.training.finetune import FinetuneSpec
 from gv_jax.training.fit import LoopConfig
 from gv_jax.training.optimizer import build_optimizer
+from gv_jax.training.sharded_module import ShardedModule, init_sharded_state
 from gv_jax.training.step import SplitModule, TrainState, init_train_state
 
 
@@ -25,6 +26,7 @@ class TrainSetup:
     Attributes:
         schedule: step -> learning rate.
         num_params: "total" and "trainable".
+        state_bytes: of `state` on each device.
         classifier: dotted path of the classifier layer, for a linear probe; else "".
     """
 
@@ -35,6 +37,7 @@ class TrainSetup:
     augment: Augmentation
     finetune: FinetuneSpec
     num_params: dict[str, int]
+    state_bytes: int
     classifier: str
 
 
@@ -49,6 +52,7 @@ def init_train_setup(
     augment: Mapping[str, Any],
     ema: bool,
     probe: bool,
+    shard_state: bool = False,
 ) -> TrainSetup:
     """Splits `model` into arrays, initializes the optimizer and puts all on the devices.
 
@@ -62,6 +66,7 @@ def init_train_setup(
         augment: the section of the configuration.
         ema: whether the state holds an exponential moving average of the weights.
         probe: whether only the classifier layer is fitted.
+        shard_state: whether large arrays of the state are sharded over the devices.
     """
     spec = FinetuneSpec.from_section(
         finetune,
@@ -80,15 +85,21 @@ def init_train_setup(
         steps_per_epoch=loop.steps_per_epoch,
         finetune=spec,
     )
+    if shard_state:
+        network = ShardedModule.from_split(network, mesh)
+        state = init_sharded_state(network, transform, mesh, ema=ema)
+    else:
+        state = distributed.replicate(init_train_state(network, transform, ema=ema), mesh)
     total, trainable = count_params(model)
     frozen = count_params_under(network.params, spec.never_trained)
     return TrainSetup(
         network=network,
-        state=distributed.replicate(init_train_state(network, transform, ema=ema), mesh),
+        state=state,
         optimizer=transform,
         schedule=schedule,
         augment=build_augmentation(augment),
         finetune=spec,
         num_params={"total": total, "trainable": trainable - frozen},
+        state_bytes=distributed.count_device_bytes(state, distributed.shardings_of(state)),
         classifier=classifier_path(model, name) if probe else "",
     )
