@@ -14,7 +14,7 @@ from gv_jax.data.sampling import SAMPLER_NAMES
 from gv_jax.data.splits import kfold
 from gv_jax.data.transforms import output_size
 from gv_jax.errors import UserError, unknown
-from gv_jax.inference.initial_run import check_same_model, find_initial_run
+from gv_jax.inference.initial_run import check_same_model, find_initial_run, note_other_images
 from gv_jax.models.pooled_head import has_pooled_head
 from gv_jax.models.pretrained.load import find_weights_file, options_from_section
 from gv_jax.models.stages import classifier_path, stages_of
@@ -140,6 +140,7 @@ def validate_model(config: Config) -> None:
     initial = find_initial_run(config.model.pretrained)
     if initial is not None:
         check_same_model(initial, config)
+        note_other_images(initial, config.data)
     elif config.model.pretrained:
         find_weights_file(config.model)
     elif "classifier" in models.model_options(name):

@@ -1,5 +1,6 @@
 """A finished run as the start of a training: its backbone and, for the same classes, its head."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from gv_jax.tasks.registry import TASKS
 from gv_jax.training.run_dir import RunDir
 
 HEAD = "head"
+LOGGER = logging.getLogger(__name__)
+IMAGE_FIELDS = ("size", "crop_pct", "channels", "mean", "std")  # of config.data
 SAME_FIELDS = ("name", "stem", "last_stage")  # of config.model: what the weights fit
 
 
@@ -49,6 +52,19 @@ def check_same_model(run_dir: RunDir, config: Any) -> None:
             raise UserError(
                 f"config.model.pretrained: {run_dir.path} is a run with {field}={there!r}, not "
                 f"{here!r}: give --config.{field}={there or repr('')}"
+            )
+
+
+def note_other_images(run_dir: RunDir, data: Any) -> None:
+    """Logs which fields of config.data differ from those that a finished run was fitted with."""
+    for name in IMAGE_FIELDS:
+        there, here = run_dir.config["data"].get(name), data[name]
+        there = tuple(there) if isinstance(there, list) else there
+        if there not in (None, here):
+            LOGGER.warning(
+                "config.data.%s is %s, but %s in %s, whose weights are used: give the same unless "
+                "you mean it",
+                *(name, here, there, run_dir.path),
             )
 
 

@@ -9,7 +9,8 @@ from flax import nnx
 from PIL import Image
 
 from gv_jax import experiment, models
-from gv_jax.config.resolve import as_probe
+from gv_jax.config.resolve import as_probe, resolve
+from gv_jax.config.validate import validate
 from gv_jax.errors import UserError
 from gv_jax.export.export import export_run
 from gv_jax.inference.run import load_run
@@ -91,7 +92,7 @@ def test_frozen_stages_stay_in_a_run_with_ema_that_stops_early(shapes, tmp_path)
     assert results["train"]["count"] + results["valid"]["count"] == 42
 
 
-def test_a_training_starts_from_the_head_of_a_probe(shapes, tmp_path):
+def test_a_training_starts_from_the_head_of_a_probe(shapes, tmp_path, caplog):
     probe = make_small_config(shapes, tmp_path / "data", **{"tta.flip": True})
     experiment.run(as_probe(probe), tmp_path / "probe")
     fields = {
@@ -110,6 +111,10 @@ def test_a_training_starts_from_the_head_of_a_probe(shapes, tmp_path):
         assert first[name] == pytest.approx(probed[name], rel=1e-5)
         assert results["test"][name] == pytest.approx(before["test"][name], rel=1e-5)
     assert results["parameters"] == before["parameters"]
+    assert "config.data" not in caplog.text
+    larger = make_small_config(shapes, tmp_path / "data", **{**fields, "data.size": (20, 20)})
+    validate(resolve(larger))
+    assert "config.data.size is (20, 20), but (16, 16)" in caplog.text
     other = make_small_config(shapes, tmp_path / "data", **{**fields, "model.name": "shared_net"})
     with pytest.raises(UserError, match=r"model\.name=.two_layer.*shared_net"):
         experiment.run(other, tmp_path / "other")
