@@ -116,6 +116,31 @@ def test_an_error_for_other_positions_names_both_shapes(shape, tmp_path):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("width", "model", "prefix"), [(384, "vit_small_patch16", "model."), (1024, "", "")]
+)
+def test_a_position_table_of_another_width_names_the_likely_model(width, model, prefix, tmp_path):
+    tensors = state_dict(pos_embed=np.zeros((1, 197, width), np.float32))
+    with pytest.raises(UserError) as error:
+        load({prefix + name: tensor for name, tensor in tensors.items()}, tmp_path)
+    line = str(error.value)
+    assert "\n" not in line
+    assert all(word in line for word in ["pos_embed", f"[1, 197, {width}]", "[1, 197, 192]", model])
+    assert ("vit_" in line) == bool(model)
+    assert "no weights" not in line
+
+
+@pytest.mark.slow  # draws the weights of a larger network
+def test_weights_of_another_size_name_it_and_both_position_tables(tmp_path):
+    network, weights = random_network("vit_small_patch16", 3, classes=10)
+    with pytest.raises(UserError) as error:
+        load(to_state_dict(network, weights)[0], tmp_path)
+    line = str(error.value)
+    assert "\n" not in line
+    expected = ["--config.model.name=vit_small_patch16", "[1, 197, 384]", "[1, 197, 192]"]
+    assert all(word in line for word in ["pos_embed", *expected])
+
+
 def test_dinov2_loads_its_own_names_without_a_head(tmp_path):
     network, weights = random_network("dinov2_vits14_reg", 3, classes=10)
     tensors, library = to_state_dict(network, weights)

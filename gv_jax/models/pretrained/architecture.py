@@ -16,6 +16,7 @@ from gv_jax.models.pretrained.layer_keys import StageKeyMaps
 from gv_jax.models.pretrained.prefixes import find_prefix
 from gv_jax.models.pretrained.state_dict import model_stages, stem_source
 from gv_jax.models.stages import get_node
+from gv_jax.models.vit import VisionTransformer
 
 BACKBONE_ATTR = {BackboneColorizer: "backbone", Fusion: "classifier"}  # its weights are pretrained
 MIN_SIMILARITY = 0.8  # of weights that fit a model
@@ -106,6 +107,17 @@ def build_abstract(architecture: Architecture) -> nnx.Module:
     model = nnx.eval_shape(build)
     attribute = BACKBONE_ATTR.get(type(model))
     return getattr(model, attribute) if attribute else model
+
+
+def transformers_of_width(width: int) -> list[str]:
+    """Names of the vision transformers whose tokens have `width` features."""
+    names = [name for name in CLASSIFIERS if issubclass(model_class(name), VisionTransformer)]
+    networks = {name: build_abstract(Architecture(name, ())) for name in names}
+    return [
+        name
+        for name, network in networks.items()
+        if isinstance(network, VisionTransformer) and network.config.width == width
+    ]
 
 
 class Fit(NamedTuple):

@@ -1,9 +1,10 @@
 """Pretrained weights: a file in PyTorch's names and shapes, of the hub, or of a package."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from flax import nnx
 
 from gv_jax.errors import UserError
@@ -15,11 +16,14 @@ from gv_jax.models.pretrained.architecture import (
     Architecture,
     find_architecture,
     is_alike,
+    transformers_of_width,
 )
 from gv_jax.models.pretrained.key_maps import KEY_MAPS
+from gv_jax.models.pretrained.position_table import find_other_width
 from gv_jax.models.pretrained.pretrained_cfg import find_padding, read_cfg
 from gv_jax.models.pretrained.state_dict import MisfitError, load_state_dict
 from gv_jax.models.pretrained.weights_file import WEIGHT_READERS, read_weights
+from gv_jax.models.vit import VisionTransformer
 
 CONVERT_COMMAND = (  # a checkpoint may hold its state dict under a key, and tensors may share data
     'python -c "import sys, torch; from safetensors.torch import save_file; '
@@ -156,8 +160,35 @@ def load_pretrained(model: Model, file: Path | str, without: Sequence[str] = ())
     except MisfitError as error:
         architecture = find_architecture(tensors, network, type(model))
         reason = describe_architecture(architecture, file, type(model))
+        if isinstance(network, VisionTransformer):
+            reason = describe_positions(network, file, tensors, reason) or reason
         raise UserError(reason or str(error)) from error
     return model
+
+
+def describe_positions(
+    network: VisionTransformer, file: Path, tensors: Mapping[str, np.ndarray], reason: str
+) -> str:
+    """The error of a position table of another width than that of `network`; "" for others.
+
+    Args:
+        network: what the weights were meant for.
+        file: of the weights.
+        tensors: their state dict.
+        reason: what is known of the model that they fit; "" for nothing.
+    """
+    shape = network.embedding.pos_embed.shape
+    found = find_other_width(tensors, shape)
+    if found is None:
+        return ""
+    name, other = found
+    likely = " or ".join(transformers_of_width(other[-1]))
+    text = f"{name} has the shape {list(other)}, and the model's is {list(shape)}"
+    if reason:
+        return f"{reason} ({text})"
+    if likely:
+        return f"{file}: {text}: weights of {likely}, set it as --config.model.name"
+    return f"{file}: {text}: weights of a size that no model here has; give others"
 
 
 def describe_architecture(

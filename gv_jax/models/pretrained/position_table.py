@@ -1,5 +1,6 @@
 """Tables of positions in a state dict, as those of a model."""
 
+from collections.abc import Mapping
 from math import isqrt
 
 import jax.numpy as jnp
@@ -40,3 +41,19 @@ def convert_positions(tensor: np.ndarray, shape: tuple[int, ...], source: str) -
         )
     side = isqrt(shape[1] - 1)
     return np.asarray(resample_positions(jnp.asarray(tensor), (side, side)))
+
+
+def find_other_width(
+    tensors: Mapping[str, np.ndarray], shape: tuple[int, ...]
+) -> tuple[str, tuple[int, ...]] | None:
+    """The name and the shape of a table whose width is not that of a model; None for none.
+
+    Args:
+        tensors: the state dict, with or without a prefix.
+        shape: of the model's table, (1, 1+m*m, c).
+    """
+    for name, tensor in tensors.items():
+        is_table = name.rpartition(".")[2] == POSITION_TABLE and tensor.ndim == len(shape)
+        if is_table and tensor.shape[-1] != shape[-1]:
+            return name, tensor.shape
+    return None
