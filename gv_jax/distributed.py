@@ -6,7 +6,7 @@ replicated; with config.train.shard_state, the large ones of a training state ar
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from gv_jax.data.batch_reader import BatchReader
+from gv_jax.data.rows import read_rows
 from gv_jax.errors import UserError
 
 Built = TypeVar("Built")
@@ -141,24 +143,34 @@ def enable_compilation_cache(folder: Path) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
-def make_batch_fn(
-    arrays: dict[str, np.ndarray], mesh: Mesh, resident_bytes: int
-) -> Callable[[np.ndarray], Any]:
-    """Makes the function from indices int32 [b] to the sharded batch of these rows of `arrays`.
+def make_batch_reader(
+    arrays: Mapping[str, Any],
+    mesh: Mesh,
+    resident_bytes: int,
+    *,
+    threads: int = 0,
+    prefetch: int = 1,
+) -> BatchReader[np.ndarray]:
+    """Makes the reader from indices int32 [b] to the sharded batch of these rows of `arrays`.
 
     Args:
-        arrays: of a split, by name, [n ...]; may be memory-mapped.
+        arrays: of a split, by name, [n ...]; may be memory-mapped, or decoded when indexed.
         mesh: the devices.
         resident_bytes: arrays of at most this size stay on the devices, and only indices are
-            transferred; of larger arrays the rows are transferred for every batch.
+            transferred; of larger arrays the rows are read and transferred for every batch.
+        threads: that read batches ahead, unless the arrays stay on the devices.
+        prefetch: batches that are read ahead.
     """
     if sum(array.nbytes for array in arrays.values()) > resident_bytes:
-        return lambda indices: shard_batch(
-            {name: array[indices] for name, array in arrays.items()}, mesh
-        )
-    resident = replicate(arrays, mesh)
+
+        def read(indices: np.ndarray) -> Any:
+            rows = {name: read_rows(array, indices) for name, array in arrays.items()}
+            return shard_batch(rows, mesh)
+
+        return BatchReader(read, threads, prefetch)
+    resident = replicate({name: np.asarray(array) for name, array in arrays.items()}, mesh)
     take = jax.jit(lambda rows, indices: {name: array[indices] for name, array in rows.items()})
-    return lambda indices: take(resident, shard_batch(indices, mesh))
+    return BatchReader(lambda indices: take(resident, shard_batch(indices, mesh)))
 
 
 def aot_compile(

@@ -101,6 +101,7 @@ def evaluate(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES)
             _, best, _ = checkpoints.restore(setup.state)
         timing = before["timing"]
         session.timer.laps = {part: timing[part] for part in ("data_s", "compile_s", "train_s")}
+        session.timer.waiting = {part: timing[part] for part in ("data_wait_s",) if part in timing}
         fitted = Fitted(best, before["training"], timing["train_s"])
         evaluate_and_report(config, setup, runtime, fitted, session)
     return run_dir.outcome
@@ -126,6 +127,8 @@ def prepare(config: Config, dataset: Dataset) -> tuple[TrainSetup, Runtime]:
         batch_size=config.train.batch_size,
         valid_batches=config.train.valid_batches,
         device_cache_mb=config.train.device_cache_mb,
+        read_threads=config.train.read_threads,
+        prefetch=config.train.prefetch,
         dtype=jnp.dtype(config.model.dtype),
     )
     train_task = task.with_training_loss(config.loss, labels)
@@ -188,6 +191,7 @@ def train(config: Config, setup: TrainSetup, runtime: Runtime, session: Session)
         runtime.loop, session.run_dir, runtime.validate, setup.schedule, session.lease
     )
     best, progress = fit(setup.state, train_step, batch_at, tracker)
+    session.timer.waiting["data_wait_s"] = progress.wait_seconds
     return Fitted(best, dict(progress.steps), progress.seconds)
 
 

@@ -41,7 +41,7 @@ POLICIES = (REJECT, KEEP)  # values of --on-changed-data
 # share a record may have different values. The rest determines ids and splits.
 PIXEL_FIELDS = (
     *("size", "crop_pct", "channels", "resize_mode", "interpolation", "background", "preprocess"),
-    *("super_resolution", "mean", "std", "root"),
+    *("super_resolution", "mean", "std", "root", "cache_mb"),
 )
 
 

@@ -165,6 +165,7 @@ def train_group(group: Sequence[Member]) -> list[str]:
             best, progress = outcome
             session = Session(member.run_dir, data, timer.fork(), held)
             session.timer.laps["train_s"] = progress.seconds
+            session.timer.waiting["data_wait_s"] = progress.wait_seconds
             facts = {**progress.steps, "runs_in_program": len(group)}
             fitted = Fitted(best, facts, progress.seconds)
             evaluate_and_report(member.config, setup, runtime, fitted, session)

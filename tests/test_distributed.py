@@ -34,7 +34,7 @@ for mesh in (
     distributed.data_mesh(),
     jax.make_mesh((1,), ("data",), devices=jax.devices()[:1], axis_types=axis_types),
 ):
-    get_batch = distributed.make_batch_fn(arrays, mesh, 2**20)
+    get_batch = distributed.make_batch_reader(arrays, mesh, 2**20)
     state = distributed.replicate(init_train_state(network, optimizer, ema=False), mesh)
     first = np.arange(16, dtype=np.int32)
     train_step = distributed.aot_compile(step, mesh, state, get_batch(first), donate=True)
@@ -70,6 +70,6 @@ def test_batches_are_equal_from_device_memory_and_from_a_file(tmp_path, resident
     rows = np.random.default_rng(0).integers(0, 256, (10, 2, 2, 3), dtype=np.uint8)
     np.save(tmp_path / "rows.npy", rows)
     arrays = {"image": np.load(tmp_path / "rows.npy", mmap_mode="r")}
-    get_batch = distributed.make_batch_fn(arrays, distributed.data_mesh(), resident_bytes)
+    get_batch = distributed.make_batch_reader(arrays, distributed.data_mesh(), resident_bytes)
     batch = get_batch(np.array([3, 3, 0], np.int32))
     np.testing.assert_array_equal(batch["image"], rows[[3, 3, 0]])

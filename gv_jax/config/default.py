@@ -44,6 +44,8 @@ def get_config() -> ConfigDict:
                 "checkpoint_seconds": 30.0,  # minimum time between checkpoints; 0: every epoch
                 "shard_state": False,  # divide large weights and optimizer state among the devices
                 "device_cache_mb": 2048,  # data sets up to this size stay on the device
+                "read_threads": 4,  # threads that read larger data sets ahead; 0: read on demand
+                "prefetch": 8,  # batches that they read ahead
             },
             "loss": {  # training only; validation and results use the plain loss
                 "class_weights": "",  # inverse (1/n) or inverse_sqrt (1/sqrt n), mean 1
@@ -132,6 +134,7 @@ def data() -> dict:
         "name": "atari_frames",  # one of
         "path": "",  # folder of a data set that the user supplies
         "root": "data",  # folder of prepared data sets and caches
+        "cache_mb": 16384,  # images are stored decoded up to this size, else decoded when read
         "size": (),  # (height, width) in pixels; (0, 0): unchanged; empty: (64, 64) *
         "channels": 3,  # 1 gray, 3 RGB, 4 RGBA
         "preprocess": "none",  # crop (to the box), denoise or super_resolution; joined by +

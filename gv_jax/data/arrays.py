@@ -5,19 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gv_jax.data.rows import Images
+
 
 @dataclass(frozen=True)
 class Split:
     """One split of a data set.
 
     Attributes:
-        images: uint8 [n h w c], memory-mapped and read-only unless it is a selection.
+        images: uint8 [n h w c], memory-mapped and read-only unless it is a selection; of a data
+            set larger than config.data.cache_mb, `rows.LazyImages`, which are decoded when they
+            are indexed.
         labels: int32 [n], or multi-hot float32 [n k].
         ids: n unique names.
-        hashes: Content hash of each stored image, see `cache.hash_image`; () if unknown.
+        hashes: Content hash of each stored image, see `image_hash.hash_image`; () if unknown.
     """
 
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
     ids: Sequence[str]
     hashes: Sequence[str] = ()

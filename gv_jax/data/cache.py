@@ -1,45 +1,85 @@
-"""A decoded data set on disk: memory-mapped images beside labels and ids, written once."""
+"""A data set on disk: images, labels and ids, written once.
 
-import hashlib
+Images are decoded into a memory-mapped file, or, if that would be too large, decoded from the
+prepared data set whenever they are read.
+"""
+
 import io
 import json
 import os
 import shutil
+from array import array
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from gv_jax.data import decode
 from gv_jax.data.arrays import Dataset, Split
-from gv_jax.data.box import NO_BOX, Box
+from gv_jax.data.box import Box
 from gv_jax.data.builders.base import ImageBuilder
-from gv_jax.data.formats import jpeg
+from gv_jax.data.image_hash import hash_image
+from gv_jax.data.parallel import map_in_threads
+from gv_jax.data.record_images import make_record_reader
+from gv_jax.data.rows import Images, LazyImages
 from gv_jax.data.transforms import TransformPipeline
 from gv_jax.errors import UserError
 
 CACHE_VERSION = 2  # of the files of a cache
 META_FILE = "meta.json"
-IMAGES_PER_BATCH = 32  # decoded images in memory
-DECODE_THREADS = 4  # decoding and hashing release Python's lock
 
 
-def read_cache(folder: Path) -> Dataset:
-    """The data set that `write_cache` wrote; its images are memory-mapped.
+def cache_folder(cache: Path, decoded: bool) -> Path:
+    """The folder of decoded images, or of what else is known of images that are not stored."""
+    return cache if decoded else cache.with_name(f"{cache.name}-records")
+
+
+def find_cached(
+    builder: ImageBuilder, transform: TransformPipeline, cache: Path, max_bytes: int
+) -> Dataset | None:
+    """The data set as an earlier call wrote it; None if it did not, or if it is now too large."""
+    for decoded in (True, False):
+        folder = cache_folder(cache, decoded)
+        try:
+            dataset = read_cache(folder, builder, transform)
+        except (FileNotFoundError, ValueError):  # missing or damaged
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
+        num_bytes = sum(split.images.nbytes for split in dataset.splits.values())
+        if (num_bytes <= max_bytes) == decoded:
+            return dataset
+    return None
+
+
+def read_cache(folder: Path, builder: ImageBuilder, transform: TransformPipeline) -> Dataset:
+    """The data set that `write_cache` wrote; its images are memory-mapped or read from records.
+
+    Args:
+        folder: Folder of the cache.
+        builder: The data set; it is prepared here if its images are read from records.
+        transform: Image and box -> uint8 [h w c].
 
     Raises:
         FileNotFoundError: There is no cache, or a file of it is missing.
         ValueError: A file is damaged.
     """
     meta = json.loads((folder / META_FILE).read_text())
+    image_shape = meta.get("image_shape")
+    if image_shape:
+        builder.prepare()
+
+    def open_images(split: str) -> Images:
+        if not image_shape:
+            return np.load(folder / f"{split}.npy", mmap_mode="r")
+        read = make_record_reader(builder, split, transform, image_shape)
+        return LazyImages(read, np.load(folder / f"{split}_records.npy"), image_shape)
+
     splits = {
         split: Split(
-            np.load(folder / f"{split}.npy", mmap_mode="r"),
+            open_images(split),
             np.load(folder / f"{split}_labels.npy"),
             tuple(ids),
             tuple(meta["hashes"][split]),
@@ -64,6 +104,8 @@ def write_cache(
     cache_key: dict[str, Any],
     dropped: frozenset[str],
     multi_label: bool,
+    decoded: bool = True,
+    threads: int = 1,
 ) -> None:
     """Decodes a prepared data set into `folder`, which appears complete or not at all.
 
@@ -74,6 +116,8 @@ def write_cache(
         cache_key: Arguments that determine the pixels, recorded in meta.json.
         dropped: Ids of training images to leave out.
         multi_label: Whether labels are multi-hot, float32 [n k], instead of int32 [n].
+        decoded: Whether decoded images are stored. Otherwise images are only checked and hashed.
+        threads: Number of threads that decode.
 
     Raises:
         UserError: The images differ in size, or no training image is left for a class.
@@ -81,13 +125,14 @@ def write_cache(
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
-        ids, hashes = {}, {}
+        ids, hashes, shape = {}, {}, None
         for split in builder.info.splits:
-            ids[split], hashes[split], labels, dropped_labels = _write_images(
-                builder, split, transform, unfinished, dropped
-            )
+            images = _iter_images(builder, split, transform, dropped, threads)
+            written = _write_images(builder, split, images, unfinished, dropped, decoded)
+            ids[split], hashes[split], shape = written.ids, written.hashes, written.shape
+            labels = written.labels
             if split == "train" and not multi_label:
-                _check_classes(builder, ids[split], labels, dropped_labels)
+                _check_classes(builder, ids[split], labels, written.dropped_labels)
             encoded = (
                 multi_hot(builder, ids[split], labels)
                 if multi_label
@@ -101,6 +146,7 @@ def write_cache(
             "skipped": builder.skipped,
             "warnings": builder.warnings,
             "cache_key": cache_key,
+            "image_shape": None if decoded else shape,
             "ids": ids,
             "hashes": hashes,
         }
@@ -114,84 +160,83 @@ def write_cache(
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+class _Written(NamedTuple):
+    """What is known of the images of a split; dropped_labels: labels of those left out."""
+
+    ids: list[str]
+    hashes: list[str]
+    labels: list[int]
+    dropped_labels: set[int]
+    shape: tuple[int, ...]
+
+
+class _DecodedImage(NamedTuple):
+    id: str
+    label: int
+    hash: str
+    pixels: np.ndarray | None  # None if it is dropped
+
+
 def _write_images(
     builder: ImageBuilder,
     split: str,
-    transform: TransformPipeline,
+    images: Iterator[_DecodedImage],
     folder: Path,
     dropped: frozenset[str],
-) -> tuple[list[str], list[str], list[int], set[int]]:
-    """Writes folder/<split>.npy image by image.
-
-    Returns:
-        Ids, hashes and first labels of the written images, and the labels of `dropped`.
-    """
+    decoded: bool,
+) -> _Written:
+    """Writes folder/<split>.npy image by image, or folder/<split>_records.npy."""
     count = builder.info.splits[split].num_examples - (len(dropped) if split == "train" else 0)
-    ids: list[str] = []
-    hashes: list[str] = []
-    labels: list[int] = []
-    dropped_labels: set[int] = set()
-    shape = (0, 0, 0)
+    written = _Written([], [], [], set(), ())
+    records = array("q")
     # Not written through a memory map: a full disk would kill the process with SIGBUS.
-    with (folder / f"{split}.npy").open("wb") as file:
-        for image_id, label, image, image_hash, box in _iter_images(builder, split):
-            if image_id in dropped:
-                dropped_labels.add(label)
+    with ExitStack() as stack:
+        file = stack.enter_context((folder / f"{split}.npy").open("wb")) if decoded else None
+        for record, (image_id, label, image_hash, pixels) in enumerate(images):
+            if pixels is None:
+                written.dropped_labels.add(label)
                 continue
-            pixels = transform(image, box)
-            if not ids:
-                shape = pixels.shape
-                _write_header(file, (count, *shape))
-            if pixels.shape != shape:
+            if not written.ids:
+                written = written._replace(shape=pixels.shape)
+                if file is not None:
+                    _write_header(file, (count, *pixels.shape))
+            if pixels.shape != written.shape:
                 raise UserError(
-                    f"{image_id}: has {_format_size(pixels.shape)}, but {ids[0]} has "
-                    f"{_format_size(shape)}. Resize all images to one (height, width), as with "
-                    "--config.data.size='(64, 64)'."
+                    f"{image_id}: has {_format_size(pixels.shape)}, but {written.ids[0]} has "
+                    f"{_format_size(written.shape)}. Resize all images to one (height, width), as "
+                    "with --config.data.size='(64, 64)'."
                 )
-            file.write(pixels.tobytes())
-            ids.append(image_id)
-            hashes.append(image_hash)
-            labels.append(label)
-    return ids, hashes, labels, dropped_labels
+            if file is not None:
+                file.write(pixels.tobytes())
+            records.append(record)
+            written.ids.append(image_id)
+            written.hashes.append(image_hash)
+            written.labels.append(label)
+    if not decoded:
+        np.save(folder / f"{split}_records.npy", np.frombuffer(records, np.int64))
+    return written
 
 
 def _iter_images(
-    builder: ImageBuilder, split: str
-) -> Iterator[tuple[str, int, Image.Image, str, Box]]:
-    """(id, first label, decoded image, content hash, box) of the images of a split, in order."""
+    builder: ImageBuilder,
+    split: str,
+    transform: TransformPipeline,
+    dropped: frozenset[str],
+    threads: int,
+) -> Iterator[_DecodedImage]:
+    """The images of a split, decoded and transformed, in order."""
     total = builder.info.splits[split].num_examples
     title = f"{builder.name}: decode {split}"
     examples = iter(tqdm(builder.examples(split), title, total, unit=" images", delay=1))
 
-    def decode_example(
-        example: tuple[str, int, bytes, Box],
-    ) -> tuple[str, int, Image.Image, str, Box]:
+    def decode_example(example: tuple[str, int, bytes, Box]) -> _DecodedImage:
         image_id, label, data, box = example
+        if image_id in dropped:
+            return _DecodedImage(image_id, label, "", None)
         image = decode.open_image(io.BytesIO(data))
-        return image_id, label, image, hash_image(data, image, box), box
+        return _DecodedImage(image_id, label, hash_image(data, image, box), transform(image, box))
 
-    with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        while batch := list(islice(examples, IMAGES_PER_BATCH)):
-            yield from pool.map(decode_example, batch)
-
-
-def hash_image(data: bytes, image: Image.Image, box: Box) -> str:
-    """The content hash of a stored image: 16 hexadecimal digits of a SHA-256.
-
-    It is that of the pixels, except for a JPEG, whose pixels depend on the version of the decoder.
-
-    Args:
-        data: The stored file.
-        image: The decoded image.
-        box: Its bounding box, or NO_BOX.
-    """
-    header = f"{box} " if box != NO_BOX else ""
-    if data.startswith(jpeg.MAGIC):
-        content = data
-    else:
-        header += f"{image.mode} {image.size} "
-        content = image.tobytes()
-    return hashlib.sha256(header.encode() + content).hexdigest()[:16]
+    return map_in_threads(decode_example, examples, threads)
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -6,8 +6,7 @@ The functions that take `data` take the section `config.data`, or any mapping wi
 import hashlib
 import json
 import logging
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,14 +14,23 @@ from typing import Any
 
 from gv_jax.data import audit, decode, transforms
 from gv_jax.data.arrays import Dataset, Split
+from gv_jax.data.box import NO_BOX
 from gv_jax.data.builders import DATASETS
 from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.data.builders.folder_listing import check_outside
-from gv_jax.data.cache import CACHE_VERSION, read_cache, write_cache
+from gv_jax.data.cache import (
+    CACHE_VERSION,
+    cache_folder,
+    find_cached,
+    read_cache,
+    write_cache,
+)
+from gv_jax.data.parallel import count_cores
 from gv_jax.data.splits.kfold import take_fold
 from gv_jax.data.transforms import (
     SUPER_RESOLUTION,
     DataSection,
+    TransformPipeline,
     Upscale,
     build_transforms,
     parse_preprocess,
@@ -53,6 +61,7 @@ ARRAY_FIELDS = (  # fields of config.data that `load_split_arrays` takes
     "background",
     "preprocess",
     "drop_leaks",
+    "cache_mb",
 )
 BUILDER_FIELDS = ("path", "skip_broken", "valid_fraction", "test_fraction", "split_seed")
 
@@ -80,7 +89,7 @@ def load_dataset(
         multi_label=multi_label,
         upscaler=upscaler,
         upscaler_id=upscaler_id,
-        **{field: data[field] for field in ARRAY_FIELDS},
+        **{field: data[field] for field in ARRAY_FIELDS if field in data},  # not all were recorded
         **builder_kwargs(data),
     )
     if not data["folds"]:
@@ -154,13 +163,16 @@ def load_split_arrays(
     upscaler_id: str = "",
     drop_leaks: bool = False,
     multi_label: bool = False,
+    cache_mb: int = 16384,
     **kwargs: Any,
 ) -> Dataset:
     """The data set `name`, every image as uint8 [h w c].
 
     The first call prepares it below root/prepared and decodes it into root/cache/<name>-<key>.
     Later calls decode nothing until an argument, a file or the code that determines the pixels
-    changes.
+    changes. If the decoded images were larger than `cache_mb`, they are decoded from the prepared
+    data set whenever they are read, with the same pixels; root/cache/<name>-<key>-records then
+    holds labels, ids and hashes only.
 
     Args:
         name: A name in `DATASETS`.
@@ -177,13 +189,14 @@ def load_split_arrays(
         drop_leaks: Leave out training images with a duplicate in valid or test, see
             `audit.Audit.leaked`.
         multi_label: Labels are multi-hot, float32 [n k].
+        cache_mb: Images are stored decoded up to this size, else decoded whenever they are read.
         **kwargs: Arguments of the builder of the data set.
 
     Raises:
         UserError: An argument is not valid, or images cannot be used; names the field, file or
             class.
     """
-    _check_arguments(size, channels, resize_mode, interpolation, background)
+    decode.check_options(size, channels, resize_mode, interpolation, background)
     steps = parse_preprocess(preprocess)
     if SUPER_RESOLUTION in steps and channels != 3:
         raise UserError(
@@ -213,24 +226,40 @@ def load_split_arrays(
     }
     transform = build_transforms(steps, partial(decode.to_array, **shape), upscaler)
     cache = builder.root / "cache" / f"{name}-{_hash_key(builder, cache_key)}"
+    max_bytes = cache_mb * 2**20
     try:
-        try:
-            return _add_notes(builder, read_cache(cache))
-        except (FileNotFoundError, ValueError):  # missing or damaged
-            shutil.rmtree(cache, ignore_errors=True)
+        dataset = find_cached(builder, transform, cache, max_bytes)
+        if dataset is not None:
+            return _add_notes(builder, dataset)
         builder.prepare()
+        decoded = _decoded_bytes(builder, transform) <= max_bytes
+        if not decoded and SUPER_RESOLUTION in steps:
+            raise UserError(
+                f"--config.data.preprocess={preprocess}: the images are larger than "
+                f"--config.data.cache_mb={cache_mb}, and super-resolution is too slow to be "
+                "repeated whenever an image is read: raise that bound."
+            )
         dropped = audit.audit_dataset(builder).leaked if drop_leaks else frozenset()
         write_cache(
             builder,
             transform,
-            cache,
+            cache_folder(cache, decoded),
             cache_key=cache_key,
             dropped=dropped,
             multi_label=multi_label,
+            decoded=decoded,
+            threads=1 if SUPER_RESOLUTION in steps else count_cores(),
         )
-        return _add_notes(builder, read_cache(cache))
+        written = read_cache(cache_folder(cache, decoded), builder, transform)
+        return _add_notes(builder, written)
     except OSError as error:
         raise _explain_unwritable(builder.root, error) from error
+
+
+def _decoded_bytes(builder: ImageBuilder, transform: TransformPipeline) -> int:
+    """The size of all images of a prepared data set, decoded."""
+    num_images = sum(split.num_examples for split in builder.info.splits.values())
+    return num_images * transform(builder.load_image("train", 0), NO_BOX).nbytes
 
 
 def _add_notes(builder: ImageBuilder, dataset: Dataset) -> Dataset:
@@ -265,29 +294,3 @@ def _explain_unwritable(root: Path, error: OSError) -> Exception:
         f"{root}: prepared data cannot be written there ({error.strerror}). Free some space, or "
         "set another folder with --config.data.root=DIR."
     )
-
-
-def _check_arguments(
-    size: Sequence[int],
-    channels: int,
-    resize_mode: str,
-    interpolation: str,
-    background: Sequence[int],
-) -> None:
-    if len(size) != 2 or min(size) < 0 or (0 in size and tuple(size) != (0, 0)):
-        raise UserError(
-            f"--config.data.size={size!r} must be (height, width) in pixels, or (0, 0) for "
-            "unchanged."
-        )
-    if channels not in decode.CHANNEL_MODES:
-        raise UserError(
-            f"--config.data.channels={channels!r} must be 1 (gray), 3 (RGB) or 4 (RGBA)."
-        )
-    if resize_mode not in decode.RESIZE_MODES:
-        raise unknown("value of config.data.resize_mode", resize_mode, decode.RESIZE_MODES)
-    if interpolation not in decode.INTERPOLATIONS:
-        raise unknown("value of config.data.interpolation", interpolation, decode.INTERPOLATIONS)
-    if len(background) != 3 or any(value not in range(256) for value in background):
-        raise UserError(
-            f"--config.data.background={background!r} must be (red, green, blue), each 0 to 255."
-        )

@@ -5,6 +5,7 @@ runs on the host, once per image.
 """
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from gv_jax.data.formats import jpeg, png
 from gv_jax.data.formats.exif import read_orientation, transpose
 from gv_jax.data.formats.first_frame import open_header, read_first_frame, read_header
 from gv_jax.data.formats.header import CorruptImageError, Header
+from gv_jax.errors import UserError, unknown
 
 DECODE_VERSION = 3  # version of the resulting pixels; caches of another version are not used
 IMAGE_MODES = ("L", "LA", "RGB", "RGBA")
@@ -88,6 +90,33 @@ def _plain_mode(mode: str, transparent: bool) -> str:
         case "LA" | "RGBA":
             return mode
     raise CorruptImageError(f"has color mode {mode}; save it as 8-bit gray, RGB or RGBA")
+
+
+def check_options(
+    size: Sequence[int],
+    channels: int,
+    resize_mode: str,
+    interpolation: str,
+    background: Sequence[int],
+) -> None:
+    """Raises UserError for options of `to_array` that are not valid; names the field."""
+    if len(size) != 2 or min(size) < 0 or (0 in size and tuple(size) != (0, 0)):
+        raise UserError(
+            f"--config.data.size={size!r} must be (height, width) in pixels, or (0, 0) for "
+            "unchanged."
+        )
+    if channels not in CHANNEL_MODES:
+        raise UserError(
+            f"--config.data.channels={channels!r} must be 1 (gray), 3 (RGB) or 4 (RGBA)."
+        )
+    if resize_mode not in RESIZE_MODES:
+        raise unknown("value of config.data.resize_mode", resize_mode, RESIZE_MODES)
+    if interpolation not in INTERPOLATIONS:
+        raise unknown("value of config.data.interpolation", interpolation, INTERPOLATIONS)
+    if len(background) != 3 or any(value not in range(256) for value in background):
+        raise UserError(
+            f"--config.data.background={background!r} must be (red, green, blue), each 0 to 255."
+        )
 
 
 def to_array(

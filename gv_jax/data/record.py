@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gv_jax.data.arrays import Dataset, Split
+from gv_jax.data.rows import Images, join_images, select_images
 from gv_jax.data.splits.kfold import labels_to_classes
 from gv_jax.errors import UserError
 
@@ -223,19 +224,17 @@ def restore_recorded(record: DataRecord, dataset: Dataset, *, training: bool) ->
     return dataclasses.replace(dataset, classes=record.classes, groups=record.groups, splits=splits)
 
 
-def gather_images(dataset: Dataset, rows: Sequence[tuple[str, int]]) -> np.ndarray:
-    """The images at (split, index); memory-mapped if they are a whole split in its order."""
-    names = {name for name, _ in rows}
-    indices = [index for _, index in rows]
+def gather_images(dataset: Dataset, rows: Sequence[tuple[str, int]]) -> Images:
+    """The images at (split, index); those of a whole split in its order are not copied."""
+    names = list(dict.fromkeys(name for name, _ in rows))
+    indices = np.array([index for _, index in rows])
     if len(names) == 1:
-        images = dataset.splits[names.pop()].images
-        whole = len(indices) == len(images) and indices == list(range(len(images)))
-        return images if whole else images[indices]
-    first = dataset.splits[rows[0][0]].images
-    gathered = np.empty((len(rows), *first.shape[1:]), first.dtype)
-    for target, (name, index) in zip(gathered, rows, strict=True):
-        target[...] = dataset.splits[name].images[index]
-    return gathered
+        images = dataset.splits[names[0]].images
+        whole = len(indices) == len(images) and (indices == np.arange(len(images))).all()
+        return images if whole else select_images(images, indices)
+    numbers = {name: number for number, name in enumerate(names)}
+    part_of = np.array([numbers[name] for name, _ in rows])
+    return join_images([dataset.splits[name].images for name in names], part_of, indices)
 
 
 def encode_labels(

@@ -12,14 +12,9 @@ from jax.sharding import Mesh
 from gv_jax import distributed
 from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.augment.tta import Transform
+from gv_jax.data.batch_reader import BatchReader
 from gv_jax.data.sampling import Sampler, batch_indices
-from gv_jax.evaluation.loop import (
-    EvalStep,
-    GetBatch,
-    Weights,
-    collect_outputs,
-    mean_metrics,
-)
+from gv_jax.evaluation.loop import EvalStep, Weights, collect_outputs, mean_metrics
 from gv_jax.training.features import make_feature_maps
 from gv_jax.training.fit import LoopConfig
 from gv_jax.training.step import SplitModule, TrainState, make_eval_step, make_predict
@@ -33,7 +28,7 @@ class Evaluator:
     Attributes:
         eval_step: with test-time augmentation, for results.
         valid_step: without, for validation after each epoch.
-        get_batch: split -> function from indices to a batch on the devices.
+        get_batch: split -> reader from indices to a batch on the devices.
         sizes: split -> number of images.
         valid_batches: batches of the validation split per epoch; 0: all.
         dtype: what the network computes in.
@@ -44,7 +39,7 @@ class Evaluator:
     valid_step: EvalStep
     predict: Callable[..., Any]
     feature_maps: Callable[..., Any]
-    get_batch: Mapping[str, GetBatch]
+    get_batch: Mapping[str, BatchReader[np.ndarray]]
     sizes: Mapping[str, int]
     batch_size: int
     valid_batches: int
@@ -96,6 +91,8 @@ def make_evaluator(
     batch_size: int,
     valid_batches: int,
     device_cache_mb: int,
+    read_threads: int = 0,
+    prefetch: int = 1,
     dtype: Any = jnp.float32,
 ) -> Evaluator:
     """Compiles the evaluation steps.
@@ -110,11 +107,17 @@ def make_evaluator(
         batch_size: images per batch.
         valid_batches: batches of the validation split per epoch; 0: all.
         device_cache_mb: splits up to this size stay on the devices.
+        read_threads: that read batches of larger splits ahead.
+        prefetch: batches of larger splits that are read ahead.
         dtype: what the network computes in.
     """
     get_batch = {
-        name: distributed.make_batch_fn(
-            {"image": split.images, "label": split.labels}, mesh, device_cache_mb * 2**20
+        name: distributed.make_batch_reader(
+            {"image": split.images, "label": split.labels},
+            mesh,
+            device_cache_mb * 2**20,
+            threads=read_threads,
+            prefetch=prefetch,
         )
         for name, split in splits.items()
     }
@@ -160,15 +163,15 @@ class Runtime:
     mesh: Mesh
     evaluator: Evaluator
 
-    def batch_at(self, *seeds: int) -> Callable[[int], Any]:
+    def batch_at(self, *seeds: int) -> BatchReader[int]:
         """From a step to its training batch; of several seeds, the batches are concatenated."""
         num_images, size = self.evaluator.sizes["train"], self.loop.batch_size
 
-        def get_batch(step: int) -> Any:
+        def indices_at(step: int) -> np.ndarray:
             rows = [batch_indices(seed, step, num_images, size, self.sampler) for seed in seeds]
-            return self.evaluator.get_batch["train"](np.concatenate(rows))
+            return np.concatenate(rows)
 
-        return get_batch
+        return self.evaluator.get_batch["train"].select(indices_at)
 
     @property
     def validate(self) -> Callable[[TrainState], dict[str, float]] | None:

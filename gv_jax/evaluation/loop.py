@@ -1,16 +1,19 @@
 """Evaluation of a network on a whole split in batches; the last one is padded and masked."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import islice
 from typing import Any
 
 import jax
 import numpy as np
 
+from gv_jax.data.batch_reader import BatchReader
 from gv_jax.data.sampling import padded_batches
 
 Weights = tuple[Any, Any]  # params, batch_stats
 EvalStep = Callable[[Any, Any, Any], tuple[Any, dict[str, jax.Array]]]
-GetBatch = Callable[[np.ndarray], Any]  # indices [n] -> batch
+GetBatch = BatchReader[np.ndarray]  # indices [n] -> batch
 
 
 def run_eval(
@@ -34,10 +37,10 @@ def run_eval(
     Yields:
         (outputs, metrics, mask) of each batch; mask, bool [batch_size], is False for padding.
     """
-    for index, (indices, mask) in enumerate(padded_batches(size, batch_size)):
-        if max_batches and index == max_batches:
-            return
-        yield *eval_step(*weights, get_batch(indices)), mask
+    padded = list(islice(padded_batches(size, batch_size), max_batches or None))
+    with closing(get_batch.stream([indices for indices, _ in padded])) as batches:
+        for batch, (_, mask) in zip(batches, padded, strict=True):
+            yield *eval_step(*weights, batch), mask
 
 
 def mean_metrics(

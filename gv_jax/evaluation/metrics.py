@@ -91,6 +91,8 @@ METRICS: dict[str, Metric] = {
     "step": Metric("step", format=","),
     "learning_rate": Metric("learning rate"),
     "images_per_second": Metric("images per second", direction="max", format=",.0f"),
+    "data_wait": _fraction("waiting for data", "min"),
+    "data_wait_s": Metric("waiting for data", "s", "min"),
     "data_s": Metric("data", "s", "min"),
     "compile_s": Metric("compilation", "s", "min"),
     "train_s": Metric("training", "s", "min"),

@@ -32,7 +32,7 @@ def color_histogram(images: np.ndarray) -> ColorHistogram:
     """Counts the colors of images, uint8 [n h w 3]."""
     codes, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
     for start in range(0, len(images), IMAGES_PER_CHUNK):
-        rgb = images[start : start + IMAGES_PER_CHUNK].astype(np.int64)
+        rgb = np.asarray(images[start : start + IMAGES_PER_CHUNK]).astype(np.int64)
         new_codes, new_counts = np.unique(
             (rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2], return_counts=True
         )

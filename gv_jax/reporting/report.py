@@ -70,7 +70,12 @@ ROW_TABLES = {  # key of a list of rows in results.json -> section, caption
     ),
 }
 NUM_CARDS = 4
-NO_CURVES = {"step", "epoch", "images_per_second"}  # numbers of metrics.jsonl without a figure
+NO_CURVES = {
+    "step",
+    "epoch",
+    "images_per_second",
+    "data_wait",
+}  # numbers of metrics.jsonl without a figure
 
 
 def write_report(

@@ -7,10 +7,11 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gv_jax.data.batch_reader import BatchReader
 from gv_jax.data.sampling import steps_per_epoch
 from gv_jax.training.checkpoint import Checkpoints, snapshot
 from gv_jax.training.lease import Lease
-from gv_jax.training.loop import MetricSums, PreemptionGuard, is_multiple, iterate
+from gv_jax.training.loop import MetricSums, PreemptionGuard, WaitTimer, is_multiple, iterate
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.run_log import RunLog
 from gv_jax.training.step import TrainState
@@ -73,6 +74,7 @@ class Progress:
     best_step: int = 0
     epochs_since_best: int = 0
     seconds: float = 0.0
+    wait_seconds: float = 0.0  # of these, waiting for data
 
     @property
     def steps(self) -> dict[str, int]:
@@ -117,6 +119,9 @@ class RunTracker:
         schedule: step -> learning rate.
         lease: checked after every step, so that a process that lost the run stops.
         show_progress: whether there is a progress bar.
+
+    Attributes:
+        waiting: measures how long the training waits for data.
     """
 
     def __init__(
@@ -130,7 +135,7 @@ class RunTracker:
     ) -> None:
         self.loop, self.run_dir, self.validate = loop, run_dir, validate
         self.schedule, self.lease, self.show_progress = schedule, lease, show_progress
-        self.progress, self.best = Progress(), {}
+        self.progress, self.best, self.waiting = Progress(), {}, WaitTimer()
         self._checkpoints = Checkpoints(run_dir.checkpoints)
 
     @property
@@ -155,9 +160,11 @@ class RunTracker:
             steps_per_epoch=self.loop.steps_per_epoch,
             batch_size=self.loop.batch_size,
             schedule=self.schedule,
+            waiting=self.waiting,
             show_progress=self.show_progress,
         )
         self._seconds_before = self.progress.seconds
+        self._wait_before = self.progress.wait_seconds - self.waiting.seconds
         self._started = self._saved = time.monotonic()
         return state
 
@@ -191,6 +198,7 @@ class RunTracker:
             self._saved = time.monotonic()
             progress.metric_sums = log.sums
             progress.seconds = self._seconds_before + self._saved - self._started
+            progress.wait_seconds = self._wait_before + self.waiting.seconds
             self._checkpoints.save(progress.step, get_state(), self.best, asdict(progress))
         if interrupted and not self.done:
             raise InterruptedRun(f"interrupted at step {progress.step} of {loop.steps}")
@@ -217,7 +225,7 @@ class RunTracker:
 def fit(
     state: TrainState,
     train_step: Callable[[TrainState, Batch], tuple[TrainState, dict[str, Any]]],
-    get_batch: Callable[[int], Batch],
+    get_batch: BatchReader[int],
     tracker: RunTracker,
 ) -> tuple[dict[str, Any], Progress]:
     """Trains `state` to the last step.
@@ -236,8 +244,9 @@ def fit(
     """
     state = tracker.restore(state)
     steps = () if tracker.done else range(tracker.progress.step, tracker.loop.steps)
-    with PreemptionGuard() as guard, closing(tracker):
-        for current, metrics in iterate(state, train_step, map(get_batch, steps)):
+    stream = get_batch.stream(steps)
+    with PreemptionGuard() as guard, closing(tracker), closing(stream):
+        for current, metrics in iterate(state, train_step, tracker.waiting.measure(stream)):
             tracker.on_step_end(metrics, lambda current=current: current, guard.requested)
             if tracker.done:
                 break

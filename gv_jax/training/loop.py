@@ -1,6 +1,7 @@
 """The training loop as a generator, sums of metrics, and the end of a run by a signal."""
 
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any, TypeVar
@@ -25,6 +26,25 @@ def iterate(
     for batch in batches:
         state, metrics = train_step(state, batch)
         yield state, metrics
+
+
+class WaitTimer:
+    """Seconds that a training waits for data, in `seconds`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def measure(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """`batches`, with the time that each takes to arrive added to `seconds`."""
+        iterator = iter(batches)
+        while True:
+            started = time.monotonic()
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                return
+            self.seconds += time.monotonic() - started
+            yield batch
 
 
 def is_multiple(step: int, every: int) -> bool:

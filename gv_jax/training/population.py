@@ -17,9 +17,10 @@ import optax
 
 from gv_jax.data.augment.base import Augmentation
 from gv_jax.data.augment.mixing import smooth_labels
+from gv_jax.data.batch_reader import BatchReader
 from gv_jax.errors import UserError
 from gv_jax.training.fit import InterruptedRun, Progress, RunTracker
-from gv_jax.training.loop import PreemptionGuard, iterate
+from gv_jax.training.loop import PreemptionGuard, WaitTimer, iterate
 from gv_jax.training.step import SplitModule, TrainState, Tree, make_train_step
 from gv_jax.training.task import Batch, Task
 
@@ -119,7 +120,7 @@ def scale_updates(
 def fit_population(
     states: Sequence[TrainState],
     train_step: Callable[[TrainState, Batch], tuple[TrainState, MemberMetrics]],
-    get_batch: Callable[[int], Batch],
+    get_batch: BatchReader[int],
     trackers: Sequence[RunTracker],
 ) -> list[tuple[dict[str, Any], Progress] | UserError]:
     """Trains `states`, which are all at the same step, to the last step.
@@ -127,7 +128,7 @@ def fit_population(
     Args:
         states: of the members.
         train_step: (stacked states, batches) -> (stacked states, metric sums of every member).
-        get_batch: from a step to the batches of all members.
+        get_batch: from a step to the batches of all members, read ahead.
         trackers: of the members.
 
     Returns:
@@ -138,13 +139,18 @@ def fit_population(
         InterruptedRun: SIGTERM or Ctrl-C was received; every member is saved.
     """
     failed: dict[int, UserError] = {}
+    waiting = WaitTimer()
     with PreemptionGuard() as guard, ExitStack() as stack:
         restored = []
         for tracker, state in zip(trackers, states, strict=True):
+            tracker.waiting = waiting
             restored.append(tracker.restore(state))
             stack.callback(tracker.close)
         steps = range(trackers[0].progress.step, trackers[0].loop.steps)
-        for current, metrics in iterate(tree_stack(restored), train_step, map(get_batch, steps)):
+        stream = get_batch.stream(steps)
+        stack.callback(stream.close)
+        measured = waiting.measure(stream)
+        for current, metrics in iterate(tree_stack(restored), train_step, measured):
             requested, interruption = guard.requested, None
             for index, tracker in enumerate(trackers):
                 if index in failed:

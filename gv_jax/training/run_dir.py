@@ -19,9 +19,16 @@ if TYPE_CHECKING:
     from tensorboardX import SummaryWriter
 
 FORMAT_VERSION = 3  # of the files in a run directory
-NON_METRICS = ("step", "epoch", "split", "learning_rate", "images_per_second")  # in log rows
-# Fields that say where images are. Which images they are is a matter of data.json.
-LOCATION_FIELDS = ("data.root", "data.path")
+NON_METRICS = (  # in log rows
+    *("step", "epoch", "split"),
+    *("learning_rate", "images_per_second", "data_wait"),
+)
+# Fields that say where images are and how they are read. Which images they are is a matter of
+# data.json.
+LOCATION_FIELDS = (
+    *("data.root", "data.path", "data.cache_mb"),
+    *("train.read_threads", "train.prefetch"),
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gv_jax.training.loop import MetricSums, accumulate_sums, averages, check_finite
+from gv_jax.training.loop import (
+    MetricSums,
+    WaitTimer,
+    accumulate_sums,
+    averages,
+    check_finite,
+)
 from gv_jax.training.run_dir import RunDir
 
 
@@ -21,6 +27,7 @@ class RunLog:
         steps_per_epoch: steps of an epoch.
         batch_size: images per step.
         schedule: step -> learning rate.
+        waiting: how long the training waits for data.
         show_progress: whether there is a progress bar.
     """
 
@@ -34,10 +41,11 @@ class RunLog:
         steps_per_epoch: int,
         batch_size: int,
         schedule: Callable[[int], float],
+        waiting: WaitTimer,
         show_progress: bool,
     ) -> None:
         self.sums = sums
-        self._run_dir, self._schedule = run_dir, schedule
+        self._run_dir, self._schedule, self._waiting = run_dir, schedule, waiting
         self._steps_per_epoch, self._batch_size = steps_per_epoch, batch_size
         self._pending: list[dict[str, Any]] = []
         self._writer = run_dir.tensorboard_writer(first_step)
@@ -50,7 +58,7 @@ class RunLog:
             dynamic_ncols=True,
             disable=not show_progress,
         )
-        self._epoch_started, self._epoch_images = time.monotonic(), 0
+        self._start_interval()
 
     def close(self) -> None:
         self._bar.close()
@@ -80,6 +88,7 @@ class RunLog:
         row = averages(self.sums)
         row["learning_rate"] = self._learning_rate(step)
         row["images_per_second"] = self._epoch_images / seconds
+        row["data_wait"] = (self._waiting.seconds - self._waited_before) / seconds
         self.sums = {}
         self._log_row(step, "train", row)
 
@@ -92,7 +101,11 @@ class RunLog:
         self._run_dir.log({"step": step, "epoch": epoch, "split": split, **metrics})
         for name, value in metrics.items():
             self._writer.add_scalar(f"{split}/{name}", value, step)
-        self._epoch_started, self._epoch_images = time.monotonic(), 0  # excludes validation
+        self._start_interval()  # excludes validation
+
+    def _start_interval(self) -> None:
+        self._epoch_started, self._epoch_images = time.monotonic(), 0
+        self._waited_before = self._waiting.seconds
 
     def _learning_rate(self, step: int) -> float:
         return float(self._schedule(step - 1))

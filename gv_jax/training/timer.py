@@ -13,10 +13,11 @@ from gv_jax.errors import UserError
 
 
 class Timer:
-    """Seconds per part of a run, in `laps`."""
+    """Seconds per part of a run, in `laps`, and of these the seconds of waiting, in `waiting`."""
 
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
+        self.waiting: dict[str, float] = {}
         self._last = time.monotonic()
 
     def lap(self, name: str) -> None:
@@ -37,7 +38,8 @@ class Timer:
         megabytes = peak / (2**20 if sys.platform == "darwin" else 2**10)
         laps = {name: round(seconds, 2) for name, seconds in self.laps.items()}
         total = round(sum(laps.values()), 2)
-        return {**laps, "total_s": total, "peak_memory_mb": round(megabytes)}
+        waiting = {name: round(seconds, 2) for name, seconds in self.waiting.items()}
+        return {**laps, **waiting, "total_s": total, "peak_memory_mb": round(megabytes)}
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gv_jax.data.batch_reader import BatchReader
 from gv_jax.evaluation.loop import collect_outputs, mean_metrics
 
 IMAGES = np.arange(10, dtype=np.float32)
@@ -13,8 +14,11 @@ def eval_step(factor, _, batch):
     return {"outputs": batch["image"] * factor}, {"loss": batch["image"] ** 2}
 
 
-def get_batch(indices):
+def read_batch(indices):
     return {"image": jnp.asarray(IMAGES[indices])}
+
+
+get_batch = BatchReader(read_batch)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 10, 16])

@@ -32,7 +32,10 @@ def assert_same_run(whole, run):
     """Compares weights, log without speeds, predictions, record of the data and results."""
     assert_same_state(whole, run)
     rows = [
-        [{key: row[key] for key in row if key != "images_per_second"} for row in path.rows()]
+        [
+            {key: row[key] for key in row if key not in ("images_per_second", "data_wait")}
+            for row in path.rows()
+        ]
         for path in (RunDir(whole), RunDir(run))
     ]
     assert rows[0] == rows[1]

@@ -4,6 +4,7 @@ import functools
 import itertools
 import os
 import signal
+import time
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import optax
 import pytest
 from flax import nnx
 
+from gv_jax.data.batch_reader import BatchReader
 from gv_jax.errors import UserError
 from gv_jax.tasks.classification import Classification
 from gv_jax.training.fit import InterruptedRun, LoopConfig, Progress, RunTracker, fit
@@ -54,7 +56,7 @@ def get_batch(step):
     }
 
 
-def run(path, validate=None, get_batch=get_batch, lease=None, **changes):
+def run(path, validate=None, get_batch=get_batch, lease=None, threads=0, **changes):
     """Trains for 3 epochs of 4 steps in `path`."""
     loop = LoopConfig(
         **{
@@ -70,7 +72,8 @@ def run(path, validate=None, get_batch=get_batch, lease=None, **changes):
     )
     tracker = RunTracker(loop, RunDir(path), validate, lambda step: 1e-2, lease)
     state, train_step = make_training()
-    return fit(jax.tree.map(jnp.array, state), train_step, get_batch, tracker)
+    batches = BatchReader(get_batch, threads=threads, prefetch=3)
+    return fit(jax.tree.map(jnp.array, state), train_step, batches, tracker)
 
 
 def make_validate(accuracies, losses=()):
@@ -83,6 +86,9 @@ def assert_equal(weights, expected):
     jax.tree.map(np.testing.assert_array_equal, weights, expected)
 
 
+TIMES = ("images_per_second", "data_wait")
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The directory and the weights of an uninterrupted run of 12 steps."""
@@ -93,7 +99,7 @@ def whole(tmp_path_factory):
 
 def read_rows(path):
     rows = RunDir(path).rows()
-    return [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows]
+    return [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
 
 
 @pytest.mark.parametrize("last_step", [2, 6, 9])
@@ -110,6 +116,34 @@ def test_an_interrupted_run_ends_with_the_same_bits_and_log(whole, tmp_path, las
     assert_equal(resumed, weights)
     assert progress.step == 12
     assert read_rows(tmp_path) == read_rows(path)
+
+
+def test_a_run_is_resumed_exactly_with_another_number_of_read_threads(whole, tmp_path):
+    def interrupt(step):
+        if step == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return get_batch(step)
+
+    with pytest.raises(InterruptedRun):
+        run(tmp_path, get_batch=interrupt, threads=4)
+    resumed, progress = run(tmp_path, threads=1)
+    path, weights = whole
+    assert_equal(resumed, weights)
+    assert progress.step == 12
+    assert read_rows(tmp_path) == read_rows(path)
+
+
+def test_the_time_of_waiting_for_data_is_logged_and_kept(tmp_path):
+    def read_slowly(step):
+        time.sleep(0.02)
+        return get_batch(step)
+
+    _, progress = run(tmp_path, get_batch=read_slowly)
+    assert 12 * 0.02 <= progress.wait_seconds <= progress.seconds
+    fractions = [row["data_wait"] for row in RunDir(tmp_path).rows()]
+    assert len(fractions) == 3
+    assert all(0 < fraction <= 1 for fraction in fractions)
+    assert "data_wait" not in RunDir(tmp_path).metrics_at([1])[0]
 
 
 def test_a_finished_training_takes_no_step(tmp_path):
@@ -191,7 +225,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
     loop = LoopConfig(12, 4, 8, ("accuracy", "max"), True, 0, 0.0)
     tracker = RunTracker(loop, RunDir(tmp_path), None, lambda step: 1e-2)
     with pytest.raises(UserError, match=r"step 4 .*learning_rate"):
-        fit(jax.tree.map(jnp.array, state), diverge, get_batch, tracker)
+        fit(jax.tree.map(jnp.array, state), diverge, BatchReader(get_batch), tracker)
 
 
 def test_a_process_that_lost_its_lease_stops(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from flax import nnx
 
 from gv_jax.data.augment.augmentations import build_augmentation
+from gv_jax.data.batch_reader import BatchReader
 from gv_jax.errors import UserError
 from gv_jax.models import build
 from gv_jax.tasks.classification import Classification
@@ -169,7 +170,9 @@ def run_population(path, get_batch=get_joined, train_step=None):
     """Trains two members in path/seed0 and path/seed1."""
     states = [init_train_state(make_network(seed), make_sgd(), ema=False) for seed in (0, 1)]
     trackers = [make_tracker(path / f"seed{seed}", seed) for seed in (0, 1)]
-    return fit_population(states, train_step or make_population_step(), get_batch, trackers)
+    return fit_population(
+        states, train_step or make_population_step(), BatchReader(get_batch), trackers
+    )
 
 
 @functools.cache
@@ -182,14 +185,14 @@ def make_single_step(seed):
 
 def run_alone(path, seed):
     state = init_train_state(make_network(seed), make_sgd(), ema=False)
-    get_batch = functools.partial(make_batch, seed)
+    get_batch = BatchReader(functools.partial(make_batch, seed))
     return fit(state, make_single_step(seed), get_batch, make_tracker(path, seed))
 
 
 def read_rows(path):
     """Log rows without speeds."""
     return [
-        [value for name, value in row.items() if name != "images_per_second"]
+        [value for name, value in row.items() if name not in ("images_per_second", "data_wait")]
         for row in RunDir(path).rows()
     ]
 

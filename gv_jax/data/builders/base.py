@@ -208,16 +208,17 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def examples(self, split: str) -> Iterator[tuple[str, int, bytes, Box]]:
         """(id, label, encoded image, box) of the examples of a prepared split, in order."""
-        for example in self._read_source(split):
+        for example in self.read_source(split):
             top, left, bottom, right = example["box"].tolist()
             box = top, left, bottom, right
             yield example["id"].decode(), int(example["label"]), example["image"], box
 
     def load_image(self, split: str, index: int) -> Image.Image:
         """The decoded image at `index` of a prepared split, in the order of `examples`."""
-        return decode.open_image(io.BytesIO(self._read_source(split)[index]["image"]))
+        return decode.open_image(io.BytesIO(self.read_source(split)[index]["image"]))
 
-    def _read_source(self, split: str) -> Any:
+    def read_source(self, split: str) -> Any:
+        """The stored examples of a prepared split, by index; "image" is encoded."""
         builder: Any = self  # TFDS's decorators hide the signature from the type checker
         with silence_logging():
             return builder.as_data_source(

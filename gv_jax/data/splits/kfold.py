@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gv_jax.data.arrays import Dataset, Split
+from gv_jax.data.rows import select_images
 from gv_jax.data.splits.stratified import group_hash
 from gv_jax.errors import UserError
 
@@ -16,7 +17,7 @@ def take_fold(
 ) -> Dataset:
     """`dataset` with one fold of its training split as "valid" and the other folds as "train".
 
-    The previous valid and test splits are removed. Arrays are copied into memory.
+    The previous valid and test splits are removed. Images are copied into memory if they are few.
 
     Args:
         dataset: data set with the split "train".
@@ -105,10 +106,10 @@ def labels_to_classes(labels: np.ndarray) -> list[list[int]]:
 
 def select(split: Split, mask: np.ndarray) -> Split:
     """The images of `split` where `mask`, bool [n], is true."""
-    indices = np.flatnonzero(mask).tolist()
+    indices = np.flatnonzero(mask)
     return Split(
-        split.images[indices],
+        select_images(split.images, indices),
         split.labels[indices],
-        tuple(split.ids[index] for index in indices),
-        tuple(split.hashes[index] for index in indices) if split.hashes else (),
+        tuple(split.ids[index] for index in indices.tolist()),
+        tuple(split.hashes[index] for index in indices.tolist()) if split.hashes else (),
     )

@@ -1,0 +1,45 @@
+"""A function applied to many items by several threads, with few items in memory."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+CHUNK = 16  # items that a thread takes at once: handing over a single one costs as much as a small
+# image takes to decode
+
+
+def count_cores() -> int:
+    """The number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_in_threads(
+    function: Callable[[Item], Value], items: Iterable[Item], threads: int
+) -> Iterator[Value]:
+    """The values of `function` in the order of `items`.
+
+    At most 2 * `threads` chunks of items and values are in memory. Items are taken in the calling
+    thread. Decoding, resizing and hashing release Python's lock.
+
+    Args:
+        function: called by several threads at once.
+        items: may be an iterator; exhausted as values are taken.
+        threads: number of threads.
+    """
+    iterator = iter(items)
+    pending: deque[Future[list[Value]]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        while True:
+            while len(pending) < 2 * threads and (chunk := list(islice(iterator, CHUNK))):
+                pending.append(pool.submit(lambda chunk=chunk: list(map(function, chunk))))
+            if not pending:
+                return
+            yield from pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
