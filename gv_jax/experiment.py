@@ -1,7 +1,7 @@
 """One run, from images to report."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -42,15 +42,30 @@ from gv_jax.training.train_setup import TrainSetup, init_train_setup
 LOGGER = logging.getLogger(__name__)
 
 
-def run(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> str:
+def run(
+    config: Config,
+    workdir: Path,
+    policy: DataPolicy = REJECT_CHANGES,
+    announce: Callable[[Config, RunDir], None] = lambda config, run_dir: None,
+) -> str:
     """Trains, evaluates and reports `config` in `workdir`; returns one line on the outcome.
 
-    An interrupted run is resumed; a finished one is left unchanged. Raises UserError for what a
-    person can correct, and InterruptedRun when a signal ended it and its state is saved.
+    An interrupted run is resumed; a finished one is left unchanged.
+
+    Args:
+        config: Of the run.
+        workdir: The run directory.
+        policy: What to do on changed data.
+        announce: Gets the resolved configuration once it is valid, and the run directory.
+
+    Raises:
+        UserError: What a person can correct.
+        InterruptedRun: A signal ended it, and its state is saved.
     """
     config = validate(resolve(config))
     run_dir = RunDir(workdir)
     run_dir.check_same_config(config.to_dict(), resolved_defaults())
+    announce(config, run_dir)
     if run_dir.finished:
         note_changed_data(config, run_dir, policy)
         return f"already finished: {run_dir.outcome}"

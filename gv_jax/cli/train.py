@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gv_jax.cli.flags import (
     OneLineParser,
@@ -21,6 +22,9 @@ from gv_jax.cli.flags import (
 )
 from gv_jax.config.default import Config
 from gv_jax.errors import INTERRUPTED_STATUS
+
+if TYPE_CHECKING:
+    from gv_jax.training.run_dir import RunDir
 
 MODES = {
     "train": "train, evaluate and report",
@@ -66,32 +70,26 @@ def train(arguments: Sequence[str]) -> int:
     config = load_config(options.config, fields)
     suffix = "-probe" if options.mode == "probe" else ""
     workdir = options.workdir or Path("runs", name_run(options.config) + suffix)
-    if config.recipe:
-        keep_recorded_recipe(config, workdir, fields)
     logging.getLogger("jax").setLevel(logging.WARNING)
 
     from gv_jax import experiment
     from gv_jax.config.resolve import as_probe, resolve
     from gv_jax.config.validate import validate
-    from gv_jax.inference.initial_run import record_initial_weights
-    from gv_jax.models.pretrained.weights_record import license_remark
     from gv_jax.run_data import DataPolicy
     from gv_jax.tasks.model_summary import summarize_model
     from gv_jax.training.fit import InterruptedRun
 
+    config = as_probe(config) if options.mode == "probe" else config
+    if config.recipe:
+        keep_recorded_recipe(config, workdir, fields)
     policy = DataPolicy(options.on_changed_data, options.data_records)
     if options.mode == "summary":
         echo(summarize_model(validate(resolve(config))))
     elif options.mode == "evaluate":
         echo(experiment.evaluate(config, workdir, policy))
     else:
-        config = as_probe(config) if options.mode == "probe" else config
-        if config.recipe_reason:
-            echo(f"Recipe {config.recipe}: {config.recipe_reason}")
-        if remark := license_remark(record_initial_weights(config.model)):
-            echo(remark)
         try:
-            echo(experiment.run(config, workdir, policy))
+            echo(experiment.run(config, workdir, policy, announce))
         except InterruptedRun as stop:
             echo(f"{stop}; state saved: run the same command to resume")
             return INTERRUPTED_STATUS
@@ -109,6 +107,28 @@ def print_help(parser: OneLineParser, arguments: Sequence[str]) -> None:
 
         values = flatten_dict(load_config(options.config, fields).to_dict(), sep=".")
         echo(f"fields of {options.config}:\n{describe_fields(values)}")
+
+
+def announce(config: Config, run_dir: "RunDir") -> None:
+    """Prints the recipe and the license of the initial weights, where there is something to say.
+
+    Args:
+        config: valid.
+        run_dir: of the run.
+
+    Raises:
+        UserError: the source of the images is no data set; no image is opened.
+    """
+    from gv_jax.data.dataset import builder_kwargs, class_names
+    from gv_jax.inference.initial_run import record_initial_weights
+    from gv_jax.models.pretrained.weights_record import license_remark
+
+    if not run_dir.finished:  # which stays, whatever became of its images
+        class_names(config.data.name, **builder_kwargs(config.data))
+    if config.recipe_reason:
+        echo(f"Recipe {config.recipe}: {config.recipe_reason}")
+    if remark := license_remark(record_initial_weights(config.model)):
+        echo(remark)
 
 
 def keep_recorded_recipe(config: Config, workdir: Path, fields: Mapping[str, str]) -> None:

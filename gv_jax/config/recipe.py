@@ -3,6 +3,8 @@
 A recipe sets fields of a configuration. Its choices are measured: docs/studies/README.md.
 """
 
+import ast
+import contextlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -160,9 +162,36 @@ def apply_recipe(config: Config, path: str, given: Mapping[str, str]) -> None:
     fields = {"data.size": choose_input_size(facts.size, recipe.side), **recipe.fields(facts)}
     for field, value in fields.items():
         set_field(config, field, value)
-    minutes = estimate_minutes(recipe, facts, fields)
-    config.recipe = name
-    config.recipe_reason = f"{reason}; about {minutes:.0f} min on 2 CPU cores"
+    config.recipe, config.recipe_reason = name, reason
+    if not own:  # no other network was measured
+        minutes = estimate_minutes(recipe, facts, fields | read_given(fields, given))
+        config.recipe_reason += f"; about {minutes:.0f} min on 2 CPU cores"
+
+
+def read_given(fields: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """The values of the command line that the time depends on, in place of those of a recipe.
+
+    Args:
+        fields: of the recipe.
+        given: of the command line. Values that cannot be used are left out: they are rejected when
+            they are applied, or by the validation.
+    """
+    values: dict[str, Any] = {}
+    for name in ("train.epochs", "data.size"):
+        if name in fields and name in given:
+            with contextlib.suppress(ValueError, SyntaxError):
+                values[name] = ast.literal_eval(given[name])
+    if not isinstance(values.get("train.epochs", 0), int):
+        del values["train.epochs"]
+    size = values.get("data.size", (0, 0))
+    if not (isinstance(size, tuple) and len(size) == 2 and all(map(is_side, size))):
+        values.pop("data.size", None)
+    return values
+
+
+def is_side(value: object) -> bool:
+    """Whether a value is a number of pixels."""
+    return isinstance(value, int) and value > 0
 
 
 def keep_recipe(config: Config, recorded: Mapping[str, Any], given: Mapping[str, str]) -> None:

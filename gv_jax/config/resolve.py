@@ -17,6 +17,7 @@ DEFAULT_CFG = PretrainedCfg(
     mean=(0.5,), std=(0.25,), size=(64, 64), interpolation="bilinear", crop_pct=1.0
 )
 ALPHA_STATS = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no weights know
+PROBE_REASON = "only a linear classifier is fitted, with this recipe's network and images"
 
 
 def resolve(config: Config) -> Config:
@@ -75,8 +76,13 @@ def resolved_defaults() -> dict:
 
 
 def as_probe(config: Config) -> Config:
-    """`config` as a linear probe: ridge unless it names a method, and no fine-tuning."""
+    """`config` as a linear probe: ridge unless it names a method, and no fine-tuning.
+
+    A recipe for another training keeps its name, without its reason and expected time.
+    """
     changed = config.copy_and_resolve_references()
+    if config.recipe_reason and not config.probe.method:
+        changed.recipe_reason = PROBE_REASON
     changed.probe.method = config.probe.method or "ridge"
     changed.finetune.update(finetune.OFF)
     return changed

@@ -4,7 +4,7 @@ Written by hand because `nnx.tabulate` (flax 0.12) fails for residual networks, 
 a shared layer again at each call, and takes five lines per layer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.models.layers import Lambda
+from gv_jax.models.stages import count_params_under
 
 LayerOutput = tuple[str, nnx.Module, Array]  # name, layer, output
 
@@ -85,13 +86,16 @@ def count_params(model: nnx.Module) -> tuple[int, int]:
     return trainable + others, trainable
 
 
-def summarize_layers(model: nnx.Module, size: tuple[int, int], channels: int) -> str:
+def summarize_layers(
+    model: nnx.Module, size: tuple[int, int], channels: int, frozen: Sequence[str] = ()
+) -> str:
     """Formats the table. The parameters of a shared layer are listed at its first call only.
 
     Args:
         model: any model.
         size: (height, width) of the images.
         channels: of the images.
+        frozen: dotted paths of the modules that are never trained.
     """
     rows = [("layer (type)", "output shape", "parameters")]
     listed = set()
@@ -103,6 +107,7 @@ def summarize_layers(model: nnx.Module, size: tuple[int, int], channels: int) ->
             (f"{name} ({kind})", f"({', '.join(map(str, ('n', *shape[1:])))})", f"{count:,}")
         )
     total, trainable = count_params(model)
+    trainable -= count_params_under(nnx.to_pure_dict(nnx.state(model, nnx.Param)), frozen)
     left, middle, right = (max(map(len, column)) for column in zip(*rows, strict=True))
     lines = [f"{a:<{left}}  {b:<{middle}}  {c:>{right}}" for a, b, c in rows]
     rule = "-" * len(lines[0])

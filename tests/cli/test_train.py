@@ -5,10 +5,14 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import save_file
 
 from gv_jax import experiment
+from gv_jax.config import recipe
+from gv_jax.config.resolve import resolve
 from gv_jax.training.fit import InterruptedRun
+from gv_jax.training.run_dir import RunDir
 
 QUICKSTART = "--config=configs/quickstart.py"
 
@@ -69,13 +73,67 @@ def test_an_interrupted_run_is_status_130(command, monkeypatch, tmp_path, stop, 
     assert "Traceback" not in done.err
 
 
+def announce_only(config, workdir, policy, announce):
+    """Replaces a run by what is printed before it."""
+    announce(resolve(config), RunDir(workdir))
+    return "done"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of two classes; ImageNet weights are not installed, and data go to tmp_path."""
+    monkeypatch.setattr(recipe, "has_weights", lambda: False)
+    for name in ("a", "b"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for index in range(4):
+            file = tmp_path / "images" / name / f"{index}.png"
+            Image.new("RGB", (8, 8), (index, 0, 0)).save(file)
+    return tmp_path / "images"
+
+
+@pytest.mark.parametrize(("mode", "stated"), [("train", "min on 2"), ("probe", "linear")])
+def test_the_recipe_is_stated_first(command, monkeypatch, tmp_path, folder, mode, stated):
+    monkeypatch.setattr(experiment, "run", announce_only)
+    words = [f"--config=configs/folder.py:{folder}", f"--config.data.root={tmp_path / 'data'}"]
+    done = command("train", *words, f"--mode={mode}", f"--workdir={tmp_path / 'run'}")
+    first, last = done.out.splitlines()
+    assert last == "done"
+    assert first.startswith("Recipe scratch: ")
+    assert stated in first
+    assert ("min on 2" in first) == (mode == "train")
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        (["--config.optimizer.name=adamm"], "adamm"),
+        (["--config.data.valid_fraction=2.0"], "valid_fraction"),
+        (["--config.data.image_folder.group_pattern=("], "group_pattern"),
+    ],
+)
+def test_no_recipe_is_stated_for_what_cannot_be_trained(command, tmp_path, folder, fields, name):
+    words = [f"--config=configs/folder.py:{folder}", f"--config.data.root={tmp_path / 'data'}"]
+    done = command("train", *words, *fields, f"--workdir={tmp_path / 'run'}")
+    assert (done.status, done.out) == (2, "")
+    assert name in done.err
+
+
+@pytest.mark.parametrize("name", ["baseline", "inception", "sequential"])
+def test_weights_of_a_model_without_any_name_classifiers_that_have_some(command, tmp_path, name):
+    fields = [f"--config.model.name={name}", "--config.model.pretrained=weights.safetensors"]
+    done = command("train", QUICKSTART, *fields, f"--workdir={tmp_path / 'run'}")
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert all(word in done.err for word in [repr(name), "resnet18", "vit_tiny_patch16"])
+    assert not any(word in done.err for word in ["torchvision", "ninasr", "_encoder"])
+
+
 @pytest.mark.parametrize(
     ("license", "count"), [("cc-by-nc-4.0", 1), ("apache-2.0", 0), ("unknown", 0)]
 )
 def test_a_license_that_excludes_commercial_use_is_stated_once(
     command, monkeypatch, tmp_path, license, count
 ):
-    monkeypatch.setattr(experiment, "run", lambda *_: "done")
+    monkeypatch.setattr(experiment, "run", announce_only)
     weights = tmp_path / "weights.safetensors"
     save_file({"a": np.zeros(1)}, weights, {"license": license})
     fields = ["--config.model.name=resnet18", f"--config.model.pretrained={weights}"]

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gv_jax.cli.flags import load_config
-from gv_jax.config import recipe
+from gv_jax.config import default, recipe
 from gv_jax.config.recipe import FolderFacts
 from gv_jax.config.resolve import resolve
 from gv_jax.config.validate import validate
@@ -79,6 +79,35 @@ def test_a_recipe_can_be_given(folder, weights, name):
 def test_fields_of_the_command_line_win(folder, weights):
     config = load(folder, **{"train.epochs": "2", "data.size": "48x32", "recipe": "finetune"})
     assert (config.train.epochs, config.data.size) == (2, (48, 32))
+
+
+def read_minutes(config):
+    return int(config.recipe_reason.split("about ")[-1].split()[0])
+
+
+def test_the_time_is_that_of_the_epochs_and_the_size_in_use(folder, weights):
+    given = {"recipe": "finetune", "data.size": "(500, 400)", "train.epochs": "60"}
+    minutes = read_minutes(load(folder, **given))
+    count, spent = 5, 60 * recipe.RECIPES["finetune"].micros_per_pixel * 500 * 400 / 60e6
+    assert minutes == round(recipe.RECIPES["finetune"].compile_minutes + count * spent)
+    assert read_minutes(load(folder, **{**given, "train.epochs": "6000"})) > 5 * minutes
+    assert read_minutes(load(folder, **{**given, "data.size": "(48, 32)"})) < minutes
+    probe = load(folder, recipe="fast", **{"train.epochs": "100000"})  # which has none
+    assert read_minutes(probe) == read_minutes(load(folder, recipe="fast"))
+
+
+@pytest.mark.parametrize(
+    "given", [{"train.epochs": "many"}, {"data.size": "(1,"}, {"data.size": "(0, 0)"}]
+)
+def test_values_that_cannot_be_used_are_left_to_their_checks(folder, weights, given):
+    config = default.get_config()
+    recipe.apply_recipe(config, str(folder), {"recipe": "finetune", **given})
+    assert "min on 2 CPU cores" in config.recipe_reason
+
+
+def test_another_network_has_no_measured_time(folder, weights):
+    config = load(folder, recipe="finetune", **{"model.name": "vit_tiny_patch16"})
+    assert (config.recipe, config.recipe_reason) == ("finetune", "as given")
 
 
 def test_an_own_network_has_no_recipe_but_the_fields_of_scratch(folder, weights):

@@ -1,9 +1,14 @@
 """The model table: a row for each call of a layer, parameters once per layer."""
 
+import pytest
 from flax import nnx
 
+from gv_jax.config import default
+from gv_jax.config.resolve import resolve
+from gv_jax.data import dataset
 from gv_jax.models import build
 from gv_jax.models.summary import layer_shapes, summarize_layers
+from gv_jax.tasks.model_summary import summarize_model
 
 
 def test_each_call_has_a_row_and_shared_parameters_are_counted_once():
@@ -22,3 +27,20 @@ def test_shapes_need_no_weights_and_the_model_stays_usable():
         assert shapes[0] == ("conv1", (1, 32, 16, 64))
         assert shapes[-1] == ("head", (1, 5))
         assert ("stage_layers.3.2", (1, 2, 1, 512)) in shapes
+
+
+@pytest.mark.parametrize(
+    ("fields", "trainable"),
+    [
+        ({}, 11_181_642),
+        ({"probe.method": "ridge"}, 2 * (64 + 64 + 128 + 256 + 512) * 10 + 10),
+        ({"finetune.last_stages": 1}, 512 * 10 + 10),
+    ],
+)
+def test_only_what_is_trained_counts_as_trainable(monkeypatch, fields, trainable):
+    monkeypatch.setattr(dataset, "class_names", lambda name, **_: tuple("abcdefghij"))
+    config = default.get_config()
+    config.update_from_flattened_dict({"data.name": "image_folder", "model.name": "resnet18"})
+    config.update_from_flattened_dict(fields)
+    lines = summarize_model(resolve(config)).splitlines()
+    assert f"Trainable: {trainable:,}" in lines

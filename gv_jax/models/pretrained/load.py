@@ -13,6 +13,7 @@ from gv_jax.models.efficientnet_lite import EfficientNetLite
 from gv_jax.models.pretrained import hub, package
 from gv_jax.models.pretrained.architecture import (
     BACKBONE_ATTR,
+    GROUPS,
     Architecture,
     find_architecture,
     is_alike,
@@ -221,10 +222,17 @@ def describe_architecture(
 def check_pretrainable(name: str) -> None:
     """UserError unless the model of that name can load weights from a file."""
     if name not in pretrainable_models():
+        alike = [other for other in pretrainable_models() if share_group(name, other)]
         raise UserError(
-            f"config.model.pretrained: model {name!r} cannot load weights from a file; "
-            f"models that can: {', '.join(pretrainable_models())}"
+            f"config.model.pretrained: model {name!r} has no published weights; models that have: "
+            f"{', '.join(alike or pretrainable_models())}. Set one as --config.model.name, or "
+            "leave config.model.pretrained out"
         )
+
+
+def share_group(name: str, other: str) -> bool:
+    """Whether two models are for the same tasks."""
+    return any(name in group and other in group for group in GROUPS)
 
 
 def pretrainable_models() -> list[str]:
