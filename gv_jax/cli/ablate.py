@@ -19,6 +19,7 @@ from gv_jax.cli.flags import (
     parse_path,
     read_config_file,
 )
+from gv_jax.cli.license_remarks import echo_license_remarks
 from gv_jax.config.default import Config
 from gv_jax.errors import INTERRUPTED_STATUS, UserError
 from gv_jax.jobs.engine import add_engine_flags, make_engine, parse_natural
@@ -103,6 +104,9 @@ def ablate(arguments: Sequence[str]) -> int:
     missing = runner.find_missing(ablation)
     if missing:
         check_shared_records(ablation.data_records, options.on_changed_data)
+        names = dict.fromkeys(run.variant for run in missing)
+        variants = [{**study_file.variants[name], **ablation.overrides} for name in names]
+        echo_license_remarks(config, variants)
     complete = not missing or runner.run_missing(
         ablation,
         make_engine(options, ablation.folder, len(missing)),

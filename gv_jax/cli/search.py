@@ -8,8 +8,10 @@ several processes or machines that share the folder share the work.
 """
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 from gv_jax.cli.flags import (
     OneLineParser,
@@ -19,9 +21,10 @@ from gv_jax.cli.flags import (
     load_config,
     parse_path,
 )
+from gv_jax.cli.license_remarks import echo_license_remarks
 from gv_jax.errors import INTERRUPTED_STATUS, UserError
 from gv_jax.jobs.engine import add_engine_flags, make_engine, parse_natural
-from gv_jax.search.space import SPACES_DIR, load_space
+from gv_jax.search.space import SPACES_DIR, Categorical, Space, load_space
 
 METHODS = ("tpe", "random", "grid")
 
@@ -113,6 +116,7 @@ def search(arguments: Sequence[str]) -> int:
     study = task.open()
     if not task.is_complete(study):
         check_shared_records(task.data_records, options.on_changed_data)
+        echo_license_remarks(config, weights_of_space(space))
     complete = task.is_complete(study) or runner.run_trials(
         task, make_engine(options, task.folder, task.total), options.workers, echo
     )
@@ -121,3 +125,14 @@ def search(arguments: Sequence[str]) -> int:
         echo("interrupted: the same command resumes it")
     echo(f"Report: {task.report}")
     return 0 if complete else INTERRUPTED_STATUS
+
+
+def weights_of_space(space: Space) -> Iterator[dict[str, Any]]:
+    """The fields of every model and its weights that trials may have."""
+    choices = {
+        name: values.values
+        for name, values in space.items()
+        if name in ("model.name", "model.pretrained") and isinstance(values, Categorical)
+    }
+    for values in product(*choices.values()):
+        yield dict(zip(choices, values, strict=True))

@@ -19,6 +19,7 @@ from gv_jax.cli.flags import (
     load_config,
     parse_path,
 )
+from gv_jax.cli.license_remarks import echo_license_remarks
 from gv_jax.errors import INTERRUPTED_STATUS, UserError
 
 if TYPE_CHECKING:
@@ -36,13 +37,11 @@ def train_many(arguments: Sequence[str]) -> int:
     members = parse_members(arguments)
 
     from gv_jax import vectorized
-    from gv_jax.inference.initial_run import record_initial_weights
-    from gv_jax.models.pretrained.weights_record import license_remark
     from gv_jax.training.fit import InterruptedRun
 
-    remarks = (license_remark(record_initial_weights(member.config.model)) for member in members)
-    for remark in dict.fromkeys(filter(None, remarks)):
-        echo(remark)
+    models = [member.config.model for member in members]
+    variants = [{"model.name": one.name, "model.pretrained": one.pretrained} for one in models]
+    echo_license_remarks(members[0].config, variants)
     try:
         for line in vectorized.run_members(members):
             echo(line)

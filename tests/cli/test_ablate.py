@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from gv_jax.ablation import runner
 
@@ -47,6 +49,24 @@ def test_a_field_of_the_command_line_that_variants_set_is_noted(command, tmp_pat
     assert "--config.optimizer.learning_rate" in done.out
     assert "high" in done.out
     assert "low" not in done.out
+
+
+def test_a_restrictive_license_of_several_variants_is_stated_once(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "run_missing", lambda *_: False)
+    weights, file = tmp_path / "weights.safetensors", tmp_path / "study.py"
+    save_file({"a": np.zeros(1)}, weights, {"license": "cc-by-nc-4.0"})
+    variant = {"model.name": "resnet18", "model.pretrained": str(weights)}
+    variants = {
+        "scratch": {"model.name": "resnet18"},
+        "a": variant,
+        "b": {**variant, "optimizer.learning_rate": 1e-2},
+        "missing": {**variant, "model.pretrained": "nowhere.safetensors"},  # which its run reports
+    }
+    file.write_text(
+        f'"""Why?"""\nCONFIG = "configs/quickstart.py"\nREFERENCE = "a"\nVARIANTS = {variants}\n'
+    )
+    done = command("ablate", file, f"--results={tmp_path}", "--workers=1")
+    assert done.out.count("cc-by-nc-4.0") == done.out.count("\n") == 1
 
 
 def test_the_config_file_is_executed_once(command, tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
 """`gv-jax search`: mistakes are one line and status 2; metrics have their direction."""
 
+import numpy as np
 import optuna
 import pytest
+from safetensors.numpy import save_file
 
 from gv_jax.search import runner
 
@@ -69,6 +71,25 @@ def test_metrics_have_their_direction(command, tmp_path, searches, config, metri
 def test_the_main_metric_of_the_task_is_the_default(command, tmp_path, searches, words, metric):
     command("search", *words, RATES, f"--results={tmp_path}", "--workers=1")
     assert [search.metric for search in searches] == [metric]
+
+
+@pytest.mark.parametrize("in_space", [False, True])
+def test_a_restrictive_license_is_stated_once(command, tmp_path, searches, in_space):
+    files = [tmp_path / "first.safetensors", tmp_path / "second.safetensors"]
+    for file, license in zip(files, ("cc-by-nc-4.0", "mit"), strict=True):
+        save_file({"a": np.zeros(1)}, file, {"license": license})
+    space = tmp_path / "space.py"
+    content = '"seed": Int(0, 9)' + f', "model.pretrained": Categorical({[*map(str, files)]})'
+    content = content if in_space else content.partition(', "m')[0]
+    space.write_text(f"from gv_jax.search.space import Categorical, Int\nSPACE = {{{content}}}\n")
+    fields = ["--config.model.name=resnet18"]
+    fields += [] if in_space else [f"--config.model.pretrained={files[0]}"]
+    words = (f"--space={space}", *fields, f"--results={tmp_path}", "--workers=1")
+    done = command("search", QUICKSTART, *words)
+    assert len(searches) == 1, done.err
+    (line,) = [line for line in done.out.splitlines() if "license" in line.lower()]
+    assert "cc-by-nc-4.0" in line
+    assert str(files[0]) in line
 
 
 @pytest.fixture
