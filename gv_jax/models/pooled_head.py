@@ -44,11 +44,9 @@ class PooledHead(nnx.Module):
     def __init__(
         self,
         backbone: nnx.Module,
-        names: Sequence[str],
+        shapes: Mapping[str, Sequence[int]],
         *,
-        in_features: int,
         out_features: int,
-        size: tuple[int, int],
         rngs: nnx.Rngs,
         composite: Composite | None = None,
     ):
@@ -56,19 +54,16 @@ class PooledHead(nnx.Module):
 
         Args:
             backbone: a classifier; it loses its classifier layer.
-            names: of its feature maps.
-            in_features: channels that the backbone takes.
+            shapes: of its feature maps that are used, by name.
             out_features: number of classes.
-            size: (height, width) of the images in pixels; (0, 0): any.
             rngs: random streams.
             composite: of RGBA images for a backbone of 3 channels; None: it takes the images.
         """
-        shapes = map_shapes(backbone, size if all(size) else ANY_SIZE, in_features)
-        width = sum(count_pooled(shapes[name]) for name in names)
+        width = sum(map(count_pooled, shapes.values()))
         self.num_backgrounds = len(composite.grays) if composite else 1
         width *= self.num_backgrounds
         self.composite = composite
-        self.map_names = tuple(names)
+        self.map_names = tuple(shapes)
         self.backbone = backbone
         *_, path = stages_of(backbone, type(backbone).__name__)[HEAD]
         parent, _, attribute = path.rpartition(".")
@@ -175,13 +170,11 @@ def with_pooled_head(
     Raises:
         UserError: an unknown feature map.
     """
-    valid = list(map_shapes(backbone, size if all(size) else ANY_SIZE, in_features))
+    shapes = map_shapes(backbone, size if all(size) else ANY_SIZE, in_features)
     return PooledHead(
         backbone,
-        select_maps(maps, valid),
-        in_features=in_features,
+        {name: shapes[name] for name in select_maps(maps, list(shapes))},
         out_features=out_features,
-        size=size,
         rngs=nnx.Rngs(seed),
         composite=composite,
     )
