@@ -1,135 +1,52 @@
-"""Images per second of a training step.
+"""Speed of training steps and predictions, also against PyTorch.
 
-    python -m benchmarks.speed [NAME ...]
+    python -m benchmarks.speed [NAME ...] [--against torch] [--against torch-compile]
 
-Each NAME is one model at one input size and batch size; by default all of CASES. Prints one JSON
-line per model: {"name", "batch", "ms", "images_per_second", "parameters"}. "ms" is the median of
-ten steps (forward, backward, Adam) after three to warm up, in float32, with dropout and batch
-normalization as in training. Images are random normal, labels random. "parameters" are the
-trainable ones.
+Each NAME is one of CASES in cases.py: a model at one input size and batch size; by default all.
+Prints one JSON line per case, measured in a process of its own. "ms" is the median of ten steps
+after three to warm up, in float32: forward, backward and Adam, with dropout and batch normalization
+as in training; or what `gv-jax predict` computes. Inputs are random. "compile_s" are the seconds
+before the first step, without a cache unless JAX_COMPILATION_CACHE_DIR is set. "peak_memory_mb" is
+the largest resident memory of the process, compilation included. "gflops" are the floating-point
+operations of one step in 1e9, as XLA counts them in its own operations; formulations with fewer
+count as many, so that the number depends on the case only. "peak_gflops" is what a large float32
+matrix product reaches per second in the same process, and "fraction_of_peak" the step's share of
+it. "parameters" are the trainable ones.
+
+With `--against`, processes alternate for `--rounds` rounds; see alternate.py.
 """
 
 import argparse
-import json
-import statistics
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from flax import nnx
-from optax import GradientTransformation
 
-from gv_jax import distributed
-from gv_jax.errors import unknown
-from gv_jax.models import build
+from benchmarks import alternate
+from benchmarks.cases import CASES
+from benchmarks.measurement import (
+    STEPS,
+    WARM_UP,
+    Measurement,
+    add_step_flags,
+    median_ms,
+    peak_memory_mb,
+    read_names,
+    write_line,
+)
+from benchmarks.speed_case import SpeedCase, compile_step
+from gv_jax.distributed import compiler_options
 from gv_jax.models.summary import count_params
-from gv_jax.tasks.classification import Classification
-from gv_jax.training.optimizer import build_optimizer
-from gv_jax.training.step import SplitModule, init_train_state, make_train_step
-from gv_jax.training.task import Batch
 
-# name: (model, batch size, height, width, channels, classes)
-CASES = {
-    "baseline-32": ("baseline", 128, 32, 32, 4, 15),
-    "sequential-32": ("sequential", 128, 32, 32, 4, 15),
-    "inception-32": ("inception", 128, 32, 32, 4, 15),
-    "resnet34-32": ("resnet34", 128, 32, 32, 4, 15),
-    "two_layer-255x342": ("two_layer", 32, 255, 342, 3, 6),
-    "resnet18-224": ("resnet18", 16, 224, 224, 3, 36),
-    "resnet50-224": ("resnet50", 8, 224, 224, 3, 5),
-}
+PEAK_SIDE, PEAK_RUNS = 2048, 8  # of the matrices whose product gives the peak
 
 
-@dataclass(frozen=True)
-class StandardizedClassification(Classification):
-    """Classification of images that are standardized already."""
-
-    def prepare_batch(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        return batch["image"], jax.nn.one_hot(batch["label"], self.num_classes)
-
-    def make_inputs(
-        self, key: jax.Array, images: jax.Array, targets: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        return images, targets
-
-
-@dataclass(frozen=True)
-class SpeedCase:
-    """A model, batches of random images for it, and how it is trained."""
-
-    model: nnx.Module
-    network: SplitModule
-    task: StandardizedClassification
-    optimizer: GradientTransformation
-    batch: dict[str, np.ndarray]
-
-    @staticmethod
-    def from_name(name: str, num_batches: int = 1) -> "SpeedCase":
-        """One of CASES, with `num_batches` batches in one."""
-        model_name, batch_size, height, width, channels, classes = CASES[name]
-        model = build(
-            model_name, inputs=channels, classes=classes, size=(height, width), rngs=nnx.Rngs(0)
-        )
-        adam, _ = build_optimizer(
-            name="adam",
-            learning_rate=1e-3,
-            schedule="constant",
-            warmup_epochs=0.0,
-            step_milestones=(),
-            step_gamma=0.1,
-            momentum=0.0,
-            weight_decay=0.0,
-            clip_norm=0.0,
-            grad_accum_steps=1,
-            total_steps=1000,
-            steps_per_epoch=1000,
-        )
-        rng = np.random.default_rng(0)
-        num_images = num_batches * batch_size
-        images = rng.standard_normal((num_images, height, width, channels), np.float32)
-        labels = rng.integers(0, classes, num_images, np.int32)
-        return SpeedCase(
-            model,
-            SplitModule.from_module(model),
-            StandardizedClassification(classes),
-            adam,
-            {"image": images, "label": labels},
-        )
-
-
-def no_augment(
-    key: jax.Array, images: jax.Array, targets: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Returns images and targets unchanged."""
-    return images, targets
-
-
-def median_ms(
-    train_step: Callable[..., Any], state: Any, *arguments: Any, warm_up: int, steps: int
-) -> float:
-    """Median duration of a step in milliseconds, until its metrics are on the host.
-
-    Args:
-        train_step: (state, *arguments) -> (state, metrics).
-        state: before the first step.
-        *arguments: of every step.
-        warm_up: steps that are not measured.
-        steps: steps that are measured.
-    """
-    seconds = []
-    for _ in range(warm_up + steps):
-        started = time.perf_counter()
-        state, metrics = train_step(state, *arguments)
-        jax.device_get(metrics)
-        seconds.append(time.perf_counter() - started)
-    return 1e3 * statistics.median(seconds[warm_up:])
-
-
-def measure_case(name: str, warm_up: int = 3, steps: int = 10) -> dict[str, str | int | float]:
+def measure_case(
+    name: str, warm_up: int = WARM_UP, steps: int = STEPS
+) -> dict[str, str | int | float | None]:
     """Measures one of CASES.
 
     Args:
@@ -141,34 +58,61 @@ def measure_case(name: str, warm_up: int = 3, steps: int = 10) -> dict[str, str 
         The fields of its JSON line.
     """
     case = SpeedCase.from_name(name)
-    mesh = distributed.data_mesh()
-    batch = distributed.shard_batch(case.batch, mesh)
-    state = init_train_state(case.network, case.optimizer, ema=False)
-    state = distributed.replicate(state, mesh)
-    train_step = make_train_step(case.network, case.task, case.optimizer, no_augment, seed=0)
-    train_step = distributed.aot_compile(train_step, mesh, state, batch, donate=True)
-    ms = median_ms(train_step, state, batch, warm_up=warm_up, steps=steps)
-    batch_size = len(case.batch["label"])
-    return {
-        "name": name,
-        "batch": batch_size,
-        "ms": round(ms, 2),
-        "images_per_second": round(1e3 * batch_size / ms, 1),
-        "parameters": count_params(case.model)[1],
-    }
+    started = time.perf_counter()
+    step = compile_step(case)
+    compile_s = time.perf_counter() - started
+    ms = median_ms(step.run, warm_up=warm_up, steps=steps)
+    memory = peak_memory_mb()
+    measurement = Measurement(
+        ms,
+        compile_s,
+        count_params(case.model)[1],
+        memory,
+        step.count_gflops(),
+        measure_peak_gflops(),
+    )
+    return measurement.to_json(name, CASES[name])
+
+
+@cache
+def measure_peak_gflops() -> float:
+    """1e9 floating-point operations per second of the fastest of several large float32 products."""
+    matrix = np.random.default_rng(0).standard_normal((PEAK_SIDE, PEAK_SIDE), np.float32)
+    a = jnp.asarray(matrix)
+    multiply = jax.jit(
+        lambda a, b: jnp.matmul(a, b, precision="highest"), compiler_options=compiler_options()
+    )
+    seconds = []
+    for _ in range(1 + PEAK_RUNS):
+        started = time.perf_counter()
+        multiply(a, a).block_until_ready()
+        seconds.append(time.perf_counter() - started)
+    return 2e-9 * PEAK_SIDE**3 / min(seconds)
 
 
 def run_speed() -> None:
     """Measures the cases of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
-    names = parser.parse_args().names or list(CASES)
-    for name in names:
-        if name not in CASES:
-            parser.error(str(unknown("case", name, CASES)))
-    for name in names:
-        sys.stdout.write(json.dumps(measure_case(name)) + "\n")
-        sys.stdout.flush()
+    add_step_flags(parser)
+    alternate.add_flags(parser)
+    options = parser.parse_args()
+    names = read_names(parser, options)
+    flags = ["--warm-up", str(options.warm_up), "--steps", str(options.steps)]
+    programs = alternate.read_programs(parser, options)
+    if len(names) == 1 and len(programs) == 1:
+        write_line(measure_case(names[0], options.warm_up, options.steps))
+        return
+    for name in names:  # processes of their own, so that each has its own peak memory
+        commands = {
+            program: [sys.executable, "-m", *module, name, *flags]
+            for program, module in programs.items()
+        }
+        if len(programs) == 1:
+            for command in commands.values():
+                write_line(alternate.run_command(command))
+        else:
+            for line in alternate.compare(commands, options.rounds, write_line):
+                write_line(line)
 
 
 if __name__ == "__main__":
