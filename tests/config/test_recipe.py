@@ -6,7 +6,7 @@ from PIL import Image
 
 from gv_jax.cli.flags import load_config
 from gv_jax.config import default, recipe
-from gv_jax.config.recipe import FolderFacts
+from gv_jax.config.folder_facts import FolderFacts
 from gv_jax.config.resolve import resolve
 from gv_jax.config.validate import validate
 from gv_jax.errors import UserError
