@@ -49,12 +49,23 @@ def read_programs(
         parser: with the flags of `add_flags`.
         options: what it parsed.
     """
-    if options.rounds < MIN_ROUNDS:
-        parser.error(f"--rounds is {options.rounds}: give at least {MIN_ROUNDS}")
-    missing = [name for name in ("torch", "timm") if importlib.util.find_spec(name) is None]
-    if options.against and missing:
-        parser.error(f"--against {options.against[0]}: install {' and '.join(missing)}")
+    check_rounds(parser, options.rounds)
+    if options.against:
+        check_torch(parser)
     return {program: PROGRAMS[program] for program in dict.fromkeys([OURS, *options.against])}
+
+
+def check_rounds(parser: argparse.ArgumentParser, rounds: int) -> None:
+    """Ends with one line if quartiles of so few rounds do not exist."""
+    if rounds < MIN_ROUNDS:
+        parser.error(f"--rounds is {rounds}: give at least {MIN_ROUNDS}")
+
+
+def check_torch(parser: argparse.ArgumentParser) -> None:
+    """Ends with one line unless PyTorch and timm are installed."""
+    missing = [name for name in ("torch", "timm") if importlib.util.find_spec(name) is None]
+    if missing:
+        parser.error(f"a comparison with PyTorch needs {' and '.join(missing)}: install it")
 
 
 def run_command(command: Sequence[str]) -> Line:

@@ -7,13 +7,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.cases import CASES, Case
 from gv_jax.errors import unknown
 
 WARM_UP, STEPS = 3, 10
+DTYPES = ("float32", "bfloat16")  # that networks compute in; weights are float32
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Measurement:
         parameters: Trainable ones.
         peak_memory_mb: Largest resident memory of the process until the last step, in 1e6 bytes.
         gflops: Of one step, in 1e9 floating-point operations; None: not known.
-        peak_gflops: Per second, of a large float32 matrix product; None: not measured.
+        peak_gflops: Per second, of a large matrix product; None: not measured.
     """
 
     ms: float
@@ -77,21 +78,34 @@ def peak_memory_mb() -> float:
 
 
 def add_step_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the names of cases and the numbers of steps to a command line."""
+    """Adds the names of cases, and how they are measured, to a command line."""
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
     parser.add_argument("--warm-up", type=int, default=WARM_UP, help="steps before the measured")
     parser.add_argument("--steps", type=int, default=STEPS, help="measured steps")
+    parser.add_argument("--batch", type=int, help="images of a step instead of those of the case")
+    parser.add_argument("--dtype", choices=DTYPES, default=DTYPES[0], help="of the network")
 
 
-def read_names(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[str]:
+def step_flags(options: argparse.Namespace) -> list[str]:
+    """The flags of `add_step_flags` for another process."""
+    batch = [] if options.batch is None else ["--batch", str(options.batch)]
+    steps = ["--warm-up", str(options.warm_up), "--steps", str(options.steps)]
+    return [*steps, *batch, "--dtype", options.dtype]
+
+
+def read_cases(parser: argparse.ArgumentParser, options: argparse.Namespace) -> dict[str, Case]:
     """The cases of the command line; by default all. Ends with one line for a wrong value."""
     for name in options.names:
         if name not in CASES:
             parser.error(str(unknown("case", name, CASES)))
-    for flag, value, least in (("warm-up", options.warm_up, 0), ("steps", options.steps, 1)):
-        if value < least:
-            parser.error(f"--{flag} is {value}: give at least {least}")
-    return options.names or list(CASES)
+    for flag, least in (("warm_up", 0), ("steps", 1), ("batch", 1)):
+        value = getattr(options, flag)
+        if value is not None and value < least:
+            parser.error(f"--{flag.replace('_', '-')} is {value}: give at least {least}")
+    cases = {name: CASES[name] for name in options.names or CASES}
+    if options.batch is None:
+        return cases
+    return {name: replace(case, batch=options.batch) for name, case in cases.items()}
 
 
 def write_line(fields: dict[str, Any]) -> None:

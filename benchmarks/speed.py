@@ -9,9 +9,9 @@ as in training; or what `gv-jax predict` computes. Inputs are random. "compile_s
 before the first step, without a cache unless JAX_COMPILATION_CACHE_DIR is set. "peak_memory_mb" is
 the largest resident memory of the process, compilation included. "gflops" are the floating-point
 operations of one step in 1e9, as XLA counts them in its own operations; formulations with fewer
-count as many, so that the number depends on the case only. "peak_gflops" is what a large float32
-matrix product reaches per second in the same process, and "fraction_of_peak" the step's share of
-it. "parameters" are the trainable ones.
+count as many, so that the number depends on the case only. "peak_gflops" is what a large
+product of two matrices of the same type reaches per second in the same process, and
+"fraction_of_peak" the step's share of it. "parameters" are the trainable ones.
 
 With `--against`, processes alternate for `--rounds` rounds; see alternate.py.
 """
@@ -20,21 +20,24 @@ import argparse
 import sys
 import time
 from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import alternate
-from benchmarks.cases import CASES
+from benchmarks.cases import CASES, Case
 from benchmarks.measurement import (
+    DTYPES,
     STEPS,
     WARM_UP,
     Measurement,
     add_step_flags,
     median_ms,
     peak_memory_mb,
-    read_names,
+    read_cases,
+    step_flags,
     write_line,
 )
 from benchmarks.speed_case import SpeedCase, compile_step
@@ -45,43 +48,49 @@ PEAK_SIDE, PEAK_RUNS = 2048, 8  # of the matrices whose product gives the peak
 
 
 def measure_case(
-    name: str, warm_up: int = WARM_UP, steps: int = STEPS
-) -> dict[str, str | int | float | None]:
-    """Measures one of CASES.
+    name: str,
+    case: Case | None = None,
+    *,
+    warm_up: int = WARM_UP,
+    steps: int = STEPS,
+    dtype: str = DTYPES[0],
+) -> dict[str, Any]:
+    """Measures a case.
 
     Args:
-        name: in CASES.
+        name: of the case.
+        case: what is measured; by default that of CASES.
         warm_up: steps that are not measured.
         steps: steps that are measured.
+        dtype: what the network computes in.
 
     Returns:
         The fields of its JSON line.
     """
-    case = SpeedCase.from_name(name)
+    case = case or CASES[name]
+    speed_case = SpeedCase.from_case(case)
     started = time.perf_counter()
-    step = compile_step(case)
+    step = compile_step(speed_case, dtype=jnp.dtype(dtype))
     compile_s = time.perf_counter() - started
     ms = median_ms(step.run, warm_up=warm_up, steps=steps)
     memory = peak_memory_mb()
     measurement = Measurement(
         ms,
         compile_s,
-        count_params(case.model)[1],
+        count_params(speed_case.model)[1],
         memory,
         step.count_gflops(),
-        measure_peak_gflops(),
+        measure_peak_gflops(dtype),
     )
-    return measurement.to_json(name, CASES[name])
+    return measurement.to_json(name, case)
 
 
 @cache
-def measure_peak_gflops() -> float:
-    """1e9 floating-point operations per second of the fastest of several large float32 products."""
+def measure_peak_gflops(dtype: str) -> float:
+    """1e9 floating-point operations per second of the fastest of several large products."""
     matrix = np.random.default_rng(0).standard_normal((PEAK_SIDE, PEAK_SIDE), np.float32)
-    a = jnp.asarray(matrix)
-    multiply = jax.jit(
-        lambda a, b: jnp.matmul(a, b, precision="highest"), compiler_options=compiler_options()
-    )
+    a = jnp.asarray(matrix, dtype)
+    multiply = jax.jit(jnp.matmul, compiler_options=compiler_options())
     seconds = []
     for _ in range(1 + PEAK_RUNS):
         started = time.perf_counter()
@@ -96,20 +105,20 @@ def run_speed() -> None:
     add_step_flags(parser)
     alternate.add_flags(parser)
     options = parser.parse_args()
-    names = read_names(parser, options)
-    flags = ["--warm-up", str(options.warm_up), "--steps", str(options.steps)]
+    cases = read_cases(parser, options)
     programs = alternate.read_programs(parser, options)
-    if len(names) == 1 and len(programs) == 1:
-        write_line(measure_case(names[0], options.warm_up, options.steps))
+    if len(cases) == 1 and len(programs) == 1:
+        for name, case in cases.items():
+            steps = {"warm_up": options.warm_up, "steps": options.steps}
+            write_line(measure_case(name, case, **steps, dtype=options.dtype))
         return
-    for name in names:  # processes of their own, so that each has its own peak memory
+    for name in cases:  # processes of their own, so that each has its own peak memory
         commands = {
-            program: [sys.executable, "-m", *module, name, *flags]
+            program: [sys.executable, "-m", *module, name, *step_flags(options)]
             for program, module in programs.items()
         }
         if len(programs) == 1:
-            for command in commands.values():
-                write_line(alternate.run_command(command))
+            write_line(alternate.run_command(commands[alternate.OURS]))
         else:
             for line in alternate.compare(commands, options.rounds, write_line):
                 write_line(line)

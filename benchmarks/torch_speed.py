@@ -18,15 +18,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.cases import CASES, CLASSIFICATION, PREDICTION, Case
+from benchmarks.cases import CLASSIFICATION, PREDICTION, Case
 from benchmarks.measurement import (
+    DTYPES,
     STEPS,
     WARM_UP,
     Measurement,
     add_step_flags,
     median_ms,
     peak_memory_mb,
-    read_names,
+    read_cases,
     write_line,
 )
 from benchmarks.torch_models import build_network, count_trainable
@@ -96,7 +97,12 @@ def make_prediction(
 
 
 def measure_case(
-    case: Case, *, compiled: bool, warm_up: int = WARM_UP, steps: int = STEPS
+    case: Case,
+    *,
+    compiled: bool,
+    warm_up: int = WARM_UP,
+    steps: int = STEPS,
+    dtype: str = DTYPES[0],
 ) -> Measurement:
     """Measures a case, on a GPU if there is one.
 
@@ -105,13 +111,19 @@ def measure_case(
         compiled: whether by torch.compile.
         warm_up: steps that are not measured, after a first one.
         steps: steps that are measured.
+        dtype: what the network computes in, by autocast if it is not float32.
     """
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = build_network(case).to(device)
     network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     network.train(case.kind != PREDICTION)
-    forward = torch.compile(network) if compiled else network
+    compute = torch.compile(network) if compiled else network
+
+    def forward(images: Tensor) -> Tensor:
+        with torch.autocast(device, getattr(torch, dtype), enabled=dtype != DTYPES[0]):
+            return compute(images)
+
     if case.kind == PREDICTION:
         step = make_prediction(case, forward, device)
     else:
@@ -130,11 +142,15 @@ def run_torch_speed() -> None:
     parser.add_argument("--compile", action="store_true", help="by torch.compile")
     options = parser.parse_args()
     use_available_cores()
-    for name in read_names(parser, options):
+    for name, case in read_cases(parser, options).items():
         measurement = measure_case(
-            CASES[name], compiled=options.compile, warm_up=options.warm_up, steps=options.steps
+            case,
+            compiled=options.compile,
+            warm_up=options.warm_up,
+            steps=options.steps,
+            dtype=options.dtype,
         )
-        write_line(measurement.to_json(name, CASES[name]))
+        write_line(measurement.to_json(name, case))
 
 
 if __name__ == "__main__":

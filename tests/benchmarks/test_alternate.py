@@ -1,5 +1,6 @@
 """Alternating processes: ratios of printed durations, their median and spread."""
 
+import argparse
 import sys
 
 import pytest
@@ -79,3 +80,10 @@ def test_networks_of_different_size_are_not_compared(fake):
 def test_a_failed_process_ends_the_comparison_with_its_reason(code, reason):
     with pytest.raises(SystemExit, match=reason):
         alternate.run_command([sys.executable, "-c", code])
+
+
+def test_missing_packages_are_named(monkeypatch, capsys):
+    monkeypatch.setattr(alternate.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="2"):
+        alternate.check_torch(argparse.ArgumentParser())
+    assert "torch and timm" in capsys.readouterr().err

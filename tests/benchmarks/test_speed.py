@@ -1,5 +1,6 @@
 """The benchmarks measure steps of the project, of every kind."""
 
+import argparse
 import json
 
 import jax
@@ -121,6 +122,7 @@ def test_the_median_leaves_out_the_first_steps(monkeypatch):
         (["resnet18"], "resnet18"),
         (["small", "--steps", "0"], "--steps is 0"),
         (["small", "--warm-up", "-1"], "--warm-up is -1"),
+        (["small", "--batch", "0"], "--batch is 0"),
         (["small", "--rounds", "1"], "--rounds is 1"),
         (["small", "--against", "keras"], "keras"),
     ],
@@ -131,6 +133,15 @@ def test_wrong_arguments_end_with_one_line(arguments, offender, monkeypatch, cap
         speed.run_speed()
     assert stop.value.code == 2
     assert offender in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_process_of_its_own_measures_the_same():
+    parser = argparse.ArgumentParser()
+    measurement.add_step_flags(parser)
+    given = ["small", "--steps", "2", "--warm-up", "0", "--batch", "3", "--dtype", "bfloat16"]
+    options = parser.parse_args(given)
+    assert parser.parse_args(["small", *measurement.step_flags(options)]) == options
+    assert measurement.read_cases(parser, options)["small"].batch == 3
 
 
 def test_members_are_measured_in_one_step():
