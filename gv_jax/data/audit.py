@@ -6,9 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from tqdm import tqdm
@@ -19,12 +17,11 @@ from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.data.duplicates import groups as duplicate_groups
 from gv_jax.data.duplicates import hashing
 from gv_jax.data.duplicates.hashing import Signature
+from gv_jax.data.parallel import count_cores, map_in_threads
 
 # A stored audit of another version is recomputed.
 AUDIT_VERSION = f"3.{hashing.HASH_VERSION}.{duplicate_groups.GROUPS_VERSION}"
 TINY_PIXELS = 16  # pixels; images with a shorter side are listed as tiny
-IMAGES_PER_BATCH = 256  # encoded images in memory
-DECODE_THREADS = 4  # decoding releases Python's lock
 
 
 @dataclass(frozen=True)
@@ -219,9 +216,7 @@ def iter_signatures(builder: ImageBuilder, split: str) -> Iterator[tuple[str, in
         file, label, data, _ = example
         return file, label, hashing.image_signature(decode.open_image(io.BytesIO(data)))
 
-    with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        while batch := list(islice(examples, IMAGES_PER_BATCH)):
-            yield from pool.map(compute, batch)
+    return map_in_threads(compute, examples, count_cores())
 
 
 def count_leaks(groups: Sequence[DuplicateGroup], split: str) -> dict[str, int]:

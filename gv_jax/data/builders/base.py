@@ -18,7 +18,9 @@ from tqdm import tqdm
 from gv_jax.data import decode
 from gv_jax.data.box import NO_BOX, Box
 from gv_jax.data.builders.folder_listing import escape_name
+from gv_jax.data.builders.image_check import ImageCheck, open_checked
 from gv_jax.data.builders.storage import FEATURES, LocalInfo, encode_image, silence_logging
+from gv_jax.data.parallel import count_cores, map_in_threads
 from gv_jax.errors import UserError
 
 REPORT_FILE = "report.json"
@@ -156,13 +158,16 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Raises:
             UserError: the image cannot be used, and `skip_broken` is False.
         """
-        try:
-            image, remarks = decode.open_with_remarks(path)
-        except decode.CorruptImageError as error:
-            self.skip_or_raise(path, str(error))
-            return None
-        self.warnings += [escape_name(f"{path}: {remark}") for remark in remarks]
-        return image
+        image, check = open_checked(path)
+        return image if self.accept_image(path, check) else None
+
+    def accept_image(self, path: Path, check: ImageCheck) -> bool:
+        """Whether an image is used; remarks go to `warnings`, and problems to `skip_or_raise`."""
+        if check.problem:
+            self.skip_or_raise(path, check.problem)
+            return False
+        self.warnings += [escape_name(f"{path}: {remark}") for remark in check.remarks]
+        return True
 
     def check_classes(self, split: str, examples: Iterable[Example], source: str) -> None:
         """Checks that a split has examples of every class.
@@ -221,9 +226,8 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """The stored examples of a prepared split, by index; "image" is encoded."""
         builder: Any = self  # TFDS's decorators hide the signature from the type checker
         with silence_logging():
-            return builder.as_data_source(
-                split=split, decoders={"image": tfds.decode.SkipDecoding()}
-            )
+            decoders = {"image": tfds.decode.SkipDecoding()}
+            return builder.as_data_source(split=split, decoders=decoders)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return LocalInfo(
@@ -240,17 +244,15 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         }
 
     def _generate_examples(self, examples: Iterable[Example]):
-        progress = tqdm(examples, f"{self.name}: store", unit=" images", delay=1)
-        for index, example in enumerate(progress):
-            yield (
-                index,
-                {
-                    "image": encode_image(example.image),
-                    "label": example.label,
-                    "id": example.id,
-                    "box": np.asarray(example.box, np.int32),
-                },
-            )
+        def encode(example: Example) -> tuple[Example, bytes]:
+            return example, encode_image(example.image)
+
+        encoded = map_in_threads(encode, examples, count_cores(), chunk=1)
+        progress = tqdm(encoded, f"{self.name}: store", unit=" images", delay=1)
+        for index, (example, image) in enumerate(progress):
+            box = np.asarray(example.box, np.int32)
+            fields = {"image": image, "label": example.label, "id": example.id, "box": box}
+            yield index, fields
 
     def _generate_splits(self, dl_manager, download_config):
         """Replaces TFDS's writer.

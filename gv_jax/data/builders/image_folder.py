@@ -12,7 +12,9 @@ from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.folder_layout import ClassMembers, find_layout
 from gv_jax.data.builders.folder_listing import FolderListing
+from gv_jax.data.builders.image_check import check_image
 from gv_jax.data.formats.first_frame import FORMAT_NAMES
+from gv_jax.data.parallel import count_cores, map_in_threads
 from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError
 
@@ -148,18 +150,19 @@ class ImageFolder(ImageBuilder, skip_registration=True):
 
     def _check_images(self, members: ClassMembers) -> Iterator[Example]:
         height, width = self.native_size
-        for name, file in tqdm(members, f"{self.name}: check", unit=" images", delay=1):
-            if name not in self.classes:
+        label_of = {name: label for label, name in enumerate(self.classes)}
+        known = [(label_of[name], file) for name, file in members if name in label_of]
+        checked = map_in_threads(lambda member: check_image(member[1].path), known, count_cores())
+        progress = tqdm(checked, f"{self.name}: check", len(known), unit=" images", delay=1)
+        for (label, file), check in zip(known, progress, strict=True):
+            if not self.accept_image(file.path, check):
                 continue
-            image = self.open_image(file.path)
-            if image is None:
-                continue
-            if any(self.native_size) and (image.height, image.width) != self.native_size:
+            if any(self.native_size) and check.size != (width, height):
                 self.skip_or_raise(
-                    file.path, f"has {image.width}x{image.height} pixels, not {width}x{height}"
+                    file.path, "has {}x{} pixels, not {}x{}".format(*check.size, width, height)
                 )
                 continue
-            yield Example(file.name, self.classes.index(name), file.path)
+            yield Example(file.name, label, file.path)
 
     def _assign_splits(
         self, examples: list[Example], fractions: Mapping[str, float]
