@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from gv_jax.data.batch_reader import BatchReader
@@ -32,9 +33,16 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
+def local_mesh() -> Mesh:
+    """The devices of this process."""
+    devices = jax.local_devices()
+    axis_types = (AxisType.Auto,)
+    return jax.make_mesh((len(devices),), ("data",), devices=devices, axis_types=axis_types)
+
+
 def replicate(tree: Any, mesh: Mesh) -> Any:
-    """Copies `tree` to every device."""
-    return jax.device_put(tree, replicated(mesh))
+    """Copies `tree`, which is the same in all processes, to every device."""
+    return place(tree, jax.tree.map(lambda _: replicated(mesh), tree))
 
 
 def shard_batch(tree: Any, mesh: Mesh) -> Any:
@@ -68,8 +76,28 @@ def shardings_of(tree: Any) -> Any:
 
 
 def place(tree: Any, shardings: Any) -> Any:
-    """The arrays of `tree` on the devices, each with its sharding."""
-    return jax.device_put(tree, shardings)
+    """The arrays of `tree`, the same in all processes, on the devices, each with its sharding."""
+    if jax.process_count() == 1:
+        return jax.device_put(tree, shardings)
+
+    def place_parts(leaf: Any, sharding: NamedSharding) -> jax.Array:
+        values = np.asarray(leaf)
+        return jax.make_array_from_callback(values.shape, sharding, lambda part: values[part])
+
+    return jax.tree.map(place_parts, tree, shardings)
+
+
+def fetch(tree: Any) -> Any:
+    """Copies of the whole arrays of `tree` on the host; all processes must call it."""
+
+    def fetch_whole(array: Any) -> np.ndarray:
+        if isinstance(array, jax.Array) and not (
+            array.is_fully_addressable or array.is_fully_replicated
+        ):
+            return np.asarray(multihost_utils.process_allgather(array, tiled=True))
+        return np.array(array, copy=True)
+
+    return jax.tree.map(fetch_whole, tree)
 
 
 def count_device_bytes(tree: Any, shardings: Any) -> int:
@@ -155,22 +183,33 @@ def make_batch_reader(
 
     Args:
         arrays: of a split, by name, [n ...]; may be memory-mapped, or decoded when indexed.
-        mesh: the devices.
+        mesh: the devices. Where they belong to several processes, each reads its rows only.
         resident_bytes: arrays of at most this size stay on the devices, and only indices are
             transferred; of larger arrays the rows are read and transferred for every batch.
         threads: that read batches ahead, unless the arrays stay on the devices.
         prefetch: batches that are read ahead.
     """
-    if sum(array.nbytes for array in arrays.values()) > resident_bytes:
+    size = sum(array.nbytes for array in arrays.values())
+    if size > resident_bytes or mesh.is_multi_process:
 
         def read(indices: np.ndarray) -> Any:
-            rows = {name: read_rows(array, indices) for name, array in arrays.items()}
-            return shard_batch(rows, mesh)
+            return {name: shard_rows(array, indices, mesh) for name, array in arrays.items()}
 
         return BatchReader(read, threads, prefetch)
     resident = replicate({name: np.asarray(array) for name, array in arrays.items()}, mesh)
     take = jax.jit(lambda rows, indices: {name: array[indices] for name, array in rows.items()})
     return BatchReader(lambda indices: take(resident, shard_batch(indices, mesh)))
+
+
+def shard_rows(array: Any, indices: np.ndarray, mesh: Mesh) -> jax.Array:
+    """The rows of `array` [n ...] at `indices` [b], of which each process reads its share."""
+    if not mesh.is_multi_process:
+        return shard_batch(read_rows(array, indices), mesh)
+    return jax.make_array_from_callback(
+        (len(indices), *array.shape[1:]),
+        NamedSharding(mesh, PartitionSpec("data")),
+        lambda part: read_rows(array, indices[part[0]]),
+    )
 
 
 def aot_compile(

@@ -15,6 +15,7 @@ UNWRITABLE = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP),
 )
 
+LOST_STATUS = 69  # EX_UNAVAILABLE of sysexits.h: another process of the run is gone
 INTERRUPTED_STATUS = 130  # exit status of a command that Ctrl-C or SIGTERM ended, as in shells
 
 FULL_DISK_OF_TFDS = "Not enough disk space"  # an OSError without errno

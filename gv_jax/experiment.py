@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from gv_jax import distributed
+from gv_jax import distributed, processes
 from gv_jax.config.default import Config
 from gv_jax.config.resolve import resolve, resolved_defaults
 from gv_jax.config.validate import validate
@@ -26,8 +26,8 @@ from gv_jax.run_data import (
     REJECT_CHANGES,
     DataPolicy,
     describe_present_data,
-    load_run_data,
 )
+from gv_jax.run_processes import check_same_program, load_same_data
 from gv_jax.run_report import Fitted, Session, evaluate_and_report
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
@@ -63,7 +63,8 @@ def run(
         InterruptedRun: A signal ended it, and its state is saved.
     """
     config = validate(resolve(config))
-    run_dir = RunDir(workdir)
+    check_same_program(config)
+    run_dir = RunDir(workdir, processes.is_primary())
     run_dir.check_same_config(config.to_dict(), resolved_defaults())
     announce(config, run_dir)
     if run_dir.finished:
@@ -72,7 +73,7 @@ def run(
     with hold_run(workdir, config.train.batch_size) as held:
         if not run_dir.finished:  # by another process, meanwhile
             timer = Timer()
-            data = load_run_data(config, run_dir, policy, training=True)
+            data = load_same_data(config, run_dir, policy, training=True)
             timer.lap("data_s")
             session = Session(run_dir, data, timer, held)
             setup, runtime = prepare(config, data.dataset)
@@ -102,14 +103,15 @@ def evaluate(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES)
     config.tta may differ from that of the run, as it affects the evaluation only.
     """
     config = validate(resolve(config))
-    run_dir = RunDir(workdir)
+    check_same_program(config)
+    run_dir = RunDir(workdir, processes.is_primary())
     if not run_dir.finished:
         raise UserError(f"{workdir} holds no finished run: train it first, without --mode=evaluate")
     trained = {**config.to_dict(), "tta": run_dir.config.get("tta", config.tta.to_dict())}
     run_dir.check_same_config(trained, resolved_defaults())
     before = run_dir.results or {}
     with hold_run(workdir, config.train.batch_size) as held:
-        data = load_run_data(config, run_dir, policy, training=False)
+        data = load_same_data(config, run_dir, policy, training=False)
         session = Session(run_dir, data, Timer(), held)
         setup, runtime = prepare(config, data.dataset)
         with Checkpoints(run_dir.checkpoints) as checkpoints:

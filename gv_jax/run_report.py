@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from gv_jax import processes
 from gv_jax.config.default import Config
 from gv_jax.config.resolve import resolved_defaults
 from gv_jax.data.builders.base import REPORT_FILE
@@ -28,7 +29,7 @@ class Session(NamedTuple):
     run_dir: RunDir
     data: RunData
     timer: Timer
-    lease: Lease
+    lease: Lease | None  # which process 0 alone holds
 
 
 class Fitted(NamedTuple):
@@ -42,11 +43,19 @@ class Fitted(NamedTuple):
 def evaluate_and_report(
     config: Config, setup: TrainSetup, runtime: Runtime, fitted: Fitted, session: Session
 ) -> None:
-    """Evaluates the weights on every split; writes results, predictions, figures and report."""
-    dataset, task, run_dir = runtime.dataset, runtime.task, session.run_dir
+    """Evaluates the weights on every split; writes results, predictions, figures and report.
+
+    All processes evaluate; process 0 writes, and the others return when it has finished.
+    """
     weights = (fitted.best["params"], fitted.best["batch_stats"])
+    outputs = runtime.evaluator.collect(*weights)
+    if not processes.is_primary():
+        processes.wait_for("reported")
+        return
+    runtime = runtime.on_this_process()
+    dataset, task, run_dir = runtime.dataset, runtime.task, session.run_dir
     builder = prepare_builder(session.data.section)
-    evaluation = task.evaluate(runtime.evaluator.collect(*weights), dataset)
+    evaluation = task.evaluate(outputs, dataset)
     loaded = LoadedNetwork(task, setup.network, weights)
     evaluation = evaluate_as_used(
         evaluation, runtime, loaded, builder, run_dir, config.data, config.inference
@@ -93,3 +102,4 @@ def evaluate_and_report(
         write_json(run_dir.path / REPORT_FILE, builder.report)
     defaults = resolved_defaults()
     write_report(run_dir.path, figures, dataset.skipped, defaults, dataset.warnings, sections)
+    processes.publish("reported")

@@ -3,13 +3,17 @@
 Every field of the configuration can follow, as in --config.optimizer.learning_rate=3e-4.
 """
 
+import argparse
 import logging
+import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gv_jax.cli.cluster import add_cluster_flags, find_cluster
 from gv_jax.cli.flags import (
     OneLineParser,
     add_data_flags,
@@ -20,8 +24,9 @@ from gv_jax.cli.flags import (
     run_command,
     silence_libraries,
 )
+from gv_jax.cli.supervisor import is_child, run_child, supervise
 from gv_jax.config.default import Config
-from gv_jax.errors import INTERRUPTED_STATUS
+from gv_jax.errors import INTERRUPTED_STATUS, UserError
 
 if TYPE_CHECKING:
     from gv_jax.training.run_dir import RunDir
@@ -32,6 +37,7 @@ MODES = {
     "evaluate": "evaluate and report a finished run again",
     "summary": "print the model layer by layer",
 }
+CLUSTER_MODES = ("train", "evaluate")  # which several processes can share
 
 
 def make_train_parser() -> OneLineParser:
@@ -53,6 +59,7 @@ def make_train_parser() -> OneLineParser:
     parser.add_argument("--mode", choices=MODES, default="train", help=modes)
     add_data_flags(parser)
     add_records_flag(parser)
+    add_cluster_flags(parser)
     return parser
 
 
@@ -67,6 +74,29 @@ def train(arguments: Sequence[str]) -> int:
         print_help(parser, [word for word in arguments if word not in ("-h", "--help")])
         return 0
     options, fields = parser.parse_with_fields(arguments)
+    cluster = find_cluster(options, os.environ)
+    if cluster is None:
+        return run_options(options, fields)
+    if options.mode not in CLUSTER_MODES:
+        raise UserError(
+            f"--mode={options.mode} takes one process: leave out --coordinator and "
+            "--num-processes, or start it without srun"
+        )
+    if not is_child():
+        return supervise(arguments, cluster)
+    return run_child(cluster, lambda say: run_options(options, fields, say))
+
+
+def run_options(
+    options: argparse.Namespace, fields: dict[str, str], say: Callable[[str], None] = echo
+) -> int:
+    """Does what the options of a command line say; as `train`.
+
+    Args:
+        options: of the parser.
+        fields: of the configuration, as of `OneLineParser.parse_with_fields`.
+        say: prints a message for the user.
+    """
     config = load_config(options.config, fields)
     suffix = "-probe" if options.mode == "probe" else ""
     workdir = options.workdir or Path("runs", name_run(options.config) + suffix)
@@ -84,14 +114,14 @@ def train(arguments: Sequence[str]) -> int:
         keep_recorded_recipe(config, workdir, fields)
     policy = DataPolicy(options.on_changed_data, options.data_records)
     if options.mode == "summary":
-        echo(summarize_model(validate(resolve(config))))
+        say(summarize_model(validate(resolve(config))))
     elif options.mode == "evaluate":
-        echo(experiment.evaluate(config, workdir, policy))
+        say(experiment.evaluate(config, workdir, policy))
     else:
         try:
-            echo(experiment.run(config, workdir, policy, announce))
+            say(experiment.run(config, workdir, policy, partial(announce, say=say)))
         except InterruptedRun as stop:
-            echo(f"{stop}; state saved: run the same command to resume")
+            say(f"{stop}; state saved: run the same command to resume")
             return INTERRUPTED_STATUS
     return 0
 
@@ -109,12 +139,13 @@ def print_help(parser: OneLineParser, arguments: Sequence[str]) -> None:
         echo(f"fields of {options.config}:\n{describe_fields(values)}")
 
 
-def announce(config: Config, run_dir: "RunDir") -> None:
+def announce(config: Config, run_dir: "RunDir", say: Callable[[str], None] = echo) -> None:
     """Prints the recipe and the license of the initial weights, where there is something to say.
 
     Args:
         config: valid.
         run_dir: of the run.
+        say: prints a message for the user.
 
     Raises:
         UserError: the source of the images is no data set; no image is opened.
@@ -126,9 +157,9 @@ def announce(config: Config, run_dir: "RunDir") -> None:
     if not run_dir.finished:  # which stays, whatever became of its images
         class_names(config.data.name, **builder_kwargs(config.data))
     if config.recipe_reason:
-        echo(f"Recipe {config.recipe}: {config.recipe_reason}")
+        say(f"Recipe {config.recipe}: {config.recipe_reason}")
     if remark := license_remark(record_initial_weights(config.model)):
-        echo(remark)
+        say(remark)
 
 
 def keep_recorded_recipe(config: Config, workdir: Path, fields: Mapping[str, str]) -> None:

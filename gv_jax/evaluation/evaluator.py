@@ -1,7 +1,7 @@
 """A network on the splits of a data set: compiled evaluation, prediction and feature maps."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -172,6 +172,19 @@ class Runtime:
             return np.concatenate(rows)
 
         return self.evaluator.get_batch["train"].select(indices_at)
+
+    def on_this_process(self) -> "Runtime":
+        """The same with batches on the devices of this process only."""
+        if not self.mesh.is_multi_process:
+            return self
+        mesh = distributed.local_mesh()
+        get_batch = {
+            name: distributed.make_batch_reader(
+                {"image": split.images, "label": split.labels}, mesh, resident_bytes=0
+            )
+            for name, split in self.dataset.splits.items()
+        }
+        return replace(self, mesh=mesh, evaluator=replace(self.evaluator, get_batch=get_batch))
 
     @property
     def validate(self) -> Callable[[TrainState], dict[str, float]] | None:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from gv_jax.distributed import fetch
 from gv_jax.errors import UserError
 from gv_jax.training.step import TrainState
 
@@ -111,7 +112,7 @@ def snapshot(state: TrainState) -> dict[str, Any]:
     """A copy on the host of the weights to evaluate, {"params", "batch_stats"}."""
     params, batch_stats = state.eval_weights
     weights = {"params": params, "batch_stats": batch_stats}
-    return jax.tree.map(lambda array: np.array(array, copy=True), weights)
+    return fetch(weights)
 
 
 def first_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gv_jax import processes
 from gv_jax.data.batch_reader import BatchReader
 from gv_jax.data.sampling import steps_per_epoch
 from gv_jax.training.checkpoint import Checkpoints, snapshot
@@ -118,7 +119,7 @@ class RunTracker:
         validate: metrics of a state on the validation split; None: the last weights are reported.
         schedule: step -> learning rate.
         lease: checked after every step, so that a process that lost the run stops.
-        show_progress: whether there is a progress bar.
+        show_progress: whether there is a progress bar; only the writer of `run_dir` has one.
 
     Attributes:
         waiting: measures how long the training waits for data.
@@ -134,7 +135,8 @@ class RunTracker:
         show_progress: bool = True,
     ) -> None:
         self.loop, self.run_dir, self.validate = loop, run_dir, validate
-        self.schedule, self.lease, self.show_progress = schedule, lease, show_progress
+        self.schedule, self.lease = schedule, lease
+        self.show_progress = show_progress and run_dir.is_writer
         self.progress, self.best, self.waiting = Progress(), {}, WaitTimer()
         self._checkpoints = Checkpoints(run_dir.checkpoints)
 
@@ -189,11 +191,15 @@ class RunTracker:
         progress.step += 1
         log.add(metrics)
         epoch_ends = is_multiple(progress.step, loop.steps_per_epoch) or progress.step == loop.steps
-        if epoch_ends or interrupted or is_multiple(progress.step, LOG_EVERY):
+        save_is_due = time.monotonic() - self._saved >= loop.checkpoint_seconds
+        flushes = epoch_ends or is_multiple(progress.step, LOG_EVERY)
+        if processes.count() > 1:  # which must agree
+            signals = (interrupted, save_is_due)
+            interrupted, save_is_due = processes.any_process(*signals) if flushes else (False,) * 2
+        if flushes or interrupted:
             log.flush(progress.step)
         if epoch_ends:
             self._end_epoch(get_state())
-        save_is_due = time.monotonic() - self._saved >= loop.checkpoint_seconds
         if self.done or interrupted or (epoch_ends and save_is_due):
             self._saved = time.monotonic()
             progress.metric_sums = log.sums

@@ -33,9 +33,15 @@ LOCATION_FIELDS = (
 
 @dataclasses.dataclass(frozen=True)
 class RunDir:
-    """config.json, data.json, metrics.jsonl, tensorboard/, checkpoints/, ... in `path`."""
+    """config.json, data.json, metrics.jsonl, tensorboard/, checkpoints/, ... in `path`.
+
+    Attributes:
+        path: the folder.
+        is_writer: False in all processes of a run but one: nothing is written then.
+    """
 
     path: Path
+    is_writer: bool = True
 
     @property
     def checkpoints(self) -> Path:
@@ -160,7 +166,7 @@ class RunDir:
             weights: source and license of its initial weights, as of `record_weights`.
         """
         file = self.path / "config.json"
-        if file.exists():
+        if file.exists() or not self.is_writer:
             return
         self.path.mkdir(parents=True, exist_ok=True)
         content = {
@@ -202,11 +208,15 @@ class RunDir:
 
     def truncate_log(self, step: int) -> None:
         """Removes log rows after `step`; a resumed run writes them again."""
+        if not self.is_writer:
+            return
         lines = [json.dumps(row) + "\n" for row in self.rows() if row["step"] <= step]
         write_text(self.path / "metrics.jsonl", "".join(lines))
 
     def log(self, row: dict[str, Any]) -> None:
         """Appends `row` {"step", "epoch", "split", metrics ...} to metrics.jsonl."""
+        if not self.is_writer:
+            return
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
@@ -214,7 +224,8 @@ class RunDir:
         """A TensorBoard writer that removes events after `step`."""
         from tensorboardX import SummaryWriter  # imports PyTorch, if it is installed: seconds
 
-        return SummaryWriter(str(self.path / "tensorboard"), purge_step=step + 1)
+        folder = str(self.path / "tensorboard")
+        return SummaryWriter(folder, purge_step=step + 1, write_to_disk=self.is_writer)
 
     def write_predictions(self, rows: list[dict[str, Any]]) -> None:
         """Writes predictions.csv; all of `rows` have the same fields."""
