@@ -41,7 +41,7 @@ def write_image_folder(
         left, top = rng.integers(0, (CANVAS_FACTOR - 1) * size, 2).tolist()
         crop = canvas.crop((left, top, left + size, top + size))
         file = unfinished / f"class_{index % num_classes}" / f"{index}.{suffix}"
-        crop.save(file, **({"quality": 90} if suffix == "jpg" else {"compress_level": 1}))
+        crop.save(file, quality=90, compress_level=1)  # each format takes its own
     unfinished.rename(folder)
 
 

@@ -205,10 +205,13 @@ def shard_rows(array: Any, indices: np.ndarray, mesh: Mesh) -> jax.Array:
     """The rows of `array` [n ...] at `indices` [b], of which each process reads its share."""
     if not mesh.is_multi_process:
         return shard_batch(read_rows(array, indices), mesh)
+
+    def read_share(part: Any) -> np.ndarray:  # a slice along each axis
+        return read_rows(array, indices[part[0]])
+
+    shape = len(indices), *array.shape[1:]
     return jax.make_array_from_callback(
-        (len(indices), *array.shape[1:]),
-        NamedSharding(mesh, PartitionSpec("data")),
-        lambda part: read_rows(array, indices[part[0]]),
+        shape, NamedSharding(mesh, PartitionSpec("data")), read_share
     )
 
 

@@ -65,11 +65,16 @@ def exchange(name: str, value: Any) -> list[Any]:
     return [wait_for(name, process) for process in range(count())]
 
 
+def get_client() -> Any:
+    """The connection to the coordinator; JAX has no public name for it."""
+    return runtime.global_state.client
+
+
 def publish(name: str, value: Any = None) -> None:
     """Makes `value`, of JSON types, known to the processes that wait for `name`."""
     if count() > 1:
         key = f"{ROOT}/{name}/{jax.process_index()}"
-        runtime.global_state.client.key_value_set(key, json.dumps(value))
+        get_client().key_value_set(key, json.dumps(value))
 
 
 def wait_for(name: str, process: int = 0) -> Any:
@@ -78,7 +83,7 @@ def wait_for(name: str, process: int = 0) -> Any:
     Raises:
         ProcessError: a process has failed instead.
     """
-    client, folder = runtime.global_state.client, f"{ROOT}/{name}"
+    client, folder = get_client(), f"{ROOT}/{name}"
     while True:
         # the whole folder, as JAX logs an error where a single key is missing
         found = dict(client.key_value_dir_get(folder))
@@ -112,7 +117,7 @@ def any_process(*flags: bool) -> tuple[bool, ...]:
 
 def report_failure(line: str, status: int) -> None:
     """Tells the others why this process ends."""
-    client = runtime.global_state.client
+    client = get_client()
     if client is not None and count() > 1:
         text = json.dumps([line, status])
         client.key_value_set(f"{FAILED}/{jax.process_index()}", text, allow_overwrite=True)
@@ -121,7 +126,7 @@ def report_failure(line: str, status: int) -> None:
 
 def raise_failure() -> None:
     """Raises ProcessError if another process has reported its failure."""
-    for key, text in runtime.global_state.client.key_value_dir_get(FAILED):
+    for key, text in get_client().key_value_dir_get(FAILED):
         process = int(key.rpartition("/")[2])
         if process != jax.process_index():
             raise ProcessError(process, *json.loads(text))

@@ -48,7 +48,7 @@ def load_same_data(
     with processes.primary_first("data"):
         data = load_run_data(config, run_dir, policy, training=training)
     if processes.count() > 1:
-        facts = {
+        facts: dict[str, Any] = {
             f"the split {name!r}": describe_split(split)
             for name, split in data.record.splits.items()
         }
