@@ -100,7 +100,7 @@ def pretrained_fields(facts: FolderFacts) -> dict[str, Any]:
 
 
 RECIPES = {
-    "fast": Recipe(set_fast, (96, 176), 0.6, 1.0),
+    "fast": Recipe(set_fast, (96, 176), 1.9, 1.0),
     "finetune": Recipe(set_finetune, (96, 112), 1.6, 2.0),
     "scratch": Recipe(set_scratch, (64, 64), 1.9, 1.0),
 }
