@@ -36,7 +36,7 @@ augment = build_augmentation({"flip": 0.5})
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (40, 4, 4, 3), np.uint8)
 arrays = {"image": images, "label": rng.integers(0, 3, 40, np.int32)}
-batch_of = lambda mesh, step: distributed.make_batch_fn(arrays, mesh, 2**20)(
+batch_of = lambda mesh, step: distributed.make_batch_reader(arrays, mesh, 2**20)(
     np.arange(16, dtype=np.int32) + step)
 
 def make_mesh(count):
