@@ -28,6 +28,7 @@ MAX_ASPECT = 2.0  # of the input; more elongated images are stretched
 SEEN_IMAGES = 20_000  # that fine-tuning aims at, over all epochs
 MIN_EPOCHS, MAX_EPOCHS = 8, 60
 SCRATCH_EPOCHS = 30
+PROBED_CROP = 0.8  # center crop of larger images: minifigures 86.8 %, whole 72.5 % (5 folds)
 BACKGROUNDS = (0, 128, 255)  # gray levels that a probe shows transparent images over
 FAST_BELOW = 500  # training images: so few are better classified by a linear probe
 FAST_ABOVE = 20_000  # training images: fine-tuning them on a CPU takes more than an hour
@@ -53,8 +54,13 @@ class Recipe:
 
 def set_fast(facts: FolderFacts) -> dict[str, Any]:
     """A linear probe of all feature maps of the pretrained network."""
-    grays = BACKGROUNDS if facts.transparent else ()
-    return {**pretrained_fields(facts), "probe.method": "ridge", "probe.backgrounds": grays}
+    return {
+        **pretrained_fields(facts),
+        "data.crop_pct": 1.0 if max(facts.size) <= SMALL_SIDE else PROBED_CROP,
+        "probe.method": "ridge",
+        "probe.backgrounds": BACKGROUNDS if facts.transparent else (),
+        "tta.flip": True,
+    }
 
 
 def set_finetune(facts: FolderFacts) -> dict[str, Any]:

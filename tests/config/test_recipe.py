@@ -76,6 +76,15 @@ def test_a_recipe_can_be_given(folder, weights, name):
     assert config.recipe_reason.startswith("as given")
 
 
+@pytest.mark.parametrize(("side", "crop"), [(recipe.SMALL_SIDE, 1.0), (512, recipe.PROBED_CROP)])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_probe_fits_its_images(side, crop, transparent):
+    fields = recipe.set_fast(FolderFacts(100, 3, (side, side), transparent))
+    assert fields["data.crop_pct"] == crop
+    assert fields["probe.backgrounds"] == (recipe.BACKGROUNDS if transparent else ())
+    assert fields["data.channels"] == (4 if transparent else 3)
+
+
 def test_fields_of_the_command_line_win(folder, weights):
     config = load(folder, **{"train.epochs": "2", "data.size": "48x32", "recipe": "finetune"})
     assert (config.train.epochs, config.data.size) == (2, (48, 32))
