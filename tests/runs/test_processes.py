@@ -76,7 +76,8 @@ def finish(process):
     """Exit status, lines of standard output, and those of standard error but the progress bar."""
     out, err = process.communicate()
     lines = [line.rpartition("\r")[2] for line in err.splitlines()]
-    return process.returncode, out.splitlines(), [line for line in lines if "train:" not in line]
+    errors = [line for line in lines if line and not line.startswith("train:")]
+    return process.returncode, out.splitlines(), errors
 
 
 def assert_same_results(run, other):
