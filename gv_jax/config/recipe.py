@@ -16,6 +16,7 @@ from flax.traverse_util import flatten_dict
 from gv_jax.config.default import Config
 from gv_jax.config.folder_facts import FolderFacts, inspect_folder
 from gv_jax.errors import UserError, unknown
+from gv_jax.models.pooled_head import LAST
 from gv_jax.wording import count_noun
 
 WEIGHTS = "efficientnet_lite0"  # a model and the package of its ImageNet weights
@@ -144,6 +145,8 @@ def apply_recipe(config: Config, path: str, given: Mapping[str, str]) -> None:
         )
     recipe = RECIPES[name]
     fields = {"data.size": choose_input_size(facts.size, recipe.side), **recipe.fields(facts)}
+    if given.get("data.channels", "4") != "4" or given.get("probe.maps") == LAST:
+        fields["probe.backgrounds"] = ()  # which need an alpha channel and pooled maps
     for field, value in fields.items():
         set_field(config, field, value)
     config.recipe, config.recipe_reason = name, reason
@@ -161,12 +164,14 @@ def read_given(fields: Mapping[str, Any], given: Mapping[str, str]) -> dict[str,
             they are applied, or by the validation.
     """
     values: dict[str, Any] = {}
-    for name in ("train.epochs", "data.size"):
+    for name in ("train.epochs", "data.size", "probe.backgrounds"):
         if name in fields and name in given:
             with contextlib.suppress(ValueError, SyntaxError):
                 values[name] = ast.literal_eval(given[name].replace("x", ","))  # 96x128
     if not isinstance(values.get("train.epochs", 0), int):
         del values["train.epochs"]
+    if not isinstance(values.get("probe.backgrounds", ()), tuple):
+        del values["probe.backgrounds"]
     size = values.get("data.size", (0, 0))
     if not (isinstance(size, tuple) and len(size) == 2 and all(map(is_side, size))):
         values.pop("data.size", None)

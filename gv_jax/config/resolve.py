@@ -17,7 +17,7 @@ DEFAULT_CFG = PretrainedCfg(
     mean=(0.5,), std=(0.25,), size=(64, 64), interpolation="bilinear", crop_pct=1.0
 )
 ALPHA_STATS = {"mean": (0.5,), "std": (0.25,)}  # of a fourth channel, which no weights know
-PROBE_REASON = "only a linear classifier is fitted, with this recipe's network and images"
+PROBE_REASON = "only a linear classifier is fitted to the network of this configuration"
 
 
 def resolve(config: Config) -> Config:
@@ -40,6 +40,10 @@ def resolve(config: Config) -> Config:
     initial = find_initial_run(config.model.pretrained) if task and task.uses_labels else None
     if initial is not None:
         cfg = cfg_of_run(initial)
+        if "padding" in models.model_options(config.model.name):
+            config.model.padding = config.model.padding or initial.config["model"].get(
+                "padding", ""
+            )
         recorded = initial.config["probe"]
         config.probe.maps = config.probe.maps or recorded.get("maps", "")
         config.probe.backgrounds = config.probe.backgrounds or tuple(

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from gv_jax.export.function import make_image_function
 from gv_jax.inference.classifier import ClassifierRun
 from gv_jax.inference.run import Run
+from gv_jax.models.pooled_head import ALL, has_pooled_head
 
 TORCHVISION_MODELS = {  # models that torchvision builds by this name
     name: name
@@ -125,13 +126,29 @@ def standardization(run: Run) -> str:
         return "Images are in [0, 1]; see config.json for the rest of the preprocessing."
     data: dict[str, Any] = run.config["data"]
     mean, std = list(data["mean"]), list(data["std"])
-    return f"Inputs are images in [0, 1], minus {mean}, divided by {std}."
+    inputs = f"Inputs are images in [0, 1], minus {mean}, divided by {std}."
+    return inputs + describe_pooled_head(run)
+
+
+def describe_pooled_head(run: ClassifierRun) -> str:
+    """What the network of a probe of feature maps does besides its backbone; "" for others."""
+    probe: dict[str, Any] = run.config["probe"]
+    maps, grays = probe.get("maps", ""), list(probe.get("backgrounds", ()))
+    if not has_pooled_head(maps):
+        return ""
+    over = f" of the image over each of the gray levels {grays} (0 to 255)" if grays else ""
+    names = "all feature maps" if maps == ALL else f"the feature maps {maps}"
+    return (
+        f" The classifier layer takes the means and the maxima over pixels of {names}{over}, "
+        "concatenated map by map, minus `standardize.mean`, times `standardize.inverse_std`."
+    )
 
 
 def torchvision_program(run: Run, file: Path) -> str:
     """A second program, where torchvision has the very model."""
     name, section = TORCHVISION_MODELS.get(run.results["model"]), run.config["model"]
     fits = section.get("stem") in ("", "imagenet") and not section.get("last_stage")
+    fits = fits and not has_pooled_head(run.config["probe"].get("maps", ""))
     if not isinstance(run, ClassifierRun) or run.channels != 3 or not name or not fits:
         return ""
     options = ", aux_logits=False, init_weights=False" if name == "inception_v3" else ""

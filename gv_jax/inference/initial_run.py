@@ -1,6 +1,7 @@
 """A finished run as the start of a training: its backbone and, for the same classes, its head."""
 
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from flax import nnx
 
 from gv_jax.errors import UserError
 from gv_jax.inference.finished_run import load_finished_run, load_network
+from gv_jax.models.normalization import BatchNorm
 from gv_jax.models.pretrained.license_names import UNKNOWN
 from gv_jax.models.pretrained.weights_record import record_weights
 from gv_jax.models.stages import is_under, stages_of
@@ -21,7 +23,7 @@ from gv_jax.training.run_dir import RunDir
 HEAD = "head"
 LOGGER = logging.getLogger(__name__)
 IMAGE_FIELDS = ("size", "crop_pct", "channels", "mean", "std")  # of config.data
-SAME_FIELDS = ("name", "stem", "last_stage")  # of config.model: what the weights fit
+SAME_FIELDS = ("name", "stem", "last_stage", "padding")  # of config.model: what the weights fit
 
 
 def find_initial_run(source: str) -> RunDir | None:
@@ -51,7 +53,7 @@ def check_same_model(run_dir: RunDir, config: Any) -> None:
         if there != here:
             raise UserError(
                 f"config.model.pretrained: {run_dir.path} is a run with {field}={there!r}, not "
-                f"{here!r}: give --config.{field}={there or repr('')}"
+                f"{here!r}: give {shlex.quote(f'--config.{field}={there}')}"
             )
 
 
@@ -83,7 +85,21 @@ def build_initial_model(
     model = build_model(config, num_outputs, size, pretrained=initial is None)
     if initial is None:
         return model
+    note_batch_statistics(model, initial, config)
     return load_initial_run(model, initial, classes, stages_to_draw(config))
+
+
+def note_batch_statistics(model: nnx.Module, initial: RunDir, config: Any) -> None:
+    """Logs that the head of a probe does not fit a network that normalizes by its batches."""
+    is_fitted = bool(initial.config["probe"].get("method", "")) and not config.probe.method
+    normalizes = any(isinstance(module, BatchNorm) for _, module in nnx.iter_modules(model))
+    keeps = config.finetune.freeze_bn or config.finetune.last_stages == 1  # frozen stages do too
+    if is_fitted and normalizes and not keeps:
+        LOGGER.warning(
+            "%s is a probe, fitted with the running statistics of batch normalization: give "
+            "--config.finetune.freeze_bn=True to start with its accuracy",
+            initial.path,
+        )
 
 
 def record_initial_weights(section: Any) -> dict[str, str]:

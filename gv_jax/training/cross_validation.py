@@ -82,7 +82,7 @@ def fit_cv(
             tried |= dict(zip(candidates, all_scores, strict=True))
             held_out = {value: kind.score(tried[value], targets) for value in sorted(tried)}
             penalty = max(held_out, key=lambda value: (held_out[value], value))
-            is_edge = len(set(l2)) > 1 and penalty in (min(tried), max(tried))
+            is_edge = len(set(l2)) > 1 and is_best_at_edge(held_out, penalty)
             can_extend = is_edge and len(tried) < len(set(l2)) + MAX_EXTENSIONS
             candidates = [next_penalty(sorted(tried), penalty)] if can_extend else []
         scores = tried[penalty]
@@ -98,6 +98,22 @@ def fit_cv(
     return CVResult(
         kernel * scale * factor, bias * factor + offset, penalty, held_out, fold_scores, is_edge
     )
+
+
+def is_best_at_edge(held_out: Mapping[float, float], penalty: float) -> bool:
+    """Whether the best penalty is the first or last one, and a further one may be better.
+
+    None is better than a score of 1 that the penalty beside it has too.
+
+    Args:
+        held_out: penalty -> score, ascending.
+        penalty: the best one.
+    """
+    penalties = list(held_out)
+    if penalty not in (penalties[0], penalties[-1]):
+        return False
+    neighbor = penalties[1] if penalty == penalties[0] else penalties[-2]
+    return held_out[penalty] < 1 or held_out[neighbor] < 1
 
 
 def root_mean_square(features: np.ndarray) -> float:

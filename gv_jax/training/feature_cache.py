@@ -115,9 +115,9 @@ class FeatureCache:
     def prune(self) -> None:
         """Deletes the caches of other networks, the least recently used first, down to the bound.
 
-        Parts of files that an interrupted process left are deleted after an hour.
+        A bound of 0 turns the cache off: nothing is deleted.
         """
-        if not self.root.is_dir():
+        if not self.max_bytes or not self.root.is_dir():
             return
         folders = [folder for folder in self.root.iterdir() if folder.is_dir()]
         sizes = {folder: folder_bytes(folder) for folder in folders}

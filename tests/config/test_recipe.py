@@ -85,6 +85,23 @@ def test_a_probe_fits_its_images(side, crop, transparent):
     assert fields["data.channels"] == (4 if transparent else 3)
 
 
+@pytest.mark.parametrize("given", [{"data.channels": "3"}, {"probe.maps": "last"}])
+def test_backgrounds_are_left_out_where_nothing_uses_them(folder, weights, monkeypatch, given):
+    facts = FolderFacts(100, 3, (32, 32), transparent=True)
+    monkeypatch.setattr(recipe, "inspect_folder", lambda *_: facts)
+    assert load(folder).probe.backgrounds == recipe.BACKGROUNDS
+    assert load(folder, **given).probe.backgrounds == ()
+
+
+def test_the_time_follows_the_backgrounds(folder, weights, monkeypatch):
+    facts = FolderFacts(50_000, 3, (32, 32), transparent=True)
+    monkeypatch.setattr(recipe, "inspect_folder", lambda *_: facts)
+    one, three = (
+        read_minutes(load(folder, **given)) for given in ({"probe.backgrounds": "()"}, {})
+    )
+    assert 2 * one < three
+
+
 def test_fields_of_the_command_line_win(folder, weights):
     config = load(folder, **{"train.epochs": "2", "data.size": "48x32", "recipe": "finetune"})
     assert (config.train.epochs, config.data.size) == (2, (48, 32))

@@ -13,6 +13,7 @@ from gv_jax.config.resolve import as_probe, resolve
 from gv_jax.config.validate import validate
 from gv_jax.errors import UserError
 from gv_jax.export.export import export_run
+from gv_jax.inference.initial_run import build_initial_model
 from gv_jax.inference.run import load_run
 from tests.runs.runs import (
     find_unregistered_metrics,
@@ -115,6 +116,12 @@ def test_a_training_starts_from_the_head_of_a_probe(shapes, tmp_path, caplog):
     larger = make_small_config(shapes, tmp_path / "data", **{**fields, "data.size": (20, 20)})
     validate(resolve(larger))
     assert "config.data.size is (20, 20), but (16, 16)" in caplog.text
+    for keeps in (True, False):
+        assert "freeze_bn" not in caplog.text
+        other = {**fields, "finetune.last_stages": 0, "finetune.freeze_bn": keeps}
+        resolved = resolve(make_small_config(shapes, tmp_path / "data", **other))
+        build_initial_model(resolved, 3, results["classes"], (16, 16))
+    assert "config.finetune.freeze_bn=True" in caplog.text
     other = make_small_config(shapes, tmp_path / "data", **{**fields, "model.name": "shared_net"})
     with pytest.raises(UserError, match=r"model\.name=.two_layer.*shared_net"):
         experiment.run(other, tmp_path / "other")

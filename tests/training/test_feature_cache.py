@@ -36,6 +36,16 @@ def test_only_new_images_are_missing(tmp_path):
     np.testing.assert_array_equal(rows[found], rows_of(images)[::-1][found])
 
 
+def test_a_bound_of_0_deletes_nothing(tmp_path):
+    images = make_images(2)
+    fill(make_cache(tmp_path, maps="last"), images)
+    off = make_cache(tmp_path, max_mb=0)
+    fill(off, images)
+    off.prune()
+    assert not off.read(hash_images(images))[1].any()
+    assert make_cache(tmp_path, maps="last").read(hash_images(images))[1].all()
+
+
 def test_repeated_images_are_all_found(tmp_path):
     images = make_images(2)[[0, 1, 0, 0]]
     fill(make_cache(tmp_path), images)

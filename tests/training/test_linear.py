@@ -230,6 +230,13 @@ def test_a_best_penalty_at_the_edge_extends_the_grid(l2):
     assert list(cv.held_out) == sorted(cv.held_out)
 
 
+def test_equally_good_penalties_are_not_extended():
+    x, labels = make_blobs(std=0.01)
+    cv = fit_cv(SINGLE_LABEL, "ridge", x, np.eye(4)[labels], (1e-2, 1e-1, 1.0), FOLDS)
+    assert set(cv.held_out.values()) == {1.0}
+    assert (list(cv.held_out), cv.penalty, cv.is_edge) == ([1e-2, 1e-1, 1.0], 1.0, False)
+
+
 def test_one_penalty_is_not_extended():
     x, labels = make_blobs()
     cv = fit_cv(SINGLE_LABEL, "ridge", x, np.eye(4)[labels], (30.0,), FOLDS)

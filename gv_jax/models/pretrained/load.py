@@ -99,8 +99,8 @@ def find_weights_file(section: ModelSection) -> Path:
     Raises:
         UserError: the model cannot load weights, or the file does not exist or has another format.
     """
-    check_pretrainable(section.name)
     source = section.pretrained
+    check_pretrainable(section.name, source)
     if source.startswith(hub.HUB_PREFIX):
         return hub.fetch(source)
     if source.startswith(package.PACKAGE_PREFIX):
@@ -219,14 +219,14 @@ def describe_architecture(
     )
 
 
-def check_pretrainable(name: str) -> None:
-    """UserError unless the model of that name can load weights from a file."""
+def check_pretrainable(name: str, source: str) -> None:
+    """UserError unless the model of that name can load weights from a file, such as `source`."""
     if name not in pretrainable_models():
         alike = [other for other in pretrainable_models() if share_group(name, other)]
         raise UserError(
-            f"config.model.pretrained: model {name!r} has no published weights; models that have: "
-            f"{', '.join(alike or pretrainable_models())}. Set one as --config.model.name, or "
-            "leave config.model.pretrained out"
+            f"config.model.pretrained: {source} is no finished run, and model {name!r} has no "
+            f"published weights; models that have: {', '.join(alike or pretrainable_models())}. "
+            "Set one as --config.model.name, or leave config.model.pretrained out"
         )
 
 
