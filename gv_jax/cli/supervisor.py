@@ -23,9 +23,10 @@ from typing import NoReturn
 
 from gv_jax.cli.cluster import Cluster, await_coordinator
 from gv_jax.cli.flags import echo
-from gv_jax.errors import INTERRUPTED_STATUS, LOST_STATUS, UserError
+from gv_jax.errors import INTERRUPTED_STATUS, LOST_STATUS, UserError, iter_causes
 
 CHILD_VARIABLE = "GV_JAX_PROCESS"  # in a child: its pipe, outputs, and seconds left to join
+MAX_REASON = 160  # characters of a library's message
 RESUME = "run the same command in all processes to resume from the last checkpoint"
 
 STATED = re.compile(r"gv_jax: exit status (\d+)$")
@@ -35,7 +36,7 @@ SILENT = re.compile(r"stopped sending heartbeats\):?\s*(?:/job:\w+/replica:\d+/t
 # in the text of an exception that another process caused
 LOST = re.compile(
     r"gloo|nccl|rccl|coordination.?service|connection (reset|closed) by peer|socket closed"
-    r"|UNAVAILABLE|DEADLINE_EXCEEDED",
+    r"|UNAVAILABLE|DEADLINE_EXCEEDED|waiting for .*barrier",
     re.IGNORECASE,
 )
 
@@ -243,7 +244,8 @@ def explain_loss(error: BaseException) -> UserError | None:
     """Why another process was lost, if that caused `error`: what it said, if it said anything."""
     from gv_jax import processes
 
-    if isinstance(error, UserError) or not LOST.search(str(error)):
+    texts = [str(cause) for cause in iter_causes(error)]
+    if isinstance(error, UserError) or not any(map(LOST.search, texts)):
         return None
     try:
         processes.raise_failure()
@@ -251,4 +253,7 @@ def explain_loss(error: BaseException) -> UserError | None:
         return failure
     except Exception:  # the coordinator is the lost process
         pass
-    return processes.LostProcessError(f"lost the connection to another process: {RESUME}")
+    found = next(text for text in texts if LOST.search(text))
+    return processes.LostProcessError(
+        f"lost the connection to another process ({' '.join(found.split())[:MAX_REASON]}): {RESUME}"
+    )

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from gv_jax.cli.cluster import Cluster, await_coordinator, find_cluster, parse_address
-from gv_jax.cli.supervisor import explain_end
+from gv_jax.cli.supervisor import explain_end, explain_loss
 from gv_jax.cli.train import make_train_parser, train
 from gv_jax.errors import LOST_STATUS, UserError
 
@@ -22,7 +22,7 @@ def parse(*options, environment=None):
 def test_options_name_the_cluster_whatever_the_variables_say():
     expected = Cluster("node1:29400", 4, 3, 100)
     assert parse(*GIVEN) == parse(*GIVEN, environment=SLURM) == expected
-    assert parse(*GIVEN, "--coordinator-timeout=7").timeout == 7
+    assert parse(*GIVEN, "--coordinator-timeout=7") == expected._replace(timeout=7)
 
 
 @pytest.mark.parametrize("options", [(), ("--num-processes=1",), ("--coordinator-timeout=5",)])
@@ -118,6 +118,17 @@ def test_the_end_of_a_process_is_explained_in_one_line(
 def test_processes_that_do_not_meet_are_the_users_to_start():
     with pytest.raises(UserError, match=r"\b3\b.*\b30 s"):
         explain_end(-6, "RPC: RegisterTask", Cluster("a:1", 3, 0, 30), interrupted=False)
+
+
+@pytest.mark.parametrize("text", ["UNKNOWN: Gloo AllGather failed", "Connection reset by peer"])
+def test_an_error_that_a_lost_process_caused_is_no_crash(text):
+    barrier = TimeoutError("Timed out while waiting for async_write_complete barrier.")
+    wrapped = RuntimeError("a checkpoint could not be saved")
+    wrapped.__cause__ = ValueError(text)
+    for error in (ValueError(text), barrier, wrapped):
+        assert explain_loss(error).exit_status == LOST_STATUS
+    assert explain_loss(ValueError("a bug")) is None
+    assert explain_loss(UserError(text)) is None
 
 
 def test_the_parent_does_not_import_jax():
