@@ -207,6 +207,7 @@ def train(config: Config, setup: TrainSetup, runtime: Runtime, session: Session)
     tracker = RunTracker(
         runtime.loop, session.run_dir, runtime.validate, setup.schedule, session.lease
     )
+    processes.meet("compiled")
     best, progress = fit(setup.state, train_step, batch_at, tracker)
     session.timer.waiting["data_wait_s"] = progress.wait_seconds
     return Fitted(best, dict(progress.steps), progress.seconds)

@@ -65,6 +65,21 @@ def exchange(name: str, value: Any) -> list[Any]:
     return [wait_for(name, process) for process in range(count())]
 
 
+def meet(name: str) -> None:
+    """Waits until all processes are here, for as long as they live.
+
+    To be called before a collective operation that they reach at different times, as after
+    compilation: on a CPU, it fails 30 seconds after the first of them.
+
+    Args:
+        name: of the place; each name is used once.
+
+    Raises:
+        ProcessError: another process has failed instead.
+    """
+    exchange(f"meeting/{name}", None)
+
+
 def get_client() -> Any:
     """The connection to the coordinator; JAX has no public name for it."""
     return runtime.global_state.client

@@ -48,6 +48,7 @@ def evaluate_and_report(
     All processes evaluate; process 0 writes, and the others return when it has finished.
     """
     weights = (fitted.best["params"], fitted.best["batch_stats"])
+    processes.meet("fitted")
     outputs = runtime.evaluator.collect(*weights)
     if not processes.is_primary():
         processes.wait_for("reported")

@@ -202,7 +202,11 @@ def join(cluster: Cluster, seconds: int) -> Callable[[str], None]:
         initialization_timeout=seconds,
         heartbeat_timeout_seconds=cluster.timeout,
     )
-    if jax.process_index() == 0:  # connects the devices too, before any process can fail
+    from gv_jax import processes
+
+    processes.meet("joined")
+    processes.any_process(False)  # connects the devices, while all processes are here
+    if processes.is_primary():
         return echo
     logging.getLogger("gv_jax").setLevel(logging.ERROR)
     return lambda text: None

@@ -249,6 +249,7 @@ def fit(
         InterruptedRun, UserError: as `RunTracker.on_step_end`.
     """
     state = tracker.restore(state)
+    processes.meet("restored")
     steps = () if tracker.done else range(tracker.progress.step, tracker.loop.steps)
     stream = get_batch.stream(steps)
     with PreemptionGuard() as guard, closing(tracker), closing(stream):
