@@ -30,8 +30,8 @@ def test_sigterm_stops_the_runs_and_the_same_call_resumes_them(study, cluster):
 
     thread = when(started, lambda: os.kill(os.getpid(), signal.SIGTERM))
     engine = RayEngine(cluster.address)
-    # 100 s, should a node be slow to start; stopped as soon as both have
-    outcomes = run_jobs(study.make_jobs(names, steps=200, pause=0.5), engine)
+    # 200 s, should a node be slow to start; stopped as soon as both have
+    outcomes = run_jobs(study.make_jobs(names, steps=200, pause=1.0), engine)
     thread.join()
     assert {outcome.status for outcome in outcomes.values()} == {Status.STOPPED}
     outcomes = run_jobs(study.make_jobs(names, steps=200, pause=0), engine)
