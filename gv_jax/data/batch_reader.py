@@ -62,5 +62,5 @@ class BatchReader(Generic[Key]):
             yield from batches
         finally:
             batches.close()
-            for worker in list(workers):  # Grain does not wait until they finish their batches
+            for worker in workers - {threading.current_thread()}:  # Grain does not wait for them
                 worker.join()

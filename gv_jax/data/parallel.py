@@ -1,6 +1,7 @@
 """A function applied to many items by several threads, with few items in memory."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -37,7 +38,7 @@ def map_in_threads(
     """
     iterator = iter(items)
     pending: deque[Future[list[Value]]] = deque()
-    pool = ThreadPoolExecutor(threads)
+    caller, pool = threading.get_ident(), ThreadPoolExecutor(threads)
     try:
         while True:
             while len(pending) < 2 * threads and (taken := list(islice(iterator, chunk))):
@@ -45,5 +46,5 @@ def map_in_threads(
             if not pending:
                 return
             yield from pending.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    finally:  # in a thread of the pool if the garbage collector closes the generator there
+        pool.shutdown(wait=threading.get_ident() == caller, cancel_futures=True)

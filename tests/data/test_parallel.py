@@ -38,3 +38,23 @@ def test_an_error_is_raised_in_its_place_and_ends_the_threads():
     assert threading.active_count() == before
     assert list(map_in_threads(abs, [], 2)) == []
     assert count_cores() >= 1
+
+
+def test_one_of_its_threads_can_close_it():
+    suspended, closed, errors = threading.Event(), threading.Event(), []
+
+    def close_second(number):
+        if number == 1:
+            suspended.wait(10)
+            try:
+                values.close()
+            except RuntimeError as error:
+                errors.append(error)
+            closed.set()
+        return number
+
+    values = map_in_threads(close_second, range(9), 1, chunk=1)
+    assert next(values) == 0
+    suspended.set()
+    assert closed.wait(10)
+    assert errors == []
