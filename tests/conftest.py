@@ -65,7 +65,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def interruptible():
     """SIGINT raises KeyboardInterrupt, also where a shell started the tests in the background."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)

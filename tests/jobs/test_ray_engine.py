@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(interruptible):
     with TwoNodes() as nodes:
         yield nodes
 
