@@ -19,7 +19,7 @@ from benchmarks.cases import Case
 # them the import fails where it registers the operators' shapes. No network uses these operators.
 sys.modules.setdefault(name := "torchvision._meta_registrations", ModuleType(name))
 
-import timm  # noqa: E402
+import timm  # noqa: E402 - after the stub
 
 
 def conv_norm(inputs: int, features: int, size: int, stride: int = 1) -> nn.Sequential:

@@ -116,6 +116,7 @@ def measure_case(
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = build_network(case).to(device)
+    # PyTorch's annotations lack `to(memory_format=...)` without a dtype.
     network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     network.train(case.kind != PREDICTION)
     compute = torch.compile(network) if compiled else network

@@ -1,4 +1,4 @@
-"""What the processes of one run say to each other, besides the arrays of a step.
+"""What the processes of one run exchange besides the arrays of a step.
 
 Process 0 alone writes files. Texts go through the key-value store of `jax.distributed`, whose
 coordinator is process 0; whoever waits there also learns why another process has failed. A program
@@ -34,7 +34,7 @@ class ProcessError(UserError):
 
 
 class LostProcessError(UserError):
-    """Another process is gone without a word; the run can be resumed."""
+    """Another process ended without reporting why; the run can be resumed."""
 
     exit_status = LOST_STATUS
 
@@ -131,7 +131,7 @@ def any_process(*flags: bool) -> tuple[bool, ...]:
 
 
 def report_failure(line: str, status: int) -> None:
-    """Tells the others why this process ends."""
+    """Publishes why this process ends, and gives the others time to read it."""
     client = get_client()
     if client is not None and count() > 1:
         text = json.dumps([line, status])

@@ -34,7 +34,7 @@ class BatchReader(Generic[Key]):
     def select(self, key_of: Callable[[OtherKey], Key]) -> "BatchReader[OtherKey]":
         """A reader whose keys are mapped to those of this one by `key_of`."""
         read = self.read
-        return replace(self, read=lambda key: read(key_of(key)))  # pyright: ignore
+        return replace(self, read=lambda key: read(key_of(key)))  # pyright: ignore[reportReturnType]
 
     def stream(self, keys: Sequence[Key]) -> Generator[Any, None, None]:
         """The batches of `keys` in order. Close the iterator, or exhaust it, to end the threads.

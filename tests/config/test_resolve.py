@@ -1,6 +1,7 @@
 """Empty image fields of a configuration are filled from the weights' `pretrained_cfg`."""
 
 import json
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -71,3 +72,16 @@ def test_alpha_is_standardized_too_and_gray_becomes_three_channels(weights):
     inputs, _ = task.make_inputs(jax.random.key(0), images, np.zeros(2))
     expected, _ = task.make_inputs(jax.random.key(0), np.repeat(images, 3, -1), np.zeros(2))
     np.testing.assert_array_equal(inputs, expected)
+
+
+def test_the_padding_and_the_backgrounds_are_those_of_a_run(monkeypatch):
+    recorded = {
+        "data": {"mean": [0.5], "std": [0.2], "size": [9, 8], "interpolation": "", "crop_pct": 1.0},
+        "model": {"padding": "symmetric"},
+        "probe": {"maps": "all", "backgrounds": [0, 255]},
+    }
+    run = SimpleNamespace(config=recorded)
+    monkeypatch.setattr("gv_jax.config.resolve.find_initial_run", lambda source: run)
+    config = resolved("run", **{"model.name": "efficientnet_lite0"})
+    assert config.model.padding == "symmetric"
+    assert (config.probe.maps, config.probe.backgrounds) == ("all", (0, 255))
