@@ -14,6 +14,13 @@ from jax import Array, lax
 from gv_jax.models.ops.fft_conv import conv_fft, fft_is_faster
 from gv_jax.models.ops.platform import choose_by_platform, is_plain
 from gv_jax.models.ops.pooling import NO_PAD, Pair, pad_edges, scatter_windows
+from gv_jax.models.ops.strided_gradient import split_input_gradient, split_is_faster
+from gv_jax.models.ops.winograd import (
+    conv_winograd,
+    winograd_input_gradient,
+    winograd_is_faster,
+    winograd_kernel_gradient,
+)
 from gv_jax.models.ops.xla_cpu import (
     broadcast_channels,
     materialize,
@@ -96,8 +103,16 @@ def pad_same(x: Array, kernel_size: int, strides: int) -> Array:
 
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def conv_direct(x: Array, kernel: Array, bias: Array | None, strides: int, padding: Pair) -> Array:
-    """Convolves by `conv_lax`, with faster gradients on a CPU."""
-    y = conv_lax(x, kernel, strides, padding)
+    """Convolves by `conv_lax`, on a CPU by faster formulations of it or of its gradients."""
+    if winograd_is_faster(x, kernel.shape, strides, padding):
+        y = choose_by_platform(
+            x,
+            kernel,
+            cpu=lambda x, kernel: conv_winograd(x, kernel, padding),
+            default=lambda x, kernel: conv_lax(x, kernel, strides, padding),
+        )
+    else:
+        y = conv_lax(x, kernel, strides, padding)
     return y if bias is None else y + bias.reshape(1, 1, 1, -1)
 
 
@@ -124,7 +139,7 @@ def _conv_backward(strides: int, padding: Pair, saved: tuple[Array, Array, Array
     g = materialize(g)
     return (
         input_gradient(x, kernel, g, strides, padding),
-        kernel_gradient(x, kernel, g.transpose(1, 2, 0, 3), strides, padding),
+        kernel_gradient(x, kernel, g, strides, padding),
         None if bias is None else sum_pixels(g),
     )
 
@@ -145,30 +160,53 @@ def input_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pai
         parts = [taps[..., tap, :] for tap in range(a * b)]
         return scatter_windows(parts, x.shape, (a, b), strides, padding)
 
+    if winograd_is_faster(x, kernel.shape, strides, padding):
+        return choose_by_platform(
+            kernel,
+            g,
+            cpu=lambda kernel, g: winograd_input_gradient(kernel, g, padding),
+            default=transpose_conv,
+        )
+    if oh * ow >= a * b and split_is_faster(x.shape, kernel.shape, strides):
+        return choose_by_platform(
+            kernel,
+            g,
+            cpu=lambda kernel, g: split_input_gradient(kernel, g, x.shape, strides, padding),
+            default=transpose_conv,
+        )
     if oh * ow >= a * b:
         return transpose_conv(kernel, g)
     return choose_by_platform(kernel, g, cpu=scatter_taps, default=transpose_conv)
 
 
 def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pair) -> Array:
-    """Gradient of `conv_lax` in the kernel, for the gradient `g` as [oh ow n co].
+    """Gradient of `conv_lax` in the kernel, for the gradient `g` [n oh ow co]."""
 
-    In this order of axes it is the kernel of a convolution over the batch.
-    """
-    edges = [
-        (zeros, (out - 1) * strides + size - side - zeros)
-        for zeros, out, size, side in zip(
-            padding, g.shape[:2], kernel.shape[:2], x.shape[1:3], strict=True
+    def conv_batch(x: Array, g: Array) -> Array:
+        # In another order of axes, `g` is the kernel of a convolution over the batch.
+        edges = [
+            (zeros, (out - 1) * strides + size - side - zeros)
+            for zeros, out, size, side in zip(
+                padding, g.shape[1:3], kernel.shape[:2], x.shape[1:3], strict=True
+            )
+        ]
+        return lax.conv_general_dilated(
+            x,
+            g.transpose(1, 2, 0, 3),
+            (1, 1),
+            edges,
+            rhs_dilation=(strides, strides),
+            dimension_numbers=("CHWN", "HWIO", "HWNC"),
         )
-    ]
-    return lax.conv_general_dilated(
-        x,
-        g,
-        (1, 1),
-        edges,
-        rhs_dilation=(strides, strides),
-        dimension_numbers=("CHWN", "HWIO", "HWNC"),
-    )
+
+    if winograd_is_faster(x, kernel.shape, strides, padding):
+        return choose_by_platform(
+            x,
+            g,
+            cpu=lambda x, g: winograd_kernel_gradient(x, g, padding),
+            default=conv_batch,
+        )
+    return conv_batch(x, g)
 
 
 def conv_small_map(x: Array, kernel: Array, strides: int, padding: Pair) -> Array:
