@@ -7,6 +7,7 @@ the quartiles.
 
 import argparse
 import importlib.util
+import os
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.measurement import read_lines
+from gv_jax.cli.huge_pages import huge_page_environment
 from gv_jax.jobs.processes import last_error_line
 
 OURS = "gv_jax"
@@ -71,9 +73,11 @@ def check_torch(parser: argparse.ArgumentParser) -> None:
 def run_command(command: Sequence[str]) -> Line:
     """The last JSON line that a new process prints.
 
-    Ends this process with one line if the other one failed or printed none.
+    It has huge pages, as `gv-jax` has. Ends this process with one line if the other one failed or
+    printed none.
     """
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = huge_page_environment(os.environ)
+    process = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     lines = list(read_lines(process.stdout))
     if process.returncode or not lines:
         reason = last_error_line(process.stderr, process.returncode)

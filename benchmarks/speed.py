@@ -41,6 +41,7 @@ from benchmarks.measurement import (
     write_line,
 )
 from benchmarks.speed_case import SpeedCase, compile_step
+from gv_jax.cli.huge_pages import restart_on_huge_pages
 from gv_jax.distributed import compiler_options
 from gv_jax.models.summary import count_params
 
@@ -125,4 +126,5 @@ def run_speed() -> None:
 
 
 if __name__ == "__main__":
+    restart_on_huge_pages()
     run_speed()
