@@ -33,7 +33,7 @@ from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.fit import LoopConfig, RunTracker, fit
-from gv_jax.training.hold_run import hold_run
+from gv_jax.training.hold_run import hold_run, is_finished
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import make_train_step
 from gv_jax.training.timer import Timer
@@ -67,11 +67,15 @@ def run(
     run_dir = RunDir(workdir, processes.is_primary())
     run_dir.check_same_config(config.to_dict(), resolved_defaults())
     announce(config, run_dir)
-    if run_dir.finished:
-        note_changed_data(config, run_dir, policy)
+    if is_finished(run_dir):
+        if processes.is_primary():
+            note_changed_data(config, run_dir, policy)
+            processes.publish("noted")
+        else:
+            processes.wait_for("noted")
         return f"already finished: {run_dir.outcome}"
     with hold_run(workdir, config.train.batch_size) as held:
-        if not run_dir.finished:  # by another process, meanwhile
+        if not is_finished(run_dir, "held"):  # by another process, meanwhile
             timer = Timer()
             data = load_same_data(config, run_dir, policy, training=True)
             timer.lap("data_s")
@@ -105,7 +109,7 @@ def evaluate(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES)
     config = validate(resolve(config))
     check_same_program(config)
     run_dir = RunDir(workdir, processes.is_primary())
-    if not run_dir.finished:
+    if not is_finished(run_dir):
         raise UserError(f"{workdir} holds no finished run: train it first, without --mode=evaluate")
     trained = {**config.to_dict(), "tta": run_dir.config.get("tta", config.tta.to_dict())}
     run_dir.check_same_config(trained, resolved_defaults())

@@ -26,6 +26,7 @@ from gv_jax.cli.flags import echo
 from gv_jax.errors import INTERRUPTED_STATUS, LOST_STATUS, UserError, iter_causes
 
 CHILD_VARIABLE = "GV_JAX_PROCESS"  # in a child: its pipe, outputs, and seconds left to join
+MARGIN_S = 1.0  # seconds after the timeout at which a process that JAX still holds ends
 MAX_REASON = 160  # characters of a library's message
 RESUME = "run the same command in all processes to resume from the last checkpoint"
 
@@ -134,11 +135,7 @@ def explain_end(status: int, fatal: str, cluster: Cluster, interrupted: bool) ->
     if status >= 0 and not fatal:
         return status
     if "RegisterTask" in fatal or "already exists" in fatal or "incarnation" in fatal:
-        total = f"{cluster.num_processes} " if cluster.num_processes else ""
-        raise UserError(
-            f"the {total}processes did not meet within {cluster.timeout} s: start each of them "
-            "once, with the same --coordinator and --num-processes"
-        )
+        raise explain_absence(cluster)
     if interrupted and status in (-signal.SIGTERM, -signal.SIGINT):
         sys.stderr.write("gv_jax: interrupted\n")
         return INTERRUPTED_STATUS
@@ -150,6 +147,15 @@ def explain_end(status: int, fatal: str, cluster: Cluster, interrupted: bool) ->
         reason = f"this process was ended by {signal.Signals(-status).name}"
     sys.stderr.write(f"gv_jax: {reason}: {RESUME}\n")
     return LOST_STATUS
+
+
+def explain_absence(cluster: Cluster) -> UserError:
+    """The error for processes that did not meet in time."""
+    total = f"{cluster.num_processes} " if cluster.num_processes else ""
+    return UserError(
+        f"the {total}processes did not meet within {cluster.timeout} s: start each of them once, "
+        "with the same --coordinator and --num-processes"
+    )
 
 
 def run_child(cluster: Cluster, run: Callable[[Callable[[str], None]], int]) -> int:
@@ -169,6 +175,8 @@ def run_child(cluster: Cluster, run: Callable[[Callable[[str], None]], int]) -> 
     threading.Thread(target=end_with_parent, args=(closing_with_parent,), daemon=True).start()
     try:
         say = join(cluster, seconds)
+        for number in (signal.SIGTERM, signal.SIGINT):  # so that the other processes learn of it
+            signal.signal(number, signal.default_int_handler)
         status = run(say)
         leave()
     except BaseException as error:
@@ -197,19 +205,33 @@ def join(cluster: Cluster, seconds: int) -> Callable[[str], None]:
         "num_processes": cluster.num_processes,
         "process_id": cluster.process_id,
     }
+    # JAX itself may wait for longer than it was told
+    watch = threading.Timer(seconds + MARGIN_S, give_up, (cluster,))
+    watch.start()
     jax.distributed.initialize(
         **(named if cluster.coordinator else {}),
         initialization_timeout=seconds,
         heartbeat_timeout_seconds=cluster.timeout,
     )
+    watch.cancel()
     from gv_jax import processes
 
-    processes.meet("joined")
+    facts = {
+        "--num-processes": cluster.num_processes or jax.process_count(),
+        "the number of devices": jax.local_device_count(),
+    }
+    processes.check_equal("cluster", facts, "all processes need the same")
     processes.any_process(False)  # connects the devices, while all processes are here
     if processes.is_primary():
         return echo
     logging.getLogger("gv_jax").setLevel(logging.ERROR)
     return lambda text: None
+
+
+def give_up(cluster: Cluster) -> NoReturn:
+    """Ends this process, which has not met the others in time."""
+    state_end(str(explain_absence(cluster)), UserError.exit_status)
+    os._exit(UserError.exit_status)
 
 
 def leave() -> None:
@@ -235,13 +257,18 @@ def end(error: BaseException) -> NoReturn:
     else:
         traceback.print_exception(error)
         line = f"{type(error).__name__}: {line}"
-    if line:
-        sys.stderr.write(f"gv_jax: {line}\n")
-    sys.stderr.flush()
-    os.write(2, f"gv_jax: exit status {status}\n".encode())  # to the parent
+    state_end(line, status)
     if not isinstance(error, processes.ProcessError | processes.LostProcessError):
         processes.report_failure(line, status)
     os._exit(status)
+
+
+def state_end(line: str, status: int) -> None:
+    """Prints why this process ends, and passes its exit status to the parent."""
+    if line:
+        sys.stderr.write(f"gv_jax: {line}\n")
+    sys.stderr.flush()
+    os.write(2, f"gv_jax: exit status {status}\n".encode())
 
 
 def explain_loss(error: BaseException) -> UserError | None:

@@ -150,7 +150,10 @@ class RunTracker:
     def restore(self, state: TrainState) -> TrainState:
         """The state of the latest checkpoint, or `state` without one; drops later log rows."""
         self.best = snapshot(state)
-        if self._checkpoints.latest is not None:
+        latest = self._checkpoints.latest
+        facts = {"the step of the newest checkpoint": latest}
+        processes.check_equal("checkpoint", facts, "all processes need one --workdir")
+        if latest is not None:
             state, self.best, progress = self._checkpoints.restore(state)
             self.progress = Progress(**progress)
         self.run_dir.truncate_log(self.progress.step)

@@ -135,6 +135,12 @@ class Lease:
             self._taken = self._is_taken()
         return self._taken or self._lock.compromise is not None
 
+    @property
+    def token(self) -> str | None:
+        """What distinguishes the holder, as the file has it, from all others; None without one."""
+        owner = self._lock.owner
+        return owner.token if owner is not None else None
+
     def check(self) -> None:
         """Must be called after every step and before writing to the run directory.
 
