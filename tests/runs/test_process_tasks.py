@@ -1,4 +1,4 @@
-"""Runs of other tasks and data sets, in two processes as in one."""
+"""Runs of other tasks and data sets, in several processes as in one."""
 
 import shutil
 import sys
@@ -10,9 +10,10 @@ from PIL import Image
 from tests.runs.runs import read_results
 from tests.runs.several_processes import (
     assert_same_results,
+    find_port,
     finish,
-    finish_two,
     make_command,
+    name_cluster,
     start,
 )
 
@@ -33,13 +34,17 @@ COLORIZATION = {
 }
 
 
-def assert_two_train_as_one(folder, commands):
-    """Checks the run "two" of two processes against the run "one" of one process."""
+def assert_several_train_as_one(folder, commands, count):
+    """Checks the run "several" of `count` processes against the run "one" of one process."""
     assert finish(start(commands["one"])).status == 0
-    first, second = finish_two(commands["two"])
+    port = find_port()
+    processes = [
+        start(commands["several"], *name_cluster(port, index, count)) for index in range(count)
+    ]
+    first, *others = map(finish, processes)
     assert first.status == 0, first
-    assert second == (0, [], [])
-    assert_same_results(folder / "two", folder / "one")
+    assert others == [(0, [], [])] * (count - 1)
+    assert_same_results(folder / "several", folder / "one")
 
 
 def test_colorization(tmp_path):
@@ -54,8 +59,8 @@ def test_colorization(tmp_path):
         *(sys.executable, "-m", "gv_jax.main", f"--config=configs/colorize.py:{tmp_path}/games"),
         *(*options, f"--config.data.root={tmp_path / 'data'}"),
     ]
-    commands = {name: [*command, f"--workdir={tmp_path / name}"] for name in ("one", "two")}
-    assert_two_train_as_one(tmp_path, commands)
+    commands = {name: [*command, f"--workdir={tmp_path / name}"] for name in ("one", "several")}
+    assert_several_train_as_one(tmp_path, commands, 2)
 
 
 def test_fewer_validation_images_than_processes(shapes, tmp_path):
@@ -63,15 +68,15 @@ def test_fewer_validation_images_than_processes(shapes, tmp_path):
         files = sorted((shapes / name).iterdir())
         parts = {"train": files[:8], "valid": files[8:9], "test": files[9:10]}
         for split, images in parts.items():
-            if (name, split) != ("blue", "valid"):
-                target = tmp_path / "images" / split / name
-                target.mkdir(parents=True)
-                for image in images:
-                    shutil.copy(image, target)
+            target = tmp_path / "images" / split / name
+            target.mkdir(parents=True)
+            for image in images:
+                shutil.copy(image, target)
+    fields = {"train.epochs": 2, "train.batch_size": 12}
     commands = {
-        name: make_command(tmp_path / "images", tmp_path, name, **{"train.epochs": 2})
-        for name in ("one", "two")
+        name: make_command(tmp_path / "images", tmp_path, name, **fields)
+        for name in ("one", "several")
     }
-    assert_two_train_as_one(tmp_path, commands)
-    results = read_results(tmp_path / "two")
-    assert [results[split]["count"] for split in ("train", "valid", "test")] == [16, 1, 2]
+    assert_several_train_as_one(tmp_path, commands, 3)
+    results = read_results(tmp_path / "several")
+    assert [results[split]["count"] for split in ("train", "valid", "test")] == [16, 2, 2]
