@@ -61,11 +61,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for name, run in served.items():
-            warm_up(run, worker, examples[name])
-        yield
-        clips.close()
-        worker.close()
+        try:
+            for name, run in served.items():
+                warm_up(run, worker, examples[name])
+            yield
+        finally:
+            clips.close()
+            worker.close()
 
     app = FastAPI(
         title="gv_jax",

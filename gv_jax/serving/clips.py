@@ -27,6 +27,7 @@ from gv_jax.serving.worker import BusyError, ExpiredError, Worker
 
 RETRY_SECONDS = 0.1  # between attempts to get a place in the queue
 BUSY_SECONDS = 10
+CLOSE_SECONDS = 5  # for the frame in work
 
 
 @dataclass
@@ -69,8 +70,9 @@ class Clips:
 
     def __init__(self, worker: Worker, limits: Limits) -> None:
         self.worker, self.limits = worker, limits
-        self.folder = Path(tempfile.mkdtemp(prefix="gv_jax-clips-"))
+        self.folder: Path | None = None  # made for the first clip: most servers have none
         self.clips: dict[str, Clip] = {}
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._closed = False
 
@@ -87,10 +89,10 @@ class Clips:
         suffix = CLIP_SUFFIXES.get(find_kind(data) or "")
         if suffix is None:
             return None
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        folder = Path(tempfile.mkdtemp(dir=self._make_folder()))
         source = folder / f"source{suffix}"
-        source.write_bytes(data)
         try:
+            source.write_bytes(data)
             if not is_clip(source):
                 shutil.rmtree(folder)
                 return None
@@ -99,7 +101,10 @@ class Clips:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        threading.Thread(target=self._run, args=(clip, served, source), daemon=True).start()
+        thread = threading.Thread(target=self._run, args=(clip, served, source), daemon=True)
+        with self._lock:
+            thread.start()
+            self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
         return clip
 
     def find(self, clip_id: str) -> Clip | None:
@@ -111,7 +116,16 @@ class Clips:
     def close(self) -> None:
         """Ends all work and deletes all files."""
         self._closed = True
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for thread in self._threads:  # they write into the folder
+            thread.join(CLOSE_SECONDS)
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _make_folder(self) -> Path:
+        with self._lock:
+            if self.folder is None:
+                self.folder = Path(tempfile.mkdtemp(prefix="gv_jax-clips-"))
+            return self.folder
 
     def _add(self, clip: Clip) -> Clip:
         with self._lock:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tempfile
 import threading
 import time
 import zipfile
@@ -138,6 +139,18 @@ def test_a_clip_is_colorized_with_progress(client, kind):
     response = client.get(f"/api/v1/clips/{clip['id']}/file")
     assert response.headers["content-type"] == "video/mp4"
     assert response.content[4:8] == b"ftyp"
+
+
+@pytest.mark.parametrize("colorizes", [False, True])
+def test_a_server_leaves_no_folder_behind(monkeypatch, tmp_path, colorizes):
+    pytest.importorskip("av")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with open_client(FakeColorizer()) as client:
+        assert not list(tmp_path.iterdir())
+        if colorizes:
+            assert post(client, "colorize", ("a", animate(2, "GIF"))).status_code == 202
+            assert list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_url_is_fetched():
