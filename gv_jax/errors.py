@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 # What the system says where nothing can be written. Native libraries pass on the text only.
 UNWRITABLE = (
@@ -40,8 +41,32 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> UserError:
     return UserError(f"no {kind} is called {name!r}{hint} Valid: {', '.join(valid)}")
 
 
+class Unwritable(NamedTuple):
+    """Why a file cannot be written.
+
+    Attributes:
+        file: Its path; "" if unknown.
+        reason: What the system says.
+    """
+
+    file: str
+    reason: str
+
+
 def explain_unwritable(error: BaseException) -> UserError | None:
-    """The line for an error whose cause is that a file cannot be written; None for any other.
+    """The line for an error whose cause is that a file cannot be written; None for any other."""
+    found = find_unwritable(error)
+    if found is None:
+        return None
+    place = f"{found.file}: " if found.file else ""
+    return UserError(
+        f"{place}cannot be used ({found.reason}): check space and permissions, or give another "
+        "folder; the same command continues with what was saved"
+    )
+
+
+def find_unwritable(error: BaseException) -> Unwritable | None:
+    """The file that cannot be written, if that is the cause of an error.
 
     Args:
         error: as Python or a native library raised it; its causes are searched too.
@@ -57,11 +82,7 @@ def explain_unwritable(error: BaseException) -> UserError | None:
             number = errno.ENOSPC if FULL_DISK_OF_TFDS in text else number
         is_closed = number == errno.ENOENT and _is_in_closed_folder(file)
         if number is not None and (number in UNWRITABLE or is_closed):
-            place = f"{file}: " if file else ""
-            return UserError(
-                f"{place}cannot be used ({os.strerror(number)}): check space and permissions, or "
-                "give another folder; the same command continues with what was saved"
-            )
+            return Unwritable(str(file or ""), os.strerror(number))
     return None
 
 

@@ -161,6 +161,13 @@ def silence_libraries() -> None:
             show(unraisable)
 
     sys.unraisablehook = show_others
+    logging.getLogger("asyncio").addFilter(is_no_full_disk)
+
+
+def is_no_full_disk(record: logging.LogRecord) -> bool:
+    """False for the errors of files that Orbax writes at once, of which the first one is raised."""
+    error = record.exc_info[1] if record.exc_info else None
+    return error is None or explain_unwritable(error) is None
 
 
 def exit_with_error(error: Exception) -> NoReturn:

@@ -35,7 +35,7 @@ from gv_jax.data.transforms import (
     build_transforms,
     parse_preprocess,
 )
-from gv_jax.errors import UNWRITABLE, UserError, unknown
+from gv_jax.errors import UserError, find_unwritable, unknown
 
 __all__ = [
     "DATASETS",
@@ -107,7 +107,9 @@ def prepare_builder(data: DataSection) -> ImageBuilder:
     builder = _make_builder(data["name"], builder_kwargs(data))
     try:
         builder.prepare()
-    except OSError as error:
+    except UserError:
+        raise
+    except Exception as error:  # the writer of records is a native library with errors of its own
         raise _explain_unwritable(builder.root, error) from error
     return builder
 
@@ -252,7 +254,9 @@ def load_split_arrays(
         )
         written = read_cache(cache_folder(cache, decoded), builder, transform)
         return _add_notes(builder, written)
-    except OSError as error:
+    except UserError:
+        raise
+    except Exception as error:  # the writer of records is a native library with errors of its own
         raise _explain_unwritable(builder.root, error) from error
 
 
@@ -286,11 +290,12 @@ def _hash_key(builder: ImageBuilder, cache_key: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def _explain_unwritable(root: Path, error: OSError) -> Exception:
+def _explain_unwritable(root: Path, error: Exception) -> Exception:
     """A UserError if nothing can be written below `root`; otherwise `error` itself."""
-    if error.errno not in UNWRITABLE:
+    found = find_unwritable(error)
+    if found is None:
         return error
     return UserError(
-        f"{root}: prepared data cannot be written there ({error.strerror}). Free some space, or "
-        "set another folder with --config.data.root=DIR."
+        f"{root}: prepared data cannot be written there ({found.reason}). Free some space, or set "
+        "another folder with --config.data.root=DIR."
     )

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from gv_jax.data.transforms import output_size
 from gv_jax.errors import UserError
-from gv_jax.models import has_fixed_size
+from gv_jax.models import MODELS, has_fixed_size
 from gv_jax.tasks.model import build_model
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
@@ -58,9 +58,14 @@ def load_network(run_dir: RunDir) -> LoadedNetwork:
     """Builds the network of a finished run and restores its weights.
 
     Raises:
-        UserError: A file of the run is missing or damaged.
+        UserError: A file of the run is missing or damaged, or the model is not known.
     """
     results, config = run_dir.results or {}, ConfigDict(run_dir.config)
+    if config.model.name not in MODELS:
+        raise UserError(
+            f"{run_dir.path} is a run of the model {config.model.name!r}, which this version of "
+            "gv_jax does not have: use the version that trained it"
+        )
     config.probe.maps = config.probe.get("maps", "")  # older runs have their model's own head …
     config.probe.backgrounds = config.probe.get("backgrounds", ())  # … and show images as they are
     task = TASKS[results["task"]].from_run(run_dir.config, results)

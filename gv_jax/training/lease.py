@@ -183,7 +183,8 @@ def lease(
     """Holds the lease on `run_dir`; check inside whether the run was finished meanwhile.
 
     Args:
-        run_dir: created if it does not exist, and then removed at the end if it is empty.
+        run_dir: created with its parents if it does not exist; what was created is removed at the
+            end if it is empty.
         duration: seconds without a heartbeat after which others can take the lease.
         heartbeat: seconds between two heartbeats.
 
@@ -193,15 +194,16 @@ def lease(
     Raises:
         LeaseHeldError: another process holds it; the message names it.
     """
-    held, is_new = Lease(run_dir, duration, heartbeat), not run_dir.exists()
+    held = Lease(run_dir, duration, heartbeat)
+    created = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     held.acquire()
     try:
         yield held
     finally:
         held.release()
-        if is_new:
-            with suppress(OSError):  # it is not empty: the run began, or another process is here
-                run_dir.rmdir()
+        with suppress(OSError):  # not empty: the run began, or another process is here
+            for folder in created:
+                folder.rmdir()
 
 
 @cache

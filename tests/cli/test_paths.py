@@ -72,6 +72,25 @@ Callback()
     assert (message in done.stderr) == shown
 
 
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [('Failed writing: "/x/c": No space left on device', False), ("of another kind", True)],
+)
+def test_futures_after_a_failed_write_are_silent(message, shown):
+    code = f"""
+import asyncio, gc, logging
+from gv_jax.cli.flags import silence_libraries
+async def main():
+    asyncio.get_running_loop().create_future().set_exception(ValueError({message!r}))
+silence_libraries()
+asyncio.run(main())
+gc.collect()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert ("never retrieved" in done.stderr) == shown
+
+
 def test_overrides_of_a_study_are_those_that_its_runs_record(home):
     """Otherwise the finished runs of a study would count as runs of another config."""
     parser = make_train_parser()

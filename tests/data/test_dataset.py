@@ -234,12 +234,23 @@ class TestErrors:
         with pytest.raises(UserError, match=rf"{tmp_path}/file: .*config\.data\.root"):
             dataset.prepare_builder(section)
 
-    def test_full_disk(self, load, monkeypatch):
+    @pytest.mark.parametrize("kind", [OSError, RuntimeError])
+    def test_full_disk(self, load, monkeypatch, kind):
         def fail(*_):
-            raise OSError(28, "No space left on device")
+            if kind is OSError:
+                raise OSError(28, "No space left on device")
+            raise kind("cannot append a record: No space left on device")  # a native library
 
         monkeypatch.setattr(np.lib.format, "write_array_header_1_0", fail)
         with pytest.raises(UserError, match=r"No space left on device.*config\.data\.root"):
+            load()
+
+    def test_other_errors_of_the_cache_are_not_explained(self, load, monkeypatch):
+        def fail(*_):
+            raise RuntimeError("a defect")
+
+        monkeypatch.setattr(np.lib.format, "write_array_header_1_0", fail)
+        with pytest.raises(RuntimeError, match="a defect"):
             load()
 
 

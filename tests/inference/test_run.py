@@ -200,6 +200,11 @@ def test_what_is_no_run_is_one_line(classification_run, tmp_path):
     edit_json(newer / "config.json", format_version=99)
     with pytest.raises(UserError, match="99"):
         gv_jax.load_run(newer)
+    other = copy_run(classification_run, tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())["config"]
+    edit_json(other / "config.json", config=config | {"model": config["model"] | {"name": "x9"}})
+    with pytest.raises(UserError, match="'x9'"):
+        gv_jax.load_run(other)
     unfinished = copy_run(classification_run, tmp_path / "unfinished")
     (unfinished / "report.html").unlink()
     with pytest.raises(UserError, match="no finished run"):

@@ -76,6 +76,13 @@ def test_a_new_run_directory_without_files_is_removed(tmp_path, names, existed):
     assert [file.name for file in run.glob("*")] == names
 
 
+def test_new_parents_of_a_run_directory_are_removed_too(tmp_path):
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(UserError):
+        fail_in_lease(tmp_path / "runs" / "game" / "a", [])
+    assert list(tmp_path.rglob("*")) == [tmp_path / "runs"]
+
+
 def test_a_second_holder_is_refused_with_the_name_of_the_first(tmp_path):
     with lease(tmp_path), pytest.raises(LeaseHeldError) as error, lease(tmp_path):
         pass

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from gv_jax.errors import UserError
 from gv_jax.wording import count_noun
 
-MAX_LISTED = 10  # classes in a message
+MAX_LISTED = 100  # classes in a message
 
 
 def split_fractions(valid_fraction: float, test_fraction: float) -> dict[str, float]:
@@ -124,16 +124,19 @@ def _check_enough(
     few = [label for label in range(len(classes)) if groups_per_class[label] < len(splits)]
     if not few:
         return
-    listed = [
-        f"{classes[label]!r}: {count_noun(images_per_class[label], 'image')} in "
-        f"{count_noun(groups_per_class[label], 'group')}"
-        for label in few[:MAX_LISTED]
-    ]
+    named: dict[str, list[str]] = {}  # by their counts, so that all have a place in the line
+    for label in few[:MAX_LISTED]:
+        counts = (
+            f"{count_noun(images_per_class[label], 'image')} in "
+            f"{count_noun(groups_per_class[label], 'group')}"
+        )
+        named.setdefault(counts, []).append(repr(classes[label]))
+    listed = [f"{', '.join(names)}: {counts}" for counts, names in named.items()]
     listed += [f"and {len(few) - MAX_LISTED:,} more"] * (len(few) > MAX_LISTED)
     subject_splits = ("split " if len(splits) == 1 else "splits ") + ", ".join(splits)
     subject, them = ("class", "it") if len(few) == 1 else (f"{len(few):,} classes", "them")
     raise UserError(
-        f"{subject} {', '.join(listed)}; too few for the {subject_splits}. Add images, "
+        f"{subject} {'; '.join(listed)}; too few for the {subject_splits}. Add images, "
         f"remove {them}, or drop a split: --config.data.valid_fraction=0 or "
         "--config.data.test_fraction=0."
     )

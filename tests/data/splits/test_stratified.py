@@ -116,14 +116,16 @@ def test_too_few_images_or_groups(labels, groups, count):
         assign_single_label(labels, groups, FRACTIONS, 0, ("a", "b"))
 
 
-def test_all_classes_that_are_too_small_are_named_at_once():
-    classes = ("large", *(f"c{number}" for number in range(40)))
-    labels = [0] * 9 + [label for label in range(1, 41) for _ in range(1 + label % 2)]
+@pytest.mark.parametrize(("count", "named"), [(40, 40), (130, 100)])
+def test_all_classes_that_are_too_small_are_named_at_once(count, named):
+    classes = ("large", *(f"c{number}" for number in range(count)))
+    labels = [0] * 9 + [label for label in range(1, count + 1) for _ in range(1 + label % 2)]
     with pytest.raises(UserError) as caught:
         assign_single_label(labels, single_groups(len(labels)), FRACTIONS, 0, classes)
     line = str(caught.value)
-    assert [name for name in classes if repr(name) in line] == [f"c{n}" for n in range(10)]
-    assert "40 classes" in line
-    assert "30 more" in line
-    assert "'c0': 2 images in 2 groups" in line
-    assert "'c1': 1 image in 1 group" in line
+    assert [name for name in classes if repr(name) in line] == [f"c{n}" for n in range(named)]
+    assert f"{count} classes" in line
+    assert ("30 more" in line) == (named < count)
+    two, one = line.partition("2 images in 2 groups")[::2]
+    assert "'c0'" in two
+    assert "'c1'" in one.partition("1 image in 1 group")[0]
