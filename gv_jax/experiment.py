@@ -20,7 +20,7 @@ from gv_jax.data.sampling import make_sampler
 from gv_jax.errors import UserError
 from gv_jax.evaluation.evaluator import Runtime, make_evaluator
 from gv_jax.inference.initial_run import build_initial_model, record_initial_weights
-from gv_jax.probe_run import probe_split
+from gv_jax.probe_run import divide_split, probe_split
 from gv_jax.run_data import (
     REJECT,
     REJECT_CHANGES,
@@ -222,8 +222,9 @@ def fit_linear_probe(
 ) -> Fitted:
     """Fits the classifier layer in closed form, or by logistic regression."""
     session.timer.lap("compile_s")
+    group_of = prepare_builder(session.data.section).group_of
+    folds = divide_split(config, runtime, group_of)  # may be rejected: before the run begins
     weights = record_initial_weights(config.model)
     session.run_dir.open(config.to_dict(), session.data.record, weights=weights)
-    group_of = prepare_builder(session.data.section).group_of
-    best, progress, facts = probe_split(config, setup, runtime, session.run_dir, group_of)
+    best, progress, facts = probe_split(config, setup, runtime, session.run_dir, folds)
     return Fitted(best, {**progress.steps, **facts}, progress.seconds)

@@ -27,12 +27,31 @@ FOLDER = "features"  # below config.data.root
 STORE_ROWS = 1024  # images per file of the cache: an interruption loses no more
 
 
+def divide_split(
+    config: Config, runtime: Runtime, group_of: Callable[[str], str]
+) -> np.ndarray | None:
+    """The cross-validation fold of each training image, as of `make_probe_folds`.
+
+    Args:
+        config: of the run.
+        runtime: its data.
+        group_of: from the id of an image to its group, which no fold divides.
+
+    Raises:
+        UserError: there are too few images.
+    """
+    split, section = runtime.dataset.splits["train"], config.probe
+    groups = list(map(group_of, split.ids))
+    labels = np.asarray(split.labels)
+    return make_probe_folds(labels, groups, section.folds, config.seed, len(section.l2))
+
+
 def probe_split(
     config: Config,
     setup: TrainSetup,
     runtime: Runtime,
     run_dir: RunDir,
-    group_of: Callable[[str], str],
+    folds: np.ndarray | None,
 ) -> tuple[dict[str, Any], Progress, dict[str, Any]]:
     """Fits the classifier layer to the training split; results as of `fit_probe`.
 
@@ -41,13 +60,11 @@ def probe_split(
         setup: its network.
         runtime: its data.
         run_dir: where the result is saved.
-        group_of: from the id of an image to its group, which no fold divides.
+        folds: as of `divide_split`.
     """
     started = time.monotonic()
     split, section = runtime.dataset.splits["train"], config.probe
     labels, is_multi = np.asarray(split.labels), runtime.task.multi_label
-    groups = list(map(group_of, split.ids))
-    folds = make_probe_folds(labels, groups, section.folds, config.seed, len(section.l2))
     return fit_probe(
         setup.state,
         read_features(config, setup, runtime, split),

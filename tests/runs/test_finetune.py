@@ -93,6 +93,21 @@ def test_frozen_stages_stay_in_a_run_with_ema_that_stops_early(shapes, tmp_path)
     assert results["train"]["count"] + results["valid"]["count"] == 42
 
 
+def test_a_rejected_probe_can_be_repeated_as_advised(shapes, tmp_path):
+    one = tmp_path / "one"  # image per class and split
+    for index, split in enumerate(("train", "valid", "test")):
+        for name in ("red", "green", "blue"):
+            (one / split / name).mkdir(parents=True)
+            shutil.copy(sorted((shapes / name).iterdir())[index], one / split / name / "0.png")
+    run = tmp_path / "run"
+    with pytest.raises(UserError, match=r"probe\.folds"):
+        experiment.run(as_probe(make_small_config(one, tmp_path / "data")), run)
+    assert not run.exists()
+    advised = make_small_config(one, tmp_path / "data", **{"probe.l2": (10.0,)})
+    experiment.run(as_probe(advised), run)
+    assert read_results(run)["training"]["penalty"] == 10
+
+
 def test_a_training_starts_from_the_head_of_a_probe(shapes, tmp_path, caplog):
     probe = make_small_config(shapes, tmp_path / "data", **{"tta.flip": True})
     experiment.run(as_probe(probe), tmp_path / "probe")
