@@ -16,7 +16,8 @@ def test_generated_images_are_seeded_and_of_their_class(tmp_path):
     assert {file.parts[0] for file in files} == {"class_0", "class_1", "class_2"}
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
-        assert Image.open(tmp_path / "a" / file).size == (8, 8)
+        with Image.open(tmp_path / "a" / file) as image:
+            assert image.size == (8, 8)
 
 
 def test_every_phase_has_its_time_and_memory(tmp_path, monkeypatch):
