@@ -4,11 +4,12 @@ import dataclasses
 import io
 import json
 import os
-from collections import Counter
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from gv_jax.data import decode
@@ -16,8 +17,10 @@ from gv_jax.data.box import Box
 from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.data.duplicates import groups as duplicate_groups
 from gv_jax.data.duplicates import hashing
-from gv_jax.data.duplicates.hashing import Signature
+from gv_jax.data.duplicates.hashing import MODES, Signature
+from gv_jax.data.duplicates.signature_file import SignatureFile
 from gv_jax.data.parallel import count_cores, map_in_threads
+from gv_jax.data.string_array import StringArray, StringWriter
 
 # A stored audit of another version is recomputed.
 AUDIT_VERSION = f"3.{hashing.HASH_VERSION}.{duplicate_groups.GROUPS_VERSION}"
@@ -135,75 +138,112 @@ def audit_dataset(builder: ImageBuilder) -> Audit:
 
 
 def compute_audit(builder: ImageBuilder) -> Audit:
-    """Decodes every image of a prepared data set and compares them."""
-    files, splits, labels, indices, signatures = [], [], [], [], []
-    for split in builder.info.splits:
-        for index, (file, label, signature) in enumerate(iter_signatures(builder, split)):
-            files.append(file)
-            splits.append(split)
-            labels.append(builder.classes[label])
-            indices.append(index)
-            signatures.append(signature)
+    """Decodes every image of a prepared data set and compares them.
 
-    def make_group(
-        kind: str, members: list[int], relations: Mapping[tuple[int, int], str]
-    ) -> DuplicateGroup:
-        pairs = tuple(
-            (files[first], files[second], how) for (first, second), how in relations.items()
-        )
-        return DuplicateGroup(
-            kind,
-            files=tuple(files[member] for member in members),
-            splits=tuple(splits[member] for member in members),
-            labels=tuple(labels[member] for member in members),
-            indices=tuple(indices[member] for member in members),
-            relations=pairs,
-        )
-
-    groups = [
-        make_group(kind, members, relations)
-        for kind, members, relations in find_groups(signatures)
-        if not signatures[members[0]].constant
-    ]
+    About 100 bytes of an image and the characters of its id are in memory; the rest is in
+    temporary files in the folder of the data.
+    """
+    ids, labels, counts = StringWriter(), array("i"), {}
+    with SignatureFile(builder.root) as stored:
+        for split in builder.info.splits:
+            for file, label, signature in iter_signatures(builder, split):
+                ids.append(file)
+                labels.append(label)
+                stored.append(signature)
+            counts[split] = len(ids) - sum(counts.values())
+        images = _Images(ids.to_array(), np.array(labels), counts, builder.classes)
+        groups = list(find_groups(stored, images))
+        sizes, constant, modes = stored.sizes, stored.constant, stored.modes
     groups.sort(key=lambda group: (not group.leaking, not group.conflicting, -len(group.files)))
-    examined = list(zip(files, signatures, strict=True))
-    class_counts = Counter(zip(splits, labels, strict=True))
-    sizes = Counter("{}x{}".format(*signature.size) for signature in signatures)
-    modes = Counter(signature.mode for signature in signatures)
+    small = np.flatnonzero(sizes.min(axis=1) < TINY_PIXELS)
     return Audit(
         name=builder.name,
-        counts=dict(Counter(splits)),
+        counts=counts,
         groups=tuple(groups),
         leaks={
             split: count_leaks(groups, split) for split in builder.info.splits if split != "train"
         },
-        tiny=tuple(file for file, signature in examined if min(signature.size) < TINY_PIXELS),
-        constant=tuple(file for file, signature in examined if signature.constant),
-        balance={
-            split: {name: class_counts[split, name] for name in builder.classes}
-            for split in builder.info.splits
-        },
-        sizes=dict(sizes.most_common()),
-        modes=dict(modes.most_common()),
+        tiny=tuple(images.ids.take(small)),
+        constant=tuple(images.ids.take(np.flatnonzero(constant))),
+        balance=images.count_classes(),
+        sizes={f"{size[0]}x{size[1]}": count for size, count in count_rows(sizes)},
+        modes={MODES[mode[0]]: count for mode, count in count_rows(modes[:, None])},
         skipped=tuple(builder.skipped),
         folder=builder.path,
     )
 
 
-def find_groups(
-    signatures: Sequence[Signature],
-) -> Iterator[tuple[str, list[int], dict[tuple[int, int], str]]]:
-    """("exact" or "near", indices, relation of each connecting pair) of every group."""
+@dataclass(frozen=True)
+class _Images:
+    """What is known of all images, split by split."""
+
+    ids: StringArray
+    labels: np.ndarray  # int [n]
+    counts: Mapping[str, int]  # of each split
+    classes: Sequence[str]
+
+    def locate(self, index: int) -> tuple[str, int]:
+        """The split of an image, and its index in the split."""
+        for split, count in self.counts.items():
+            if index < count:
+                return split, index
+            index -= count
+        raise IndexError(index)
+
+    def count_classes(self) -> dict[str, dict[str, int]]:
+        """Split -> class -> number of images."""
+        parts = np.split(self.labels, np.cumsum(list(self.counts.values()))[:-1])
+        return {
+            split: dict(
+                zip(
+                    self.classes,
+                    np.bincount(part, minlength=len(self.classes)).tolist(),
+                    strict=True,
+                )
+            )
+            for split, part in zip(self.counts, parts, strict=True)
+        }
+
+    def make_group(
+        self, kind: str, members: list[int], relations: Mapping[tuple[int, int], str]
+    ) -> DuplicateGroup:
+        """The group of the images `members`."""
+        located = [self.locate(member) for member in members]
+        return DuplicateGroup(
+            kind,
+            files=tuple(self.ids[member] for member in members),
+            splits=tuple(split for split, _ in located),
+            labels=tuple(self.classes[int(self.labels[member])] for member in members),
+            indices=tuple(index for _, index in located),
+            relations=tuple(
+                (self.ids[first], self.ids[second], how)
+                for (first, second), how in relations.items()
+            ),
+        )
+
+
+def count_rows(rows: np.ndarray) -> list[tuple[list[int], int]]:
+    """Each of the rows of int [n d] and how often it occurs: the most frequent first."""
+    unique, first, counts = np.unique(rows, axis=0, return_index=True, return_counts=True)
+    order = np.lexsort((first, -counts))
+    return list(zip(unique[order].tolist(), counts[order].tolist(), strict=True))
+
+
+def find_groups(stored: SignatureFile, images: _Images) -> Iterator[DuplicateGroup]:
+    """Every group of equal images and of near-duplicates, but for images of a single color."""
+    constant = stored.constant
     equal: dict[int, dict[tuple[int, int], str]] = {}  # by the first image of a group
-    for members in duplicate_groups.exact_duplicate_groups(signatures):
+    for members in duplicate_groups.find_equal_rows(stored.digests):
+        if constant[members[0]]:
+            continue
         relations = {(members[0], other): "equal" for other in members[1:]}
         equal[members[0]] = relations
-        yield "exact", members, relations
-    for copies in duplicate_groups.find_near_duplicates(signatures):
+        yield images.make_group("exact", members, relations)
+    for copies in duplicate_groups.group_near_duplicates(stored):
         relations = {pair: str(relation) for pair, relation in copies.relations.items()}
         for member in copies.members:
             relations |= equal.get(member, {})
-        yield "near", copies.members, relations
+        yield images.make_group("near", copies.members, relations)
 
 
 def iter_signatures(builder: ImageBuilder, split: str) -> Iterator[tuple[str, int, Signature]]:

@@ -14,6 +14,9 @@ LAYOUT_CELLS = 8  # of both sides of the layout's brightness; half as many of it
 MIN_NORM = 4.0  # of 255, per cell: the contrast below which similarity is weighted less
 SPECTRUM_SIDE = 16  # pixels of both sides whose frequencies are taken
 MAX_FREQUENCY = 4  # cycles per image
+LAYOUT_LENGTH = LAYOUT_CELLS**2 + 2 * (LAYOUT_CELLS // 2) ** 2
+SPECTRUM_UNCHANGED = 2 * MAX_FREQUENCY + 1 + MAX_FREQUENCY**2
+SPECTRUM_LENGTH = SPECTRUM_UNCHANGED + MAX_FREQUENCY**2
 MID_GRAY = 128.0  # behind transparent pixels: the color of no outline, unlike black and white
 MIN_ALPHA = 64  # of 255: pixels above are visible in the solid image
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -74,12 +77,10 @@ def mirror_layout(features: np.ndarray, mirror: tuple[bool, bool]) -> np.ndarray
     return np.concatenate(flipped, axis=1)
 
 
-def spectrum_features(grids: np.ndarray) -> tuple[np.ndarray, int]:
-    """Magnitudes of low frequencies, standardized over the data set.
+def spectrum_features(grids: np.ndarray) -> np.ndarray:
+    """Magnitudes of low frequencies: float32 [n GRID GRID 3] -> float32 [n SPECTRUM_LENGTH].
 
-    Returns:
-        float32 [n d], of length 1, and how many of the first features are the same for a mirrored
-        image; the others change their sign.
+    The first SPECTRUM_UNCHANGED are the same for a mirrored image; the others change their sign.
     """
     luma = _block_means((grids @ LUMA)[..., None], SPECTRUM_SIDE)[..., 0]
     luma = luma - luma.mean((1, 2), keepdims=True)
@@ -93,12 +94,36 @@ def spectrum_features(grids: np.ndarray) -> tuple[np.ndarray, int]:
     same = [below[:, :, 0], below[:, 0, 1:]]
     sums = below[:, 1:, 1:] + right[:, 1:]
     differences = below[:, 1:, 1:] - right[:, 1:]
-    count = len(grids)
-    unchanged = np.concatenate([*same, sums.reshape(count, -1)], axis=1)
-    features = [unchanged - unchanged.mean(axis=0), differences.reshape(count, -1)]
-    joined = np.concatenate(features, axis=1).astype(np.float32)
-    scale = np.sqrt(np.square(joined).mean(axis=0)) + 0.02
-    return normalize(joined / scale, 1e-3), unchanged.shape[1]
+    parts = [*same, sums.reshape(len(grids), -1), differences.reshape(len(grids), -1)]
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def measure_spectrum(
+    total: np.ndarray, squares: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the scale, float32 [d], that standardize the spectra of a data set.
+
+    Args:
+        total: the sum of the `spectrum_features` of all images: float64 [d].
+        squares: the sum of their squares.
+        count: the number of images.
+    """
+    mean = total / count
+    mean[SPECTRUM_UNCHANGED:] = 0  # as the others change their sign
+    scale = np.sqrt(np.maximum(squares / count - mean**2, 0)) + 0.02
+    return mean.astype(np.float32), scale.astype(np.float32)
+
+
+def standardize_spectrum(spectrum: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """`spectrum_features` [n d] relative to those of the data set: float32 [n d], of length 1."""
+    return normalize((spectrum - mean) / scale, 1e-3)
+
+
+def mirror_spectrum(spectrum: np.ndarray) -> np.ndarray:
+    """The spectrum features of the mirrored images."""
+    mirrored = spectrum.copy()
+    mirrored[:, SPECTRUM_UNCHANGED:] *= -1
+    return mirrored
 
 
 def normalize(vectors: np.ndarray, min_norm: float = MIN_NORM * LAYOUT_CELLS) -> np.ndarray:

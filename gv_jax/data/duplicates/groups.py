@@ -1,17 +1,19 @@
 """Groups of equal images and of near-duplicates in a whole data set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array, csgraph
 
+from gv_jax.data.duplicates.disjoint_sets import DisjointSets
 from gv_jax.data.duplicates.hashing import Signature
 from gv_jax.data.duplicates.large import find_large_copies
+from gv_jax.data.duplicates.raster import SMALL_PIXELS
 from gv_jax.data.duplicates.relation import Relation
+from gv_jax.data.duplicates.signature_file import SignatureFile
 from gv_jax.data.duplicates.small import find_small_copies
 
-GROUPS_VERSION = 3  # version of the resulting groups
+GROUPS_VERSION = 4  # version of the resulting groups
 
 
 @dataclass(frozen=True)
@@ -29,43 +31,82 @@ class Copies:
 
 def exact_duplicate_groups(signatures: Sequence[Signature]) -> list[list[int]]:
     """Groups of two or more images with equal pixels, as lists of indices."""
-    groups: dict[str, list[int]] = {}
-    for index, signature in enumerate(signatures):
-        groups.setdefault(signature.digest, []).append(index)
-    return [group for group in groups.values() if len(group) > 1]
+    digests = np.array([signature.digest for signature in signatures])
+    return find_equal_rows(digests[:, None]) if len(digests) else []
 
 
-def near_duplicate_groups(signatures: Sequence[Signature]) -> list[list[int]]:
+def near_duplicate_groups(signatures: Iterable[Signature]) -> list[list[int]]:
     """Groups of images that are near-duplicates but not all equal, as lists of indices."""
     return [copies.members for copies in find_near_duplicates(signatures)]
 
 
-def find_near_duplicates(signatures: Sequence[Signature]) -> list[Copies]:
+def find_near_duplicates(signatures: Iterable[Signature]) -> list[Copies]:
+    """`group_near_duplicates` of signatures that are stored in temporary files meanwhile."""
+    with SignatureFile() as stored:
+        for signature in signatures:
+            stored.append(signature)
+        return group_near_duplicates(stored)
+
+
+def find_equal_rows(rows: np.ndarray) -> list[list[int]]:
+    """Groups of two or more equal rows of [n d], as lists of indices, in order of the first."""
+    _, inverse = np.unique(rows, axis=0, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    starts = np.flatnonzero(np.diff(inverse[order], prepend=-1))
+    lengths = np.diff(starts, append=len(order))
+    groups = [
+        order[start : start + length].tolist()
+        for start, length in zip(starts[lengths > 1], lengths[lengths > 1], strict=True)
+    ]
+    return sorted(groups)
+
+
+def group_near_duplicates(stored: SignatureFile) -> list[Copies]:
     """Groups of images that are near-duplicates but not all equal.
 
     Pairs of which one image is small are compared pixel by pixel, see `small`; others by their
     thumbnails, see `large`. A group is a connected component, so the first and last frame of a
     chain may differ. Constant images are ignored: they have no structure to compare.
     """
-    digests = [signature.digest for signature in signatures]
-    _, first_indices, inverse = np.unique(digests, return_index=True, return_inverse=True)
-    compared = [i for i in sorted(first_indices.tolist()) if not signatures[i].constant]
-    if not compared:
+    if not len(stored):
         return []
-    chosen = [signatures[index] for index in compared]
-    relations = find_large_copies(chosen) | find_small_copies(
-        [signature.raster for signature in chosen], [signature.size for signature in chosen]
-    )
-    ends = np.array(list(relations), int).reshape(-1, 2).T
-    shape = len(chosen), len(chosen)
-    graph = coo_array((np.ones(ends.shape[1], bool), (ends[0], ends[1])), shape)
-    components = csgraph.connected_components(graph, directed=False)[1]
-    component_of = dict(zip(inverse[compared].tolist(), components.tolist(), strict=True))
+    _, first, inverse = np.unique(stored.digests, axis=0, return_index=True, return_inverse=True)
+    representative = first[inverse]  # the first of the images with equal pixels: int [n]
+    compared = np.flatnonzero((representative == np.arange(len(stored))) & ~stored.constant)
+    relations = _find_relations(stored, compared)
+    connected = np.unique(np.array(list(relations), np.int64).ravel())
+    sets = DisjointSets(len(stored))
+    for pair in relations:
+        sets.join(*pair)
     groups: dict[int, Copies] = {}
-    for index, digest in enumerate(inverse.tolist()):
-        if digest in component_of:
-            groups.setdefault(component_of[digest], Copies([], {})).members.append(index)
-    for (first, second), relation in relations.items():
-        pair = compared[first], compared[second]
-        groups[int(components[first])].relations[pair] = relation
-    return [group for group in groups.values() if group.relations]
+    for index in np.flatnonzero(np.isin(representative, connected)):
+        root = int(sets.find(representative[[index]])[0])
+        groups.setdefault(root, Copies([], {})).members.append(int(index))
+    for (one, other), relation in relations.items():
+        groups[int(sets.find(np.array([one]))[0])].relations[one, other] = relation
+    return list(groups.values())
+
+
+def _find_relations(stored: SignatureFile, compared: np.ndarray) -> dict[tuple[int, int], Relation]:
+    """{(first, second): relation} of pairs of the images `compared`, int [m]."""
+    sizes = stored.sizes
+    is_large = sizes.max(axis=1) > SMALL_PIXELS
+    large = compared[is_large[compared]]
+    rows = np.cumsum(is_large)[large] - 1  # in the files of the large images
+    found = [
+        (
+            large,
+            find_large_copies(
+                stored.hashes[large], stored.gray_alpha, stored.rgba, rows, sizes[large]
+            ),
+        ),
+        (
+            compared,
+            find_small_copies(stored.rasters.take(compared), sizes[compared], stored.folder),
+        ),
+    ]
+    return {
+        (int(members[first]), int(members[second])): relation
+        for members, copies in found
+        for (first, second), relation in copies.items()
+    }

@@ -15,6 +15,7 @@ HASH_VERSION = 2  # version of the resulting signatures
 # Side of the small copy that is compared, in pixels. The resize is smooth, so that the size of the
 # image has little influence.
 SMALL_SIDE = 2 * THUMBNAIL_CELLS
+MODES = ("L", "LA", "RGB", "RGBA")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,12 @@
 """Near-duplicates among large images, by their thumbnails."""
 
-from collections.abc import Sequence
-
 import numpy as np
-from scipy.sparse import coo_array, csgraph
 
-from gv_jax.data.duplicates.hashing import Signature
+from gv_jax.data.duplicates.disjoint_sets import DisjointSets
+from gv_jax.data.duplicates.hash_search import find_similar_hashes
 from gv_jax.data.duplicates.index import MIN_CELLS, count_differing
-from gv_jax.data.duplicates.raster import SMALL_PIXELS
 from gv_jax.data.duplicates.relation import Relation
+from gv_jax.data.row_file import RowFile
 
 MAX_HASH_BITS = 10  # of 64: images whose hashes differ in more bits are not compared
 # Tolerance of a cell's brightness, of 255: a small ball exceeds it in one cell, JPEG in few.
@@ -18,83 +16,64 @@ BRIGHTNESS_TOLERANCE = 12
 RELATIVE_COLOR_TOLERANCE = 0.15
 COLOR_TOLERANCE = 1.0
 MEAN_COLOR_TOLERANCE = 4.0  # of 255: for the mean color of images with transparent pixels
-HASHES_PER_BLOCK = 128  # hashes compared with all others at once
+ROWS_PER_BLOCK = 128  # images whose candidates are compared before the next ones are taken
 PAIRS_PER_BLOCK = 4096  # pairs of images compared at once
 
 
-def find_large_copies(signatures: Sequence[Signature]) -> dict[tuple[int, int], Relation]:
-    """{(first, second): relation} of pairs that connect the near-duplicates of large images.
+def find_large_copies(
+    hashes: np.ndarray,
+    gray_alpha: RowFile,
+    rgba: RowFile,
+    rows: np.ndarray,
+    sizes: np.ndarray,
+) -> dict[tuple[int, int], Relation]:
+    """{(first, second): relation} of pairs that connect the near-duplicates among n large images.
 
     Pairs with similar hashes are candidates; `is_near_duplicate` decides.
-    """
-    members = [i for i, item in enumerate(signatures) if max(item.size) > SMALL_PIXELS]
-    if not members:
-        return {}
-    pairs = find_connecting_pairs(
-        np.stack([signatures[index].hash for index in members]),
-        np.stack([signatures[index].gray_alpha for index in members]),
-        np.stack([signatures[index].rgba for index in members]),
-    )
-    return {
-        (members[first], members[second]): relate(
-            signatures[members[first]], signatures[members[second]]
-        )
-        for first, second in pairs.T.tolist()
-    }
-
-
-def relate(first: Signature, second: Signature) -> Relation:
-    """How the second of two near-duplicates follows from the first."""
-    a, b = (signature.rgba.astype(np.float32) for signature in (first, second))
-    offset = float((b - a)[:3].mean())
-    residual = float(np.sqrt(np.square(b - a - offset)[:3].mean()))
-    pixels = [signature.size[0] * signature.size[1] for signature in (first, second)]
-    return Relation(
-        (pixels[1] / pixels[0]) ** 0.5,
-        offset=offset,
-        background=bool(np.abs(b[3] - a[3]).mean() > 2),
-        residual=residual,
-    )
-
-
-def find_connecting_pairs(
-    hashes: np.ndarray, gray_alpha: np.ndarray, rgba: np.ndarray
-) -> np.ndarray:
-    """Near-duplicate pairs that connect all near-duplicates among n images.
 
     Args:
-        hashes: bool [n 64], see `Signature`.
-        gray_alpha: uint8 [n 2 cells].
-        rgba: uint8 [n 4 cells/4].
-
-    Returns:
-        Indices of the images: int [2 pairs].
+        hashes: uint64 [n].
+        gray_alpha: uint8 [m 2 cells], m >= n, see `Signature`.
+        rgba: uint8 [m 4 cells/4].
+        rows: the row of each image in both: int [n].
+        sizes: (width, height) in pixels: int [n 2].
     """
-    count = len(hashes)
-    signs = np.where(hashes, np.float32(1), np.float32(-1))
-    # The product of two rows of signs is the number of bits minus twice the number that differ.
-    min_product = hashes.shape[1] - 2 * MAX_HASH_BITS
-    components, edges = np.arange(count), np.zeros((2, 0), int)
-    for start in range(0, count, HASHES_PER_BLOCK):
-        products = signs[start : start + HASHES_PER_BLOCK] @ signs[start:].T
-        pairs = start + np.stack(np.nonzero(np.triu(products >= min_product, 1)))
-        pairs = pairs[:, components[pairs[0]] != components[pairs[1]]]  # others are connected
-        blocks = np.split(pairs, range(PAIRS_PER_BLOCK, pairs.shape[1], PAIRS_PER_BLOCK), axis=1)
-        near = [_select_near_duplicates(block, gray_alpha, rgba) for block in blocks]
-        edges = np.concatenate([edges, *near], axis=1)
-        graph = coo_array((np.ones(edges.shape[1], bool), (edges[0], edges[1])), (count, count))
-        components = csgraph.connected_components(graph, directed=False)[1]
-    return edges
+    groups, relations = DisjointSets(len(hashes)), {}
+    for pairs in find_similar_hashes(hashes, MAX_HASH_BITS, ROWS_PER_BLOCK):
+        pairs = pairs[:, groups.find(pairs[0]) != groups.find(pairs[1])]  # others are connected
+        for start in range(0, pairs.shape[1], PAIRS_PER_BLOCK):
+            block = pairs[:, start : start + PAIRS_PER_BLOCK]
+            # The brightness alone is cheaper to compare and rules out most pairs.
+            gray = [gray_alpha[rows[ends]] for ends in block]
+            chosen = np.flatnonzero(is_equally_bright(*gray))
+            colors = [rgba[rows[ends]] for ends in block[:, chosen]]
+            near = is_near_duplicate(gray[0][chosen], gray[1][chosen], *colors)
+            for row in np.flatnonzero(near).tolist():
+                first, second = block[:, chosen[row]].tolist()
+                groups.join(first, second)
+                relations[first, second] = relate(
+                    colors[0][row], colors[1][row], sizes[[first, second]]
+                )
+    return relations
 
 
-def _select_near_duplicates(
-    pairs: np.ndarray, gray_alpha: np.ndarray, rgba: np.ndarray
-) -> np.ndarray:
-    """The pairs, int [2 m], that are near-duplicates."""
-    # The brightness alone is cheaper to compare and rules out most pairs.
-    pairs = pairs[:, is_equally_bright(gray_alpha[pairs[0]], gray_alpha[pairs[1]])]
-    a, b = pairs
-    return pairs[:, is_near_duplicate(gray_alpha[a], gray_alpha[b], rgba[a], rgba[b])]
+def relate(first: np.ndarray, second: np.ndarray, sizes: np.ndarray) -> Relation:
+    """How the second of two near-duplicates follows from the first.
+
+    Args:
+        first: uint8 [4 cells/4], see `Signature.rgba`.
+        second: the same.
+        sizes: (width, height) of both in pixels: int [2 2].
+    """
+    difference = second.astype(np.float32) - first
+    offset = float(difference[:3].mean())
+    pixels = sizes.prod(axis=1)
+    return Relation(
+        float(pixels[1] / pixels[0]) ** 0.5,
+        offset=offset,
+        background=bool(np.abs(difference[3]).mean() > 2),
+        residual=float(np.sqrt(np.square(difference - offset)[:3].mean())),
+    )
 
 
 def is_near_duplicate(

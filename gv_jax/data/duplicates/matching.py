@@ -8,6 +8,7 @@ import numpy as np
 from gv_jax.data.duplicates.comparison import brightness_changes, explain
 from gv_jax.data.duplicates.features import GRID, MIRRORS, flip
 from gv_jax.data.duplicates.raster import apply_matrices, resize_matrix
+from gv_jax.data.duplicates.rasters import Cuts, Rasters
 from gv_jax.data.duplicates.relation import Relation
 from gv_jax.data.duplicates.rendering import Pairs, render
 from gv_jax.data.duplicates.shifts import CLOSE_DIFFERENCE, CLOSE_FRACTION, choose_shifts
@@ -39,9 +40,9 @@ class Match:
 
 
 def find_relations(
-    rasters: Sequence[np.ndarray],
-    cuts: Sequence[np.ndarray | None],
-    sizes: Sequence[tuple[int, int]],
+    rasters: Rasters,
+    cuts: Cuts,
+    sizes: np.ndarray,
     candidates: np.ndarray,
     shifts: np.ndarray,
 ) -> Iterator[tuple[int, int, Relation]]:
@@ -50,14 +51,13 @@ def find_relations(
     Args:
         rasters: The rasters of all images.
         cuts: The rasters with a transparent background, or None.
-        sizes: (width, height) of all images in pixels.
+        sizes: (width, height) of all images in pixels: int [n 2].
         candidates: First image, second image, and index of the mirror: int [3 m].
         shifts: Approximate shift in pixels of the grid: int [m 2].
     """
-    size_ids: dict[tuple[int, int], int] = {}
-    ids = np.array([size_ids.setdefault((size[0], size[1]), len(size_ids)) for size in sizes])
-    unique_sizes = [(height, width) for width, height in size_ids]
-    keys = np.stack([ids[candidates[0]], ids[candidates[1]], candidates[2]])
+    unique, ids = np.unique(sizes[candidates[:2].ravel()], axis=0, return_inverse=True)
+    unique_sizes = [(height, width) for width, height in unique.tolist()]
+    keys = np.stack([*ids.reshape(2, -1), candidates[2]])
     order = np.lexsort(keys)
     bounds = np.flatnonzero((np.diff(keys[:, order], axis=1) != 0).any(axis=0)) + 1
     for members in np.split(order, bounds):
@@ -78,12 +78,19 @@ def find_relations(
                     yield int(candidates[0, index]), int(candidates[1, index]), relation
 
 
-def _stack(rasters, cuts, ends, mirror, shifts) -> Pairs:
+def _stack(
+    rasters: Rasters,
+    cuts: Cuts,
+    ends: np.ndarray,
+    mirror: tuple[bool, bool],
+    shifts: np.ndarray,
+) -> Pairs:
     def stack(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        plain = np.stack([rasters[index] for index in ends[side]]).astype(np.float32)
-        cut = [rasters[index] if cuts[index] is None else cuts[index] for index in ends[side]]
-        has = np.array([cuts[index] is not None for index in ends[side]])
-        return plain, np.stack(cut).astype(np.float32), has
+        plain = [rasters[index] for index in ends[side]]
+        cut = [cuts[index] for index in ends[side]]
+        has = np.array([image is not None for image in cut])
+        both = [image if other is None else other for image, other in zip(plain, cut, strict=True)]
+        return np.stack(plain).astype(np.float32), np.stack(both).astype(np.float32), has
 
     first, first_cut, first_has = stack(0)
     second, second_cut, second_has = stack(1)

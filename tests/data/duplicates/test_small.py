@@ -1,12 +1,16 @@
 """Copies of small textures and sprites, and images that are similar but no copies."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from benchmarks.duplicates import COPIES, shift
+from gv_jax.data.duplicates import candidates, neighbors
 from gv_jax.data.duplicates.groups import find_near_duplicates, near_duplicate_groups
 from gv_jax.data.duplicates.hashing import image_signature
+from gv_jax.data.duplicates.signature_file import SignatureFile
 from tests.data.duplicates.scenes import compress_jpeg
 from tests.data.duplicates.textures import draw_figure, draw_texture
 
@@ -115,3 +119,27 @@ def test_images_of_every_shape_and_size_are_searched():
     assert find_groups(images) == []
     texture = draw_texture(7, 64).crop((0, 0, 24, 40))
     assert find_groups([*images, texture, compress_jpeg(texture, 80)]) == [[8, 9]]
+
+
+def test_the_index_of_many_images_finds_what_a_comparison_of_all_finds(monkeypatch):
+    originals = [draw(seed, 16) for draw in (draw_texture, draw_figure) for seed in range(18)]
+    images = [*originals, *(copy(originals[i]) for i, copy in enumerate(2 * [*COPIES.values()]))]
+    signatures = [image_signature(image) for image in images]
+    expected = find_near_duplicates(signatures)
+    monkeypatch.setattr(neighbors, "MAX_EXHAUSTIVE", 0)
+    monkeypatch.setattr(candidates, "QUERIES_PER_BLOCK", 32)
+    monkeypatch.setattr(candidates, "OWNERS_PER_BUCKET", 10)
+    assert find_near_duplicates(signatures) == expected
+    assert len(expected) > 30
+
+
+def test_signatures_take_few_bytes_of_memory():
+    signature = image_signature(draw_texture(0, 32))
+    tracemalloc.start()
+    with SignatureFile() as stored:
+        for _ in range(4000):
+            stored.append(signature)
+        used, _ = tracemalloc.get_traced_memory()
+        assert len(stored) == 4000
+    tracemalloc.stop()
+    assert used / 4000 < 100
