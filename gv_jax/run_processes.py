@@ -80,7 +80,7 @@ def check_same_images(record: DataRecord) -> None:
         text = describe_difference(found[0], found[different[0]], different[0])
         raise UserError(f"{text}: {remedy}")
     splits = {
-        f"the hash of the split {name!r}": hash_text(repr(split.ids))
+        f"the hash of the split {name!r}": hash_text(repr([str(id_) for id_ in split.ids]))
         for name, split in record.splits.items()
     }
     processes.check_equal("splits", splits, "start all processes with the same command")

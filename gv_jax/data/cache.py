@@ -25,10 +25,11 @@ from gv_jax.data.image_hash import hash_image
 from gv_jax.data.parallel import map_in_threads
 from gv_jax.data.record_images import make_record_reader
 from gv_jax.data.rows import Images, LazyImages
+from gv_jax.data.string_array import StringArray, StringWriter
 from gv_jax.data.transforms import TransformPipeline
 from gv_jax.errors import UserError
 
-CACHE_VERSION = 2  # of the files of a cache
+CACHE_VERSION = 3  # of the files of a cache
 META_FILE = "meta.json"
 
 
@@ -81,10 +82,10 @@ def read_cache(folder: Path, builder: ImageBuilder, transform: TransformPipeline
         split: Split(
             open_images(split),
             np.load(folder / f"{split}_labels.npy"),
-            tuple(ids),
-            tuple(meta["hashes"][split]),
+            StringArray.load(folder / f"{split}_ids.npz"),
+            StringArray.load(folder / f"{split}_hashes.npz"),
         )
-        for split, ids in meta["ids"].items()
+        for split in meta["splits"]
     }
     return Dataset(
         name=meta["name"],
@@ -125,19 +126,16 @@ def write_cache(
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
-        ids, hashes, shape = {}, {}, None
+        shape = None
         for split in builder.info.splits:
             images = _iter_images(builder, split, transform, dropped, threads)
             written = _write_images(builder, split, images, unfinished, dropped, decoded)
-            ids[split], hashes[split], shape = written.ids, written.hashes, written.shape
-            labels = written.labels
+            ids, labels, shape = written.ids.to_array(), np.array(written.labels), written.shape
             if split == "train" and not multi_label:
-                _check_classes(builder, ids[split], labels, written.dropped_labels)
-            encoded = (
-                multi_hot(builder, ids[split], labels)
-                if multi_label
-                else np.asarray(labels, np.int32)
-            )
+                _check_classes(builder, ids, labels, written.dropped_labels)
+            encoded = multi_hot(builder, ids, labels) if multi_label else labels
+            ids.save(unfinished / f"{split}_ids.npz")
+            written.hashes.to_array().save(unfinished / f"{split}_hashes.npz")
             np.save(unfinished / f"{split}_labels.npy", encoded)
         meta = {
             "name": builder.name,
@@ -147,8 +145,7 @@ def write_cache(
             "warnings": builder.warnings,
             "cache_key": cache_key,
             "image_shape": None if decoded else shape,
-            "ids": ids,
-            "hashes": hashes,
+            "splits": list(builder.info.splits),
         }
         (unfinished / META_FILE).write_text(json.dumps(meta))
         try:
@@ -163,9 +160,9 @@ def write_cache(
 class _Written(NamedTuple):
     """What is known of the images of a split; dropped_labels: labels of those left out."""
 
-    ids: list[str]
-    hashes: list[str]
-    labels: list[int]
+    ids: StringWriter
+    hashes: StringWriter
+    labels: "array[int]"
     dropped_labels: set[int]
     shape: tuple[int, ...]
 
@@ -187,8 +184,8 @@ def _write_images(
 ) -> _Written:
     """Writes folder/<split>.npy image by image, or folder/<split>_records.npy."""
     count = builder.info.splits[split].num_examples - (len(dropped) if split == "train" else 0)
-    written = _Written([], [], [], set(), ())
-    records = array("q")
+    written = _Written(StringWriter(), StringWriter(), array("i"), set(), ())
+    records, first = array("q"), ""
     # Not written through a memory map: a full disk would kill the process with SIGBUS.
     with ExitStack() as stack:
         file = stack.enter_context((folder / f"{split}.npy").open("wb")) if decoded else None
@@ -196,13 +193,14 @@ def _write_images(
             if pixels is None:
                 written.dropped_labels.add(label)
                 continue
-            if not written.ids:
+            if not records:
+                first = image_id
                 written = written._replace(shape=pixels.shape)
                 if file is not None:
                     _write_header(file, (count, *pixels.shape))
             if pixels.shape != written.shape:
                 raise UserError(
-                    f"{image_id}: has {_format_size(pixels.shape)}, but {written.ids[0]} has "
+                    f"{image_id}: has {_format_size(pixels.shape)}, but {first} has "
                     f"{_format_size(written.shape)}. Resize all images to one (height, width), as "
                     "with --config.data.size='(64, 64)'."
                 )
@@ -250,7 +248,7 @@ def _format_size(shape: tuple[int, ...]) -> str:
 
 
 def _check_classes(
-    builder: ImageBuilder, ids: Sequence[str], labels: Sequence[int], dropped_labels: set[int]
+    builder: ImageBuilder, ids: Sequence[str], labels: np.ndarray, dropped_labels: set[int]
 ) -> None:
     """Raises UserError for a class that has no training image in a single-label data set.
 
@@ -260,14 +258,15 @@ def _check_classes(
         labels: Their first labels.
         dropped_labels: Labels of the training images that were dropped as leaks.
     """
+    present = set(np.unique(labels).tolist())
     extra = {label for image_id in ids for label in builder.extra_labels.get(image_id, ())}
-    secondary = sorted(extra - set(labels) - dropped_labels)
+    secondary = sorted(extra - present - dropped_labels)
     if secondary:
         raise UserError(
             f"{builder.classes[secondary[0]]!r}: in every training image of this class another "
             "class has priority. Train with --config.task=multi_label, or reorder the classes."
         )
-    missing = sorted(dropped_labels - set(labels))
+    missing = sorted(dropped_labels - present)
     if missing:
         raise UserError(
             f"{builder.classes[missing[0]]!r}: every training image of this class has a duplicate "
@@ -276,7 +275,9 @@ def _check_classes(
         )
 
 
-def multi_hot(builder: ImageBuilder, ids: Sequence[str], labels: Sequence[int]) -> np.ndarray:
+def multi_hot(
+    builder: ImageBuilder, ids: Sequence[str], labels: Sequence[int] | np.ndarray
+) -> np.ndarray:
     """All labels of images whose first labels are `labels`: multi-hot float32 [n k]."""
     rows = np.zeros((len(ids), len(builder.classes)), np.float32)
     for row, image_id, label in zip(rows, ids, labels, strict=True):

@@ -5,7 +5,7 @@ name, images by id and content, so neither their order nor a new random split ha
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.rows import Images, join_images, select_images
 from gv_jax.data.splits.kfold import labels_to_classes
+from gv_jax.data.string_array import StringArray
 from gv_jax.errors import UserError
 
 MAX_LISTED = 3  # images of each kind that a message names
@@ -23,8 +24,8 @@ MAX_LISTED = 3  # images of each kind that a message names
 class RecordedSplit:
     """Ids, content hashes and labels (indices into the recorded classes) of n images, in order."""
 
-    ids: tuple[str, ...]
-    hashes: tuple[str, ...]
+    ids: Sequence[str]
+    hashes: Sequence[str]
     labels: tuple[tuple[int, ...], ...]
 
 
@@ -65,7 +66,7 @@ class Changes(NamedTuple):
 def make_record(dataset: Dataset, source: Mapping[str, Any]) -> DataRecord:
     """The record of a data set; `source` has JSON values."""
     splits = {
-        name: RecordedSplit(tuple(split.ids), tuple(split.hashes), label_tuples(split.labels))
+        name: RecordedSplit(split.ids, split.hashes, label_tuples(split.labels))
         for name, split in dataset.splits.items()
     }
     return DataRecord(dataset.name, dataset.classes, dict(dataset.groups), splits, dict(source))
@@ -73,20 +74,26 @@ def make_record(dataset: Dataset, source: Mapping[str, Any]) -> DataRecord:
 
 def record_to_json(record: DataRecord) -> dict[str, Any]:
     """`record` as JSON values; labels are numbers where every image has one."""
-    value = dataclasses.asdict(record)
-    for split in value["splits"].values():
-        if all(len(labels) == 1 for labels in split["labels"]):
-            split["labels"] = [label for (label,) in split["labels"]]
-    return value
+    splits = {
+        name: {
+            "ids": list(split.ids),
+            "hashes": list(split.hashes),
+            "labels": [labels[0] for labels in split.labels]
+            if all(len(labels) == 1 for labels in split.labels)
+            else split.labels,
+        }
+        for name, split in record.splits.items()
+    }
+    return {**dataclasses.asdict(dataclasses.replace(record, splits={})), "splits": splits}
 
 
 def record_from_json(value: Mapping[str, Any]) -> DataRecord:
     """The inverse of `record_to_json`."""
     splits = {
         name: RecordedSplit(
-            tuple(split["ids"]),
-            tuple(split["hashes"]),
-            tuple(
+            StringArray.from_strings(split["ids"]),
+            StringArray.from_strings(split["hashes"]),
+            share_equal(
                 tuple(label) if isinstance(label, list) else (label,) for label in split["labels"]
             ),
         )
@@ -98,11 +105,38 @@ def record_from_json(value: Mapping[str, Any]) -> DataRecord:
 
 def label_tuples(labels: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """The labels of every image, from integers [n] or multi-hot [n k]."""
-    return tuple(map(tuple, labels_to_classes(labels)))
+    return share_equal(map(tuple, labels_to_classes(labels)))
+
+
+def share_equal(labels: Iterable[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+    """The tuples, of which equal ones are one object: most images share their labels."""
+    known: dict[tuple[int, ...], tuple[int, ...]] = {}
+    return tuple(known.setdefault(label, label) for label in labels)
+
+
+def is_unchanged(record: DataRecord, dataset: Dataset) -> bool:
+    """Whether a data set has the recorded splits, each with the same images in the same order.
+
+    Data are usually unchanged, and this needs no memory for each image.
+    """
+    if (record.classes, record.groups) != (dataset.classes, dataset.groups):
+        return False
+    return record.splits.keys() == dataset.splits.keys() and all(
+        _have_equal_strings(recorded.ids, dataset.splits[name].ids)
+        and _have_equal_strings(recorded.hashes, dataset.splits[name].hashes)
+        and recorded.labels == label_tuples(np.asarray(dataset.splits[name].labels))
+        for name, recorded in record.splits.items()
+    )
+
+
+def _have_equal_strings(first: Sequence[str], second: Sequence[str]) -> bool:
+    return len(first) == len(second) and all(map(str.__eq__, first, second))
 
 
 def find_changes(record: DataRecord, dataset: Dataset) -> Changes:
     """The differences between a record and the present data set, in which splits do not count."""
+    if is_unchanged(record, dataset):
+        return Changes()
     recorded = {
         image_id: (image_hash, frozenset(record.classes[label] for label in labels))
         for split in record.splits.values()
@@ -191,6 +225,8 @@ def restore_recorded(record: DataRecord, dataset: Dataset, *, training: bool) ->
     Raises:
         UserError: A split has no image left, or a training image is missing.
     """
+    if is_unchanged(record, dataset):
+        return dataset
     places = {
         image_id: (split, index, image_hash)
         for split, content in dataset.splits.items()

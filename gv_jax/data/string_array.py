@@ -1,7 +1,9 @@
 """Many strings in one buffer: a Python string takes 50 bytes more than its characters."""
 
+import zipfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -56,6 +58,23 @@ class StringArray(Sequence[str]):
         return NotImplemented
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    @classmethod
+    def load(cls, file: Path) -> "StringArray":
+        """The strings that `save` wrote.
+
+        Raises:
+            ValueError: The file is damaged.
+        """
+        try:
+            with file.open("rb") as stream, np.load(stream) as arrays:
+                return cls(arrays["data"], arrays["ends"])
+        except (zipfile.BadZipFile, EOFError, KeyError) as error:
+            raise ValueError(f"{file}: {error}") from error
+
+    def save(self, file: Path) -> None:
+        """Writes the strings to a file with the suffix .npz."""
+        np.savez(file, data=self.data, ends=self.ends)
 
     def take(self, indices: np.ndarray) -> "StringArray":
         """The strings at `indices`, int [m]."""

@@ -41,6 +41,14 @@ def test_many_strings_are_iterated_in_order():
     assert list(StringArray.from_strings(names)) == names
 
 
+def test_they_are_saved_and_damage_is_noticed(tmp_path):
+    StringArray.from_strings(NAMES).save(tmp_path / "names.npz")
+    assert StringArray.load(tmp_path / "names.npz") == NAMES
+    (tmp_path / "names.npz").write_bytes((tmp_path / "names.npz").read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"names\.npz"):
+        StringArray.load(tmp_path / "names.npz")
+
+
 def test_no_strings():
     assert list(StringArray.from_strings([])) == []
     assert list(StringArray.from_strings([])[:]) == []

@@ -9,6 +9,7 @@ import numpy as np
 from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.rows import select_images
 from gv_jax.data.splits.stratified import group_hash
+from gv_jax.data.string_array import StringArray
 from gv_jax.errors import UserError
 
 
@@ -110,6 +111,8 @@ def select(split: Split, mask: np.ndarray) -> Split:
     return Split(
         select_images(split.images, indices),
         split.labels[indices],
-        tuple(split.ids[index] for index in indices.tolist()),
-        tuple(split.hashes[index] for index in indices.tolist()) if split.hashes else (),
+        StringArray.from_strings(split.ids[index] for index in indices.tolist()),
+        StringArray.from_strings(split.hashes[index] for index in indices.tolist())
+        if split.hashes
+        else (),
     )
