@@ -41,7 +41,7 @@ def inspect_folder(folder: Path, data: Config) -> FolderFacts | None:
         return None
     listing = folder_listing.scan(folder)
     layout = find_layout(folder, listing)
-    members = layout.members.get("train") or layout.members.get("", [])
+    members = layout.members.get("train") or layout.members.get("")
     if not members:
         return None
     stride = -(-len(members) // SAMPLE)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from gv_jax.data import decode
 from gv_jax.data.box import NO_BOX, Box
-from gv_jax.data.builders.folder_listing import escape_name
+from gv_jax.data.builders.file_list import escape_name
 from gv_jax.data.builders.image_check import ImageCheck, open_checked
 from gv_jax.data.builders.storage import FEATURES, LocalInfo, encode_image, silence_logging
 from gv_jax.data.parallel import count_cores, map_in_threads
@@ -278,18 +278,19 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         template = self._get_filename_template(split_name=split)
         specs: Any = FEATURES.get_serialized_info()
         serializer = ExampleSerializer(specs)
-        sizes = []
+        count, num_bytes = 0, 0
 
         def serialize() -> Iterator[tuple[int, bytes]]:
+            nonlocal count, num_bytes
             for index, example in examples:
                 record = serializer.serialize_example(FEATURES.encode_example(example))
-                sizes.append(len(record))
+                count, num_bytes = count + 1, num_bytes + len(record)
                 yield index, record
 
         file = template.sharded_filepath(shard_index=0, num_shards=1)
         self._example_writer().write(file, serialize())
-        if not sizes:
+        if not count:
             raise UserError(f"{self.path or self.name}: the split {split!r} has no usable image.")
         return tfds.core.SplitInfo(
-            name=split, shard_lengths=[len(sizes)], num_bytes=sum(sizes), filename_template=template
+            name=split, shard_lengths=[count], num_bytes=num_bytes, filename_template=template
         )

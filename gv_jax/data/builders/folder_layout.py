@@ -2,12 +2,16 @@
 
 import os
 import re
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gv_jax.data.builders.folder_listing import FileEntry, FolderListing, escape_name
+import numpy as np
+
+from gv_jax.data.builders.file_list import ClassFiles, FileEntry, escape_name
+from gv_jax.data.builders.folder_listing import FolderListing
 from gv_jax.data.builders.system_files import is_system_name
 from gv_jax.data.natural_order import natural_key
 from gv_jax.errors import UserError
@@ -30,7 +34,6 @@ JOINED_WORDS = re.compile(rf"({'|'.join(SPLIT_WORDS)})(?:{'|'.join(NEUTRAL_WORDS
 PATH_OPTION = "--config.data.path"
 MAX_LISTED = 6  # folder names in a message
 Parts = tuple[str, ...]  # path relative to the listed folder
-ClassMembers = list[tuple[str, FileEntry]]  # (class, file)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class FolderLayout:
         wrong_level: which folder to give instead, if this one seems to be a level off; or "".
     """
 
-    members: dict[str, ClassMembers]
+    members: dict[str, ClassFiles]
     bases: dict[str, Parts]
     outside: tuple[FileEntry, ...] = ()
     unlabeled: tuple[tuple[str, int], ...] = ()
@@ -54,8 +57,8 @@ class FolderLayout:
     @property
     def classes(self) -> tuple[str, ...]:
         """The class folders of train, or of all images, in natural order."""
-        members = self.members.get("train") or self.members.get("", [])
-        return tuple(sorted({name for name, _ in members}, key=natural_key))
+        members = self.members.get("train") or self.members.get("")
+        return tuple(sorted({name for name, _ in members or ()}, key=natural_key))
 
     def describe_unlabeled(self, folder: Path) -> list[str]:
         """A line for each folder of images without labels."""
@@ -215,18 +218,22 @@ def _make_layout(
     unlabeled: Sequence[str],
     tree: Tree,
 ) -> FolderLayout:
-    members: dict[str, ClassMembers] = {split: [] for split in bases}
+    rows = {split: array("i") for split in bases}
     counts, outside = Counter[str](), []
     split_of_top = {base[0] if base else "": split for split, base in bases.items()}
-    for file in listing.files:
+    for row, file in enumerate(listing.files):
         parts = PurePosixPath(file.name).parts
         split = split_of_top.get("" if () in bases.values() else parts[0])
         if len(parts) > 1 and parts[0] in unlabeled:
             counts[parts[0]] += 1
         elif split is not None and len(parts) > len(bases[split]) + 1:
-            members[split].append((parts[len(bases[split])], file))
+            rows[split].append(row)
         else:
             outside.append(file)
+    members = {
+        split: ClassFiles(listing.files, np.array(rows[split]), len(base))
+        for split, base in bases.items()
+    }
     return FolderLayout(
         members,
         bases,

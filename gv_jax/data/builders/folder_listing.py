@@ -5,11 +5,12 @@ Files without a suffix are an exception: their first bytes show whether they are
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 
 from gv_jax.data.builders.content_hash import content_digest
+from gv_jax.data.builders.file_list import FileEntry, FileList, escape_name
 from gv_jax.data.builders.system_files import is_system_name
 from gv_jax.data.formats.magic import MAGIC_SIZE, is_image_magic
 from gv_jax.data.natural_order import natural_key
@@ -26,19 +27,6 @@ NO_SUFFIX = ""  # key of `FolderListing.left_out` for files without a suffix
 
 
 @dataclass(frozen=True)
-class FileEntry:
-    """A regular file.
-
-    Attributes:
-        name: path relative to the listed folder, with / between its parts.
-        path: full path.
-    """
-
-    name: str
-    path: Path
-
-
-@dataclass(frozen=True)
 class FolderListing:
     """What a folder contains.
 
@@ -49,7 +37,7 @@ class FolderListing:
         left_out: suffix in lower case -> number of the files that are not read.
     """
 
-    files: tuple[FileEntry, ...] = ()
+    files: Sequence[FileEntry] = ()
     folders: tuple[str, ...] = ()
     problems: tuple[tuple[Path, str], ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -62,7 +50,7 @@ def scan(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> FolderList
     a link to a folder that contains it, a dangling link, a folder that cannot be opened, and
     anything with one of `suffixes` that is no regular file.
     """
-    files: list[FileEntry] = []
+    files: list[str] = []
     folders: list[str] = []
     problems: list[tuple[Path, str]] = []
     left_out: list[str] = []
@@ -77,32 +65,42 @@ def scan(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> FolderList
             problems.append((parent, f"cannot be opened ({error.strerror})"))
             continue
         for entry in entries:
-            path, name = parent / entry.name, prefix + escape_name(entry.name)
+            path, name = parent / entry.name, prefix + entry.name
             try:
                 kind = _classify(entry, path, ancestors, suffixes)
             except OSError as error:
                 problems.append((path, f"cannot be opened ({error.strerror})"))
                 continue
             if kind == "folder":
-                folders.append(name)
+                folders.append(escape_name(name))
                 pending.append((path, name + "/", ancestors))
             elif kind == "read":
-                files.append(FileEntry(name, path))
+                files.append(name)
             elif kind == "left out":
-                left_out.append(name)
+                left_out.append(escape_name(name))
             else:
                 problems.append((path, kind))
     return FolderListing(
-        tuple(sorted(files, key=lambda file: natural_key(file.name))),
+        FileList.from_names(folder, files),
         tuple(sorted(folders, key=natural_key)),
         tuple(sorted(problems)),
         count_suffixes(left_out),
     )
 
 
-def files_digest(files: Iterable[FileEntry], root: Path) -> str:
+def files_digest(files: Sequence[FileEntry], root: Path) -> str:
     """SHA-256 of the names and contents of files; `root` is the folder of prepared data."""
-    return content_digest([(file.name, file.path) for file in files], root)
+    return content_digest(_NamedPaths(files), root)
+
+
+class _NamedPaths:
+    """(name, path) of each file, any number of times."""
+
+    def __init__(self, files: Sequence[FileEntry]):
+        self._files = files
+
+    def __iter__(self) -> Iterator[tuple[str, Path]]:
+        return ((file.name, file.path) for file in self._files)
 
 
 def count_suffixes(names: Iterable[str]) -> dict[str, int]:
@@ -161,11 +159,6 @@ def check_outside(target: Path, folder: Path, content: str, option: str) -> None
 def check_root_outside(root: Path, folder: Path) -> None:
     """`check_outside` for prepared data."""
     check_outside(Path(root), folder, "the prepared data", "--config.data.root")
-
-
-def escape_name(name: str) -> str:
-    """A name on one line, with escapes for bytes that are not UTF-8, to be stored or printed."""
-    return name.encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
 
 
 def _classify(

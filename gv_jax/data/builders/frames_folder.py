@@ -13,7 +13,7 @@ from tqdm import tqdm
 from gv_jax.data import clips, decode
 from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
-from gv_jax.data.builders.folder_listing import FileEntry
+from gv_jax.data.builders.file_list import FileEntry
 from gv_jax.data.builders.image_folder import compile_pattern
 from gv_jax.data.formats.first_frame import FORMAT_NAMES
 from gv_jax.data.frame_filter import FrameFilter

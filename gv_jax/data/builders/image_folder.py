@@ -2,21 +2,56 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any, overload
 
+import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
-from gv_jax.data.builders.folder_layout import ClassMembers, find_layout
+from gv_jax.data.builders.file_list import ClassFiles, FileEntry
+from gv_jax.data.builders.folder_layout import find_layout
 from gv_jax.data.builders.folder_listing import FolderListing
-from gv_jax.data.builders.image_check import check_image
+from gv_jax.data.builders.image_check import ImageCheck, check_image
 from gv_jax.data.formats.first_frame import FORMAT_NAMES
 from gv_jax.data.parallel import count_cores, map_in_threads
 from gv_jax.data.splits import stratified
+from gv_jax.data.string_array import StringArray
 from gv_jax.errors import UserError
+
+
+class FileExamples(Sequence[Example]):
+    """Labeled files, of which 8 bytes each are in memory.
+
+    Args:
+        members: files.
+        rows: indices of the chosen ones: int [n].
+        labels: the label of each: int [n].
+    """
+
+    def __init__(self, members: ClassFiles, rows: np.ndarray, labels: np.ndarray):
+        self._members, self._rows, self.labels = members, rows, labels
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> "FileExamples": ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        _, file = self._members[int(self._rows[index])]
+        return Example(file.name, int(self.labels[index]), file.path)
+
+    def take(self, indices: np.ndarray) -> "FileExamples":
+        """The examples at `indices`, int [m]."""
+        return FileExamples(self._members, self._rows[indices], self.labels[indices])
 
 
 class ImageFolder(ImageBuilder, skip_registration=True):
@@ -108,7 +143,9 @@ class ImageFolder(ImageBuilder, skip_registration=True):
     def generate(self) -> Mapping[str, Iterable[Example]]:
         self._skip_unusable()
         members = self.layout.members
-        splits = {split: list(self._check_images(part)) for split, part in members.items()}
+        splits: dict[str, FileExamples] = {
+            split: self._check_images(part) for split, part in members.items()
+        }
         if "" in splits:
             return self._assign_splits(
                 splits[""], stratified.split_fractions(self.valid_fraction, self.test_fraction)
@@ -148,31 +185,39 @@ class ImageFolder(ImageBuilder, skip_registration=True):
             folder = self.folder.joinpath(*parts)
             self.skip_or_raise(folder, f"{reason} ({', '.join(self.classes)})")
 
-    def _check_images(self, members: ClassMembers) -> Iterator[Example]:
+    def _check_images(self, members: ClassFiles) -> FileExamples:
+        """The usable ones of the images of a split."""
         height, width = self.native_size
         label_of = {name: label for label, name in enumerate(self.classes)}
-        known = [(label_of[name], file) for name, file in members if name in label_of]
-        checked = map_in_threads(lambda member: check_image(member[1].path), known, count_cores())
-        progress = tqdm(checked, f"{self.name}: check", len(known), unit=" images", delay=1)
-        for (label, file), check in zip(known, progress, strict=True):
-            if not self.accept_image(file.path, check):
+
+        def check(row: int) -> tuple[int, int | None, FileEntry, ImageCheck | None]:
+            name, file = members[row]
+            label = label_of.get(name)
+            return row, label, file, None if label is None else check_image(file.path)
+
+        checked = map_in_threads(check, range(len(members)), count_cores())
+        progress = tqdm(checked, f"{self.name}: check", len(members), unit=" images", delay=1)
+        rows, labels = array("i"), array("i")
+        for row, label, file, result in progress:
+            if label is None or result is None or not self.accept_image(file.path, result):
                 continue
-            if any(self.native_size) and check.size != (width, height):
+            if any(self.native_size) and result.size != (width, height):
                 self.skip_or_raise(
-                    file.path, "has {}x{} pixels, not {}x{}".format(*check.size, width, height)
+                    file.path, "has {}x{} pixels, not {}x{}".format(*result.size, width, height)
                 )
                 continue
-            yield Example(file.name, label, file.path)
+            rows.append(row)
+            labels.append(label)
+        return FileExamples(members, np.array(rows), np.array(labels))
 
     def _assign_splits(
-        self, examples: list[Example], fractions: Mapping[str, float]
-    ) -> dict[str, list[Example]]:
-        labels = [example.label for example in examples]
-        groups = [self.group_of(example.id) for example in examples]
+        self, examples: FileExamples, fractions: Mapping[str, float]
+    ) -> dict[str, FileExamples]:
+        groups = StringArray.from_strings(self.group_of(example.id) for example in examples)
         parts = stratified.assign_single_label(
-            labels, groups, fractions, self.split_seed, self.classes
+            examples.labels.tolist(), groups, fractions, self.split_seed, self.classes
         )
-        return {split: [examples[index] for index in indices] for split, indices in parts.items()}
+        return {split: examples.take(np.array(rows, int)) for split, rows in parts.items()}
 
 
 def compile_pattern(option: str, pattern: str, example: str) -> re.Pattern[str] | None:

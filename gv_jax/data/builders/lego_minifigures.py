@@ -16,6 +16,7 @@ from gv_jax.data.builders import csv_rows, folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.content_hash import content_digest
 from gv_jax.data.builders.csv_rows import CsvRow
+from gv_jax.data.builders.file_list import escape_name
 from gv_jax.errors import UserError
 
 INDEX_FILE, METADATA_FILE, TEST_FILE = "index.csv", "metadata.csv", "test.csv"
@@ -102,7 +103,7 @@ class LegoMinifigures(ImageBuilder, skip_registration=True):
     def _describe_unlisted(self, names: Set[str]) -> list[str]:
         """A line on the files of the folder that are not among `names`."""
         listing = folder_listing.scan(self.folder, suffixes=("",))  # all files
-        read = {folder_listing.escape_name(name) for name in names}
+        read = {escape_name(name) for name in names}
         others = (file.name for file in listing.files if file.name not in read)
         return folder_listing.describe_left_out(self.folder, folder_listing.count_suffixes(others))
 

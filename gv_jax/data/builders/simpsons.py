@@ -15,7 +15,7 @@ from tqdm import tqdm
 from gv_jax.data.builders import folder_listing, simpsons_boxes
 from gv_jax.data.builders.base import Example, ImageBuilder
 from gv_jax.data.builders.content_hash import content_digest
-from gv_jax.data.builders.folder_listing import FileEntry
+from gv_jax.data.builders.file_list import FileEntry
 from gv_jax.data.builders.simpsons_boxes import BoxAnnotation
 from gv_jax.data.splits import stratified
 from gv_jax.errors import UserError, unknown

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from gv_jax.data.builders import folder_listing
 from gv_jax.data.builders.base import Example, ImageBuilder
-from gv_jax.data.builders.folder_listing import FileEntry
+from gv_jax.data.builders.file_list import FileEntry
 from gv_jax.data.clip_files import CLIP_SUFFIXES, is_clip, open_clip
 from gv_jax.data.frame_filter import FrameFilter
 from gv_jax.data.media import CorruptVideoError

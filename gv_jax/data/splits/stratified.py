@@ -1,8 +1,11 @@
 """Stratified splits that keep groups of images together and depend on their seed alone."""
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import numpy as np
 
 from gv_jax.errors import UserError
 from gv_jax.wording import count_noun
@@ -28,7 +31,8 @@ def assign_single_label(
     classes: Sequence[str],
 ) -> dict[str, list[int]]:
     """`assign_multilabel` with one label per image."""
-    return assign_multilabel([(label,) for label in labels], groups, fractions, seed, classes)
+    alone = {label: (label,) for label in set(labels)}  # one tuple for all images of a class
+    return assign_multilabel([alone[label] for label in labels], groups, fractions, seed, classes)
 
 
 def assign_multilabel(
@@ -59,14 +63,10 @@ def assign_multilabel(
     Raises:
         UserError: classes have too few images or groups to be in every split; names all of them.
     """
-    members: defaultdict[str, list[int]] = defaultdict(list)
-    for index, group in enumerate(groups):
-        members[group].append(index)
-    contents = {
-        group: Counter(label for index in indices for label in labels[index])
-        for group, indices in members.items()
-    }
-    groups_left = Counter(label for content in contents.values() for label in content)
+    members, bounds = _sort_groups(groups, seed)
+    groups_left: Counter[int] = Counter()
+    for start, stop in bounds:
+        groups_left.update({label for index in members[start:stop] for label in labels[index]})
     totals = Counter(label for image_labels in labels for label in image_labels)
     _check_enough(classes, groups_left, totals, fractions)
     targets = {
@@ -74,19 +74,35 @@ def assign_multilabel(
         for split, fraction in fractions.items()
     }
     counts: dict[str, Counter[int]] = {split: Counter() for split in fractions}
-    assigned: dict[str, list[int]] = {split: [] for split in fractions}
-    for group in sorted(members, key=lambda group: (-len(members[group]), group_hash(seed, group))):
-        content = contents[group]
+    assigned = {split: array("q") for split in fractions}
+    for start, stop in bounds:
+        content = Counter(label for index in members[start:stop] for label in labels[index])
         split = min(
             _candidates(content, counts, groups_left),
             key=lambda split: _cost(content, counts[split], targets[split]),
         )
         counts[split].update(content)
         groups_left.subtract(content.keys())
-        assigned[split] += members[group]
+        assigned[split].extend(members[start:stop])
     for split, split_counts in counts.items():
         _check_enough(classes, split_counts, totals, [split])
     return {split: sorted(indices) for split, indices in assigned.items()}
+
+
+def _sort_groups(groups: Iterable[str], seed: int) -> tuple["array[int]", np.ndarray]:
+    """Images by group, the largest group first, groups of equal size by `group_hash`.
+
+    Returns:
+        Indices of the images, and where each group starts and stops in them: int [g 2].
+    """
+    hashes = b"".join(group_hash(seed, group) for group in groups)
+    words = np.frombuffer(hashes, ">u8").reshape(-1, 4)
+    order = np.lexsort(words.T[::-1])
+    starts = np.flatnonzero((words[order[1:]] != words[order[:-1]]).any(axis=1)) + 1
+    starts = np.concatenate([np.zeros(min(len(order), 1), np.int64), starts])
+    stops = np.append(starts[1:], len(order))[: len(starts)]
+    by_size = np.argsort(starts - stops, kind="stable")
+    return array("q", order.astype(np.int64).tobytes()), np.stack([starts, stops], 1)[by_size]
 
 
 def group_hash(seed: int, group: str) -> bytes:
