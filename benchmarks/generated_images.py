@@ -1,11 +1,11 @@
-"""Folders of generated images: random shapes on noise, in one folder per class, seeded."""
+"""Folders of generated images, in one folder per class: seeded crops of shapes or of images."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
-FILES_PER_FOLDER = 1000
 CANVAS_FACTOR = 2  # crops are taken from canvases this many times as large
 CROPS_PER_CANVAS = 32
 
@@ -18,6 +18,7 @@ def write_image_folder(
     *,
     suffix: str = "png",
     seed: int = 0,
+    sources: Sequence[Path] = (),
 ) -> None:
     """Writes folder/class_<k>/<n>.<suffix>; does nothing if the folder exists.
 
@@ -28,6 +29,7 @@ def write_image_folder(
         num_classes: number of class folders.
         suffix: "png" or "jpg".
         seed: of the images.
+        sources: images to crop; () for drawn ones.
     """
     if folder.is_dir():
         return
@@ -37,12 +39,20 @@ def write_image_folder(
     rng = np.random.default_rng(seed)
     for index in range(num_images):
         if index % CROPS_PER_CANVAS == 0:
-            canvas = draw_canvas(rng, CANVAS_FACTOR * size)
+            side = CANVAS_FACTOR * size
+            file = sources[int(rng.integers(len(sources)))] if sources else None
+            canvas = draw_canvas(rng, side) if file is None else open_canvas(file, side)
         left, top = rng.integers(0, (CANVAS_FACTOR - 1) * size, 2).tolist()
         crop = canvas.crop((left, top, left + size, top + size))
-        file = unfinished / f"class_{index % num_classes}" / f"{index}.{suffix}"
-        crop.save(file, quality=90, compress_level=1)  # each format takes its own
+        name = unfinished / f"class_{index % num_classes}" / f"{index}.{suffix}"
+        crop.save(name, quality=90, compress_level=1)  # each format takes its own
     unfinished.rename(folder)
+
+
+def open_canvas(file: Path, side: int) -> Image.Image:
+    """The middle of an image, as RGB of side x side pixels."""
+    with Image.open(file) as image:
+        return ImageOps.fit(image.convert("RGB"), (side, side))
 
 
 def draw_canvas(rng: np.random.Generator, side: int) -> Image.Image:

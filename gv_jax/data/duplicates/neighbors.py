@@ -8,8 +8,8 @@ import numpy as np
 
 from gv_jax.data.row_file import RowFile
 
-ROWS_PER_BLOCK = 256  # 16,000 similarities each are 16 MB
-MAX_EXHAUSTIVE = 16_384  # vectors that are all compared with a query
+ROWS_PER_BLOCK = 256  # 4,096 similarities each are 4 MB
+MAX_EXHAUSTIVE = 4096  # vectors that are all compared with a query
 CELLS_PER_ROOT = 2  # cells per square root of the number of vectors
 PROBES = 16  # cells that are searched for the neighbors of a query
 SAMPLES_PER_CELL = 32  # vectors from which the cells are learned
@@ -96,13 +96,13 @@ class NeighborIndex:
 
     def _probe(self, queries: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The cells to search for the queries `members`: rows and cells [m], ordered by cell."""
-        cells = []
+        cells, probes = [], min(PROBES, len(self._centers))
         for start in range(0, len(members), VECTORS_PER_BLOCK):
             products = queries[members[start : start + VECTORS_PER_BLOCK]] @ self._centers.T
-            cells.append(np.argpartition(products, -PROBES, axis=1)[:, -PROBES:].astype(np.int32))
+            cells.append(np.argpartition(products, -probes, axis=1)[:, -probes:].astype(np.int32))
         flat = np.concatenate([np.zeros(0, np.int32), *(block.ravel() for block in cells)])
         order = np.argsort(flat, kind="stable")
-        return np.repeat(members, PROBES)[order], flat[order]
+        return np.repeat(members, probes)[order], flat[order]
 
     def _select(
         self, queries: np.ndarray, vectors: np.ndarray, count: int
