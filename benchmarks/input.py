@@ -137,7 +137,10 @@ def main(arguments: list[str] | None = None) -> None:
             row: dict[str, Any] = {"images": count, "size": size, "classes": classes}
             row |= dict.fromkeys(columns, "")
             for phase in tqdm(phases, str(folder.name), leave=False):
-                row |= run_phase(phase, folder, count, size)
+                try:
+                    row |= run_phase(phase, folder, count, size)
+                except subprocess.CalledProcessError as error:  # the other phases are kept
+                    print(f"{folder.name} {phase}: {error}\n{error.stderr}", file=sys.stderr)  # noqa: T201
             values = (f"{row[name]:10.3f}" if row[name] != "" else " " * 10 for name in columns)
             print(f"{count:8,} {size:5} {classes:7,}", *values)  # noqa: T201
             if options.csv:

@@ -17,8 +17,8 @@ NEIGHBORS = 12  # the most candidates of an image per search
 MIN_LAYOUT_SIMILARITY = 0.75
 MIN_SPECTRUM_SIMILARITY = 0.4
 FEW_VIEWS = 64  # too few to standardize features with; all pairs of them are candidates
-QUERIES_PER_BLOCK = 8192
-OWNERS_PER_BUCKET = 16_384  # images whose candidates are in memory at once
+QUERIES_PER_BLOCK = 4096
+OWNERS_PER_BUCKET = 4096  # images whose candidates are in memory at once
 MAX_BUCKETS = 256  # each is an open file
 
 
