@@ -67,8 +67,14 @@ def read_epoch(section: dict[str, Any]) -> int:
     """Reads the training images in the batches of one epoch; returns how many."""
     train = load_dataset(section, multi_label=False).splits["train"]
     count = len(train.labels)
-    reader = BatchReader(lambda rows: read_rows(train.images, rows), THREADS, 2 * THREADS)
-    by_step = reader.select(lambda step: batch_indices(0, step, count, BATCH_SIZE))
+
+    def read(rows: np.ndarray) -> Any:
+        return read_rows(train.images, rows)
+
+    def rows_of(step: int) -> np.ndarray:
+        return batch_indices(0, step, count, BATCH_SIZE)
+
+    by_step = BatchReader(read, THREADS, 2 * THREADS).select(rows_of)
     steps = min(steps_per_epoch(count, BATCH_SIZE), MAX_READ // BATCH_SIZE)
     return sum(len(batch) for batch in by_step.stream(range(steps)))
 

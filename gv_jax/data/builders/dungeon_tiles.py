@@ -120,9 +120,12 @@ class DungeonTiles(TileFolder, skip_registration=True):
             Example(f"{class_name}/{name}", self.fixed_classes.index(class_name), image)
             for class_name, name, image in tiles
         ]
-        return self._assign_splits(
-            examples, stratified.split_fractions(self.valid_fraction, self.test_fraction)
+        parts = self._assign_rows(
+            (example.id for example in examples),
+            [example.label for example in examples],
+            stratified.split_fractions(self.valid_fraction, self.test_fraction),
         )
+        return {split: [examples[row] for row in rows] for split, rows in parts.items()}
 
 
 def download_tiles(archive: Path) -> None:

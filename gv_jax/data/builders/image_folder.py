@@ -147,11 +147,11 @@ class ImageFolder(ImageBuilder, skip_registration=True):
             split: self._check_images(part) for split, part in members.items()
         }
         if "" in splits:
-            return self._assign_splits(
+            return self._split_files(
                 splits[""], stratified.split_fractions(self.valid_fraction, self.test_fraction)
             )
         if "valid" not in splits and self.valid_fraction:
-            splits |= self._assign_splits(
+            splits |= self._split_files(
                 splits["train"], stratified.split_fractions(self.valid_fraction, 0)
             )
         for split, examples in splits.items():
@@ -210,14 +210,21 @@ class ImageFolder(ImageBuilder, skip_registration=True):
             labels.append(label)
         return FileExamples(members, np.array(rows), np.array(labels))
 
-    def _assign_splits(
+    def _split_files(
         self, examples: FileExamples, fractions: Mapping[str, float]
     ) -> dict[str, FileExamples]:
-        groups = StringArray.from_strings(self.group_of(example.id) for example in examples)
-        parts = stratified.assign_single_label(
-            examples.labels.tolist(), groups, fractions, self.split_seed, self.classes
-        )
+        ids = (example.id for example in examples)
+        parts = self._assign_rows(ids, examples.labels.tolist(), fractions)
         return {split: examples.take(np.array(rows, int)) for split, rows in parts.items()}
+
+    def _assign_rows(
+        self, ids: Iterable[str], labels: Sequence[int], fractions: Mapping[str, float]
+    ) -> dict[str, list[int]]:
+        """The indices of the images of every split."""
+        groups = StringArray.from_strings(self.group_of(id_) for id_ in ids)
+        return stratified.assign_single_label(
+            labels, groups, fractions, self.split_seed, self.classes
+        )
 
 
 def compile_pattern(option: str, pattern: str, example: str) -> re.Pattern[str] | None:
