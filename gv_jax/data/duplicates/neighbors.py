@@ -86,7 +86,8 @@ class NeighborIndex:
         pairs: list[np.ndarray] = [np.zeros((2, 0), np.int64)]
         similarities = [np.zeros(0, np.float32)]
         starts = np.flatnonzero(np.diff(cells, prepend=-1))
-        for start, stop in zip(starts, [*starts[1:], len(cells)], strict=True):
+        # Without any query there is no start, and the stop is left over.
+        for start, stop in zip(starts, np.append(starts[1:], len(cells)), strict=False):
             first, last = self._bounds[cells[start] : cells[start] + 2].tolist()
             members = rows[start:stop]
             found, similarity = self._select(queries[members], self._file.read(first, last), count)

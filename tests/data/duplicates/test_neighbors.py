@@ -63,3 +63,10 @@ def test_equal_vectors_do_not_fail(monkeypatch):
     found = find(vectors[[0, 399]], vectors, 4, 0.99)
     assert sorted(row for row, _ in found) == [0] * 4 + [1] * 4
     assert all(column // 200 == row for row, column in found)
+
+
+@pytest.mark.parametrize("max_exhaustive", [100, 10**6])
+@pytest.mark.parametrize("queries", [np.zeros((0, 24)), np.zeros((5, 24))])
+def test_queries_without_neighbors(monkeypatch, max_exhaustive, queries):
+    monkeypatch.setattr(neighbors, "MAX_EXHAUSTIVE", max_exhaustive)
+    assert find(queries.astype(np.float32), make_vectors(200), 4, 0.5) == set()

@@ -143,3 +143,11 @@ def test_signatures_take_few_bytes_of_memory():
         assert len(stored) == 4000
     tracemalloc.stop()
     assert used / 4000 < 100
+
+
+def test_the_index_of_images_of_which_none_has_a_background(monkeypatch):
+    monkeypatch.setattr(neighbors, "MAX_EXHAUSTIVE", 0)
+    noise = np.random.default_rng(0).integers(0, 256, (80, 32, 32, 3), np.uint8)
+    images = [Image.fromarray(pixels) for pixels in noise]
+    copies = [image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for image in images[::20]]
+    assert find_groups([*images, *copies]) == [[20 * index, 80 + index] for index in range(4)]
