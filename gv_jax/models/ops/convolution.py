@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from gv_jax.models.ops.fft_conv import conv_fft, fft_is_faster
+from gv_jax.models.ops.narrow_conv import conv_planes, planes_are_faster, planes_kernel_gradient
 from gv_jax.models.ops.platform import choose_by_platform, is_plain
 from gv_jax.models.ops.pooling import NO_PAD, Pair, pad_edges, scatter_windows
 from gv_jax.models.ops.strided_gradient import split_input_gradient, split_is_faster
@@ -104,15 +105,13 @@ def pad_same(x: Array, kernel_size: int, strides: int) -> Array:
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def conv_direct(x: Array, kernel: Array, bias: Array | None, strides: int, padding: Pair) -> Array:
     """Convolves by `conv_lax`, on a CPU by faster formulations of it or of its gradients."""
-    if winograd_is_faster(x, kernel.shape, strides, padding):
-        y = choose_by_platform(
-            x,
-            kernel,
-            cpu=lambda x, kernel: conv_winograd(x, kernel, padding),
-            default=lambda x, kernel: conv_lax(x, kernel, strides, padding),
-        )
-    else:
-        y = conv_lax(x, kernel, strides, padding)
+    cpu = None
+    if planes_are_faster(x.shape, kernel.shape, strides, padding):
+        cpu = conv_planes
+    elif winograd_is_faster(x, kernel.shape, strides, padding):
+        cpu = partial(conv_winograd, padding=padding)
+    default = partial(conv_lax, strides=strides, padding=padding)
+    y = choose_by_platform(x, kernel, cpu=cpu, default=default) if cpu else default(x, kernel)
     return y if bias is None else y + bias.reshape(1, 1, 1, -1)
 
 
@@ -199,14 +198,13 @@ def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pa
             dimension_numbers=("CHWN", "HWIO", "HWNC"),
         )
 
-    if winograd_is_faster(x, kernel.shape, strides, padding):
-        return choose_by_platform(
-            x,
-            g,
-            cpu=lambda x, g: winograd_kernel_gradient(x, g, padding),
-            default=conv_batch,
-        )
-    return conv_batch(x, g)
+    if planes_are_faster(x.shape, kernel.shape, strides, padding):
+        cpu = partial(planes_kernel_gradient, size=(kernel.shape[0], kernel.shape[1]))
+    elif winograd_is_faster(x, kernel.shape, strides, padding):
+        cpu = partial(winograd_kernel_gradient, padding=padding)
+    else:
+        return conv_batch(x, g)
+    return choose_by_platform(x, g, cpu=cpu, default=conv_batch)
 
 
 def conv_small_map(x: Array, kernel: Array, strides: int, padding: Pair) -> Array:

@@ -13,9 +13,16 @@ SHAPES = {  # of inputs and of the kernel: the CPU has another formulation for e
     "strided": ((2, 4, 4, 8), (3, 3, 8, 6)),
     "depthwise": ((2, 9, 9, 6), (3, 3, 1, 6)),
     "split": ((2, 8, 8, 64), (3, 3, 64, 64)),
+    "planes": ((1, 64, 64, 5), (3, 3, 5, 2)),
     "winograd": ((2, 8, 8, 128), (3, 3, 128, 128)),
 }
-ARGUMENTS = {"fft": (1, 0), "strided": (2, 1), "split": (2, 1), "winograd": (1, 1)}
+ARGUMENTS = {
+    "fft": (1, 0),
+    "strided": (2, 1),
+    "split": (2, 1),
+    "planes": (1, 1),
+    "winograd": (1, 1),
+}
 
 
 def conv(name, x, kernel):
