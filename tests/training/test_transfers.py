@@ -28,7 +28,11 @@ def training():
         "label": rng.integers(0, 3, NUM_IMAGES, np.int32),
     }
     reader = distributed.make_batch_reader(arrays, mesh, resident_bytes=2**20)
-    get_batch = reader.select(lambda step: batch_indices(0, step, NUM_IMAGES, BATCH_SIZE))
+
+    def indices_at(step: int) -> np.ndarray:
+        return batch_indices(0, step, NUM_IMAGES, BATCH_SIZE)
+
+    get_batch = reader.select(indices_at)
     model = build("two_layer", inputs=3, classes=3, size=(8, 8), rngs=nnx.Rngs(0))
     network, optimizer = SplitModule.from_module(model), optax.adam(1e-3)
     train_step = make_train_step(
