@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gv_jax.data.duplicates.disjoint_sets import DisjointSets
 from gv_jax.data.duplicates.hashing import Signature
@@ -73,7 +74,10 @@ def group_near_duplicates(stored: SignatureFile) -> list[Copies]:
     _, first, inverse = np.unique(stored.digests, axis=0, return_index=True, return_inverse=True)
     representative = first[inverse]  # the first of the images with equal pixels: int [n]
     compared = np.flatnonzero((representative == np.arange(len(stored))) & ~stored.constant)
-    relations = _find_relations(stored, compared)
+    # Blocks are searched by several threads, each of whose small products BLAS would divide among
+    # threads that wait busily: that takes nine times as long on a machine that is not idle.
+    with threadpool_limits(1, "blas"):
+        relations = _find_relations(stored, compared)
     connected = np.unique(np.array(list(relations), np.int64).ravel())
     sets = DisjointSets(len(stored))
     for pair in relations:
