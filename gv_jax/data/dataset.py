@@ -18,13 +18,7 @@ from gv_jax.data.box import NO_BOX
 from gv_jax.data.builders import DATASETS
 from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.data.builders.folder_listing import check_outside
-from gv_jax.data.cache import (
-    CACHE_VERSION,
-    cache_folder,
-    find_cached,
-    read_cache,
-    write_cache,
-)
+from gv_jax.data.cache import CACHE_VERSION, cache_folder, find_cached, read_cache, write_cache
 from gv_jax.data.parallel import count_cores
 from gv_jax.data.splits.kfold import take_fold
 from gv_jax.data.transforms import (
