@@ -16,6 +16,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from gv_jax.reporting.figures.style import BLUE, DASHED, MUTED, ORANGE, RED, save_figure, with_style
 
@@ -70,6 +71,13 @@ def draw_axis(axes: Axes, series: list[Row], axis: str, unit: str) -> None:
         axes.plot(counts, linear, color=MUTED, linestyle=DASHED, linewidth=0.8, label="linear")
     axes.set(xscale="log", xlabel=AXES[axis])
     axes.set(**({"yscale": "log"} if unit == "ms" else {"ylim": (0, None)}))
+    axes.set_xticks([row[axis] for row in series])
+    # The style writes no formulas, as which powers of ten would be set.
+    for scale in (axes.xaxis, axes.yaxis):
+        scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        scale.set_minor_formatter(NullFormatter())
+    axes.minorticks_off()
+    axes.tick_params(axis="x", rotation=30)
     axes.grid(visible=True)
 
 
@@ -92,7 +100,8 @@ def draw(rows: list[Row]) -> Figure:
         grid[0][column].set_title(fixed, fontsize=8)
     grid[0][0].set_ylabel("processor time in s")
     grid[1][0].set_ylabel("peak memory in MB")
-    grid[0][0].legend()
+    lines, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside upper center", ncols=len(labels))
     return figure
 
 

@@ -140,7 +140,7 @@ def audit_dataset(builder: ImageBuilder) -> Audit:
 def compute_audit(builder: ImageBuilder) -> Audit:
     """Decodes every image of a prepared data set and compares them.
 
-    About 100 bytes of an image and the characters of its id are in memory; the rest is in
+    The id, label and size of every image are in memory; what is compared is in
     temporary files in the folder of the data.
     """
     ids, labels, counts = StringWriter(), array("i"), {}
