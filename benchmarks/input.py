@@ -132,6 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(arguments)
     if options.phase:
         line = measure_phase(options.phase, options.folder, options.images[0], options.size[0])
+        # Printing is what this program is for, here and below.
         print(json.dumps(line))  # noqa: T201
         return
     phases = [phase for phase in PHASES if phase not in options.without]

@@ -169,7 +169,7 @@ def run_child(cluster: Cluster, run: Callable[[Callable[[str], None]], int]) -> 
     """
     closing_with_parent, *outputs, seconds = map(int, os.environ[CHILD_VARIABLE].split(","))
     sys.stdout, sys.stderr = (  # open as long as the process lives
-        open(descriptor, "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115
+        open(descriptor, "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115 (open until the end)
         for descriptor in outputs
     )
     threading.Thread(target=end_with_parent, args=(closing_with_parent,), daemon=True).start()
@@ -205,7 +205,7 @@ def join(cluster: Cluster, seconds: int) -> Callable[[str], None]:
         "num_processes": cluster.num_processes,
         "process_id": cluster.process_id,
     }
-    # JAX itself may wait for longer than it was told
+    # JAX itself may wait for longer than its timeout
     watch = threading.Timer(seconds + MARGIN_S, give_up, (cluster,))
     watch.start()
     jax.distributed.initialize(

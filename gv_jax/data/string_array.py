@@ -57,6 +57,7 @@ class StringArray(Sequence[str]):
             return len(self) == len(other) and all(map(str.__eq__, self, other))
         return NotImplemented
 
+    # Equal by content, which no hash covers, as a list.
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     @classmethod
