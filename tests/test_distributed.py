@@ -99,10 +99,10 @@ for mesh in (
         state, sums = train_step(state, get_batch(first + index))
     outcomes.append((jax.device_get(state.params), float(sums["loss"])))
 (params, loss), (expected_params, expected_loss) = outcomes
-assert jax.tree.leaves(params)
-pairs = zip(jax.tree.leaves(params), jax.tree.leaves(expected_params), strict=True)
-difference = max(np.abs(a - b).max() for a, b in pairs)
-assert difference < 1e-4, difference
+difference = optax.tree.norm(jax.tree.map(np.subtract, params, expected_params))
+update = optax.tree.norm(jax.tree.map(np.subtract, expected_params, network.params))
+# Rounding moves single inputs of ReLU across 0, which changes a gradient by 0.3 to 1.2 %.
+assert difference < 0.05 * update, (difference, update)
 assert abs(loss - expected_loss) < 1e-3 * abs(expected_loss), (loss, expected_loss)
 """
 
