@@ -13,7 +13,7 @@ from jax import Array, lax
 
 from gv_jax.models.ops.fft_conv import conv_fft, fft_is_faster
 from gv_jax.models.ops.narrow_conv import conv_planes, planes_are_faster, planes_kernel_gradient
-from gv_jax.models.ops.platform import choose_by_platform, is_plain
+from gv_jax.models.ops.platform import choose_by_platform, choose_product, is_plain
 from gv_jax.models.ops.pooling import NO_PAD, Pair, pad_edges, scatter_windows
 from gv_jax.models.ops.strided_gradient import split_input_gradient, split_is_faster
 from gv_jax.models.ops.winograd import (
@@ -45,36 +45,46 @@ def convolve(
         [n oh ow co].
     """
     _, h, w, _ = x.shape
-    a, b, ci, co = kernel.shape
+    a, b, _, _ = kernel.shape
     padding = (padding, padding) if isinstance(padding, int) else padding
+    plain = partial(conv_lax, strides=strides, padding=padding)
     if is_plain():
-        y = conv_lax(x, kernel, strides, padding)
+        y = plain(x, kernel)
         return y if bias is None else y + bias.reshape(1, 1, 1, -1)
     if a == b == 1 and padding == NO_PAD:
-        x = x[:, ::strides, ::strides]
-        # One axis of pixels: a gradient that sums over three axes runs as a naive loop (4x slower).
-        y = (x.reshape(-1, ci) @ kernel[0, 0]).reshape(*x.shape[:3], co)
+        y = choose_product(partial(conv_pixels, strides=strides), plain, x, kernel)
     elif (a, b) == (h, w) and padding == NO_PAD:
-        y = (x.reshape(-1, h * w * ci) @ kernel.reshape(-1, co)).reshape(-1, 1, 1, co)
+        y = choose_product(conv_whole_map, plain, x, kernel)
     elif a == b == strides and padding == NO_PAD and h % a == w % b == 0:
-        y = choose_by_platform(
-            x,
-            kernel,
-            cpu=conv_patches,
-            default=lambda x, kernel: conv_lax(x, kernel, strides, NO_PAD),
-        )
+        y = choose_by_platform(x, kernel, cpu=conv_patches, default=plain)
     elif h * w < a * b and max(padding) < min(a, b):
-        y = conv_small_map(x, kernel, strides, padding)
+        cpu = partial(conv_small_map, strides=strides, padding=padding)
+        y = choose_product(cpu, plain, x, kernel)
     elif strides == 1 and a == b and fft_is_faster(x.shape, kernel.shape, padding[0]):
         y = choose_by_platform(
             x,
             kernel,
             cpu=lambda x, kernel: conv_fft(zero_pad(x, padding), kernel),
-            default=lambda x, kernel: conv_direct(x, kernel, None, strides, padding),
+            default=plain,
         )
     else:
         return conv_direct(x, kernel, bias, strides, padding)
     return y if bias is None else y + broadcast_channels(bias, y)
+
+
+def conv_pixels(x: Array, kernel: Array, strides: int) -> Array:
+    """Convolves with a kernel of one pixel, as one matrix product."""
+    x = x[:, ::strides, ::strides]
+    # One axis of pixels: a gradient that sums over three axes runs as a naive loop (4x slower).
+    y = x.reshape(-1, x.shape[-1]) @ kernel[0, 0]
+    return y.reshape(*x.shape[:3], -1)
+
+
+def conv_whole_map(x: Array, kernel: Array) -> Array:
+    """Convolves a map with a kernel of its size, as one matrix product."""
+    n, h, w, ci = x.shape
+    y = x.reshape(-1, h * w * ci) @ kernel.reshape(h * w * ci, -1)
+    return y.reshape(n, 1, 1, -1)
 
 
 def conv_patches(x: Array, kernel: Array) -> Array:

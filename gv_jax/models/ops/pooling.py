@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array, lax
 
 from gv_jax.image.resample import apply_separable
-from gv_jax.models.ops.platform import is_plain
+from gv_jax.models.ops.platform import choose_by_platform, is_plain
 from gv_jax.models.ops.xla_cpu import materialize
 
 Pair = tuple[int, int]  # (down, across), or (before, after)
@@ -96,7 +96,7 @@ def max_pool(
 def max_pool_first_tie(
     x: Array, size: Pair, strides: Pair, edges: Edges, min_value: float
 ) -> Array:
-    """`max_windows` with a gradient to the first maximum of each window."""
+    """`max_windows` with a gradient to the first maximum of each window, faster on a CPU."""
     return max_windows(x, size, strides, edges, min_value)
 
 
@@ -112,6 +112,15 @@ def max_windows(x: Array, size: Pair, strides: Pair, edges: Edges, min_value: fl
 def _first_tie_forward(
     x: Array, size: Pair, strides: Pair, edges: Edges, min_value: float
 ) -> tuple[Array, tuple[Array, Array]]:
+    y = max_pool_first_tie(x, size, strides, edges, min_value)
+    cpu = partial(first_maxima, size=size, strides=strides, edges=edges, min_value=min_value)
+    # elsewhere the gradient needs no indices, and the compiler removes these
+    index = choose_by_platform(x, y, cpu=lambda x, y: cpu(x), default=lambda x, y: y)
+    return y, (index, x)
+
+
+def first_maxima(x: Array, *, size: Pair, strides: Pair, edges: Edges, min_value: float) -> Array:
+    """The index in its window of the first maximum, from 1; 0 where none is above `min_value`."""
     padded = materialize(pad_edges(x, *edges, -jnp.inf)) if edges != (NO_PAD, NO_PAD) else x
     slices = window_slices(padded, size, strides)
     y = jnp.full_like(slices[0], min_value)
@@ -120,15 +129,37 @@ def _first_tie_forward(
         squared_index = jnp.where(shifted > y, jnp.asarray(index * index, y.dtype), squared_index)
         y = jnp.maximum(y, shifted)
     # XLA:CPU never duplicates a square root either: windows are not compared again for each pixel.
-    return max_pool_first_tie(x, size, strides, edges, min_value), (jnp.sqrt(squared_index), x)
+    return jnp.sqrt(squared_index)
 
 
 def _first_tie_backward(
     size: Pair, strides: Pair, edges: Edges, min_value: float, saved: tuple[Array, Array], g: Array
 ) -> tuple[Array]:
-    index, x = saved
-    n, h, w, c = x.shape
-    _, oh, ow, _ = g.shape
+    def plain(index: Array, x: Array, g: Array) -> Array:
+        _, pull_back = jax.vjp(lambda x: max_windows(x, size, strides, edges, min_value), x)
+        return pull_back(g)[0]
+
+    def cpu(index: Array, x: Array, g: Array) -> Array:
+        return scatter_to_maxima(index, g, x.shape, size, strides, edges)
+
+    return (choose_by_platform(*saved, g, cpu=cpu, default=plain),)
+
+
+def scatter_to_maxima(
+    index: Array, g: Array, shape: tuple[int, ...], size: Pair, strides: Pair, edges: Edges
+) -> Array:
+    """The gradient of `max_windows` on a CPU.
+
+    Args:
+        index: of `first_maxima`, [n oh ow c].
+        g: gradient of the result, [n oh ow c].
+        shape: of the input, (n, h, w, c).
+        size: of the window, (down, across).
+        strides: of the window, (down, across).
+        edges: padding.
+    """
+    _, h, w, _ = shape
+    n, oh, ow, c = g.shape
     # Along each axis a pixel is covered by windows that begin in its block of strides or before.
     before, beside = (-(-k // s) - 1 for k, s in zip(size, strides, strict=True))
     if before or beside:
@@ -153,7 +184,7 @@ def _first_tie_backward(
     u, v = (oh + before) * strides[0], (ow + beside) * strides[1]
     (top, _), (left, _) = edges
     crop = ((0, 0, 0), (-top, h + top - u, 0), (-left, w + left - v, 0), (0, 0, 0))
-    return (lax.pad(total.reshape(n, u, v, c), jnp.zeros((), g.dtype), crop),)
+    return lax.pad(total.reshape(n, u, v, c), jnp.zeros((), g.dtype), crop)
 
 
 max_pool_first_tie.defvjp(_first_tie_forward, _first_tie_backward)
@@ -171,11 +202,18 @@ def avg_pool(x: Array, kernel_size: int, strides: int | None = None, padding: in
     k, strides = kernel_size, strides or kernel_size
     if is_plain():
         return sum_windows(x, k, strides, padding) / (k * k)
-    padded = pad_edges(x, (padding, padding), (padding, padding))
-    y, *slices = window_slices(padded, (k, k), (strides, strides))
-    for shifted in slices:
-        y = y + shifted
-    return y / (k * k)
+
+    def sum_slices(x: Array) -> Array:
+        padded = pad_edges(x, (padding, padding), (padding, padding))
+        y, *slices = window_slices(padded, (k, k), (strides, strides))
+        for shifted in slices:
+            y = y + shifted
+        return y
+
+    total = choose_by_platform(
+        x, cpu=sum_slices, default=lambda x: sum_windows(x, k, strides, padding)
+    )
+    return total / (k * k)
 
 
 def sum_windows(x: Array, kernel_size: int, strides: int, padding: int) -> Array:
