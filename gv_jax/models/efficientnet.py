@@ -15,6 +15,8 @@ from gv_jax.models.dropout import Dropout, StochasticDepth
 from gv_jax.models.layers import Conv, ConvNorm, DepthwiseConv, Lambda, Linear
 from gv_jax.models.normalization import BatchNorm
 from gv_jax.models.ops.pooling import global_pool
+from gv_jax.models.ops.silu import silu
+from gv_jax.models.ops.xla_cpu import scale_each
 
 BN_EPSILON = 1e-3  # of every norm, as in torchvision
 DROP_PATH_RATE = 0.2  # stochastic depth of the last block; proportionally less in earlier ones
@@ -43,7 +45,8 @@ class SqueezeExcite(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         mean = global_pool(x)[:, None, None, :]
-        return x * jax.nn.sigmoid(self.excite(nnx.silu(self.squeeze(mean))))
+        gates = jax.nn.sigmoid(self.excite(silu(self.squeeze(mean))))
+        return scale_each(x, gates[:, 0, 0])
 
 
 class ConvBlock(nnx.Module):
@@ -64,7 +67,7 @@ class ConvBlock(nnx.Module):
         self.drop_path = StochasticDepth(drop_path_rate, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        return add_residual(x, nnx.silu(self.conv(x)), self.drop_path)
+        return add_residual(x, silu(self.conv(x)), self.drop_path)
 
 
 class FusedMBConv(nnx.Module):
@@ -86,7 +89,7 @@ class FusedMBConv(nnx.Module):
         self.drop_path = StochasticDepth(drop_path_rate, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        return add_residual(x, self.project(nnx.silu(self.expand(x))), self.drop_path)
+        return add_residual(x, self.project(silu(self.expand(x))), self.drop_path)
 
 
 class MBConv(nnx.Module):
@@ -110,7 +113,7 @@ class MBConv(nnx.Module):
         self.drop_path = StochasticDepth(drop_path_rate, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        y = nnx.silu(self.depthwise(nnx.silu(self.expand(x))))
+        y = silu(self.depthwise(silu(self.expand(x))))
         return add_residual(x, self.project(self.squeeze_excite(y)), self.drop_path)
 
 
@@ -162,7 +165,7 @@ class EfficientNetV2(nnx.Module):
         self.stage_configs = stage_configs
         width = STEM_FEATURES
         stem = make_conv_norm(in_features, width, 3, 2, rngs=rngs)
-        self.stage_layers = nnx.List([nnx.List([stem, Lambda(nnx.silu)])])
+        self.stage_layers = nnx.List([nnx.List([stem, Lambda(silu)])])
         total, before = sum(stage.count for stage in stage_configs), 0
         for stage in stage_configs[: len(self.stage_names) - 1]:
             blocks = nnx.List()
@@ -175,7 +178,7 @@ class EfficientNetV2(nnx.Module):
             self.stage_layers.append(blocks)
         if self.stage_names[-1] == "top":
             top = make_conv_norm(width, HEAD_FEATURES, 1, rngs=rngs)
-            self.stage_layers.append(nnx.List([top, Lambda(nnx.silu)]))
+            self.stage_layers.append(nnx.List([top, Lambda(silu)]))
             width = HEAD_FEATURES
         self.mean = Lambda(global_pool)
         self.dropout = Dropout(dropout, rngs=rngs)

@@ -48,6 +48,7 @@ def convolve(
     a, b, _, _ = kernel.shape
     padding = (padding, padding) if isinstance(padding, int) else padding
     plain = partial(conv_lax, strides=strides, padding=padding)
+    y: Array
     if is_plain():
         y = plain(x, kernel)
         return y if bias is None else y + bias.reshape(1, 1, 1, -1)

@@ -9,7 +9,7 @@ from jax import Array, lax
 
 from gv_jax.image.resample import apply_separable
 from gv_jax.models.ops.platform import choose_by_platform, is_plain
-from gv_jax.models.ops.xla_cpu import materialize
+from gv_jax.models.ops.xla_cpu import materialize, sum_each
 
 Pair = tuple[int, int]  # (down, across), or (before, after)
 Edges = tuple[Pair, Pair]  # (above, below), (left, right)
@@ -112,7 +112,7 @@ def max_windows(x: Array, size: Pair, strides: Pair, edges: Edges, min_value: fl
 def _first_tie_forward(
     x: Array, size: Pair, strides: Pair, edges: Edges, min_value: float
 ) -> tuple[Array, tuple[Array, Array]]:
-    y = max_pool_first_tie(x, size, strides, edges, min_value)
+    y: Array = max_pool_first_tie(x, size, strides, edges, min_value)
     cpu = partial(first_maxima, size=size, strides=strides, edges=edges, min_value=min_value)
     # elsewhere the gradient needs no indices, and the compiler removes these
     index = choose_by_platform(x, y, cpu=lambda x, y: cpu(x), default=lambda x, y: y)
@@ -227,7 +227,8 @@ def sum_windows(x: Array, kernel_size: int, strides: int, padding: int) -> Array
 
 def global_pool(x: Array) -> Array:
     """Mean over all pixels, [n h w c] -> [n c]."""
-    return x.mean((1, 2))
+    _, h, w, _ = x.shape
+    return sum_each(x) / (h * w)
 
 
 @lru_cache(maxsize=16)

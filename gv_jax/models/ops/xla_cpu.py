@@ -15,13 +15,15 @@ def materialize(y: Array) -> Array:
     """Returns `y`, computed once.
 
     XLA:CPU fuses cheap operations into every consumer, which recomputes them for each, in whatever
-    order it reads. It never duplicates a division, so `y` is divided by an opaque one.
+    order it reads. It never duplicates a division, so `y` is divided by ones. They are made from
+    `y`, as XLA replaces a division by one number for all values by a multiplication.
     """
-    return choose_by_platform(y, cpu=_divide_by_one, default=lambda y: y)
+    return choose_by_platform(y, cpu=_divide_by_ones, default=lambda y: y)
 
 
-def _divide_by_one(y: Array) -> Array:
-    return y / lax.optimization_barrier(jnp.ones((), y.dtype))
+def _divide_by_ones(y: Array) -> Array:
+    one = lax.optimization_barrier(jnp.ones((), y.dtype))
+    return y / lax.clamp(one, y, one)
 
 
 def sum_pixels(x: Array) -> Array:
@@ -37,6 +39,33 @@ def _multiply_by_ones(x: Array) -> Array:
     n, h, w, c = x.shape
     rows = jnp.ones((1, n * h), x.dtype) @ x.reshape(n * h, w * c)
     return rows.reshape(w, c).sum(0)
+
+
+def sum_each(x: Array) -> Array:
+    """Sums over the pixels of each image, [n h w c] -> [n c].
+
+    On a CPU the sum is stored by itself: fused with other operations, XLA computes it pixel by
+    pixel for each channel (4.0 instead of 0.3 ms for [8 14 14 512]).
+    """
+    return materialize(x.sum((1, 2)))
+
+
+@jax.custom_vjp
+def scale_each(x: Array, gates: Array) -> Array:
+    """Multiplies the channels of each image, [n h w c] and [n c]; a gradient is `sum_each`."""
+    return x * gates[:, None, None]
+
+
+def _scale_forward(x: Array, gates: Array) -> tuple[Array, tuple[Array, Array]]:
+    return scale_each(x, gates), (x, gates)
+
+
+def _scale_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
+    x, gates = saved
+    return g * gates[:, None, None], sum_each(g * x)
+
+
+scale_each.defvjp(_scale_forward, _scale_backward)
 
 
 @jax.custom_vjp
