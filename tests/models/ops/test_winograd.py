@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gv_jax.models.ops import winograd
 from gv_jax.models.ops.convolution import conv_lax, convolve
 from gv_jax.models.ops.winograd import (
     INPUT_TRANSFORM,
     KERNEL_TRANSFORM,
-    MIN_CHANNELS,
+    MIN_SHARED_CHANNELS,
     OUTPUT_TRANSFORM,
     conv_winograd,
+    make_grid,
     winograd_input_gradient,
     winograd_is_faster,
     winograd_kernel_gradient,
@@ -69,6 +71,32 @@ def test_outputs_and_gradients_equal_xla(n, h, w, ci, co, padding):
         assert_close(value, expected)
 
 
+def test_parts_of_a_batch_equal_the_whole(monkeypatch):
+    x, kernel, g = random(0, 6, 9, 9, 5), random(1, 3, 3, 5, 4), random(2, 6, 9, 9, 4)
+
+    def compute():
+        return (
+            conv_winograd(x, kernel, (1, 1)),
+            winograd_input_gradient(kernel, g, (1, 1)),
+            winograd_kernel_gradient(x, g, (1, 1)),
+        )
+
+    whole = compute()
+    tiles_of_an_image = 36 * 9 * (5 + 4) * 4
+    monkeypatch.setattr(winograd, "PART_BYTES", 2 * tiles_of_an_image)
+    assert make_grid(x.shape, (1, 1)).count_parts(5 + 4) == 3
+    for value, expected in zip(compute(), whole, strict=True):
+        assert_close(value, expected)
+
+
+@pytest.mark.parametrize(
+    ("n", "part_bytes", "parts"), [(7, 10**9, 1), (7, 0, 7), (6, 4 * 36 * 9 * 2 * 3, 2)]
+)
+def test_the_least_number_of_equal_parts(n, part_bytes, parts, monkeypatch):
+    monkeypatch.setattr(winograd, "PART_BYTES", part_bytes)
+    assert make_grid((n, 12, 12, 1), (1, 1)).count_parts(2) == parts
+
+
 @pytest.mark.parametrize("n", [1, 3])  # with fewer tiles than channels, and with more
 def test_convolve_and_gradients_of_wide_maps_equal_xla(n):
     x, kernel, g = random(0, n, 14, 11, 128), random(1, 3, 3, 128, 130), random(2, n, 14, 11, 130)
@@ -89,7 +117,8 @@ def test_convolve_and_gradients_of_wide_maps_equal_xla(n):
         assert_close(value, expected)
 
 
-WIDE = {"h": 8, "w": 8, "side": 3, "ci": MIN_CHANNELS, "co": MIN_CHANNELS, "strides": 1}
+CHANNELS = 2 * MIN_SHARED_CHANNELS
+WIDE = {"h": 8, "w": 8, "side": 3, "ci": CHANNELS, "co": CHANNELS, "strides": 1}
 
 
 @pytest.mark.parametrize(
@@ -97,8 +126,10 @@ WIDE = {"h": 8, "w": 8, "side": 3, "ci": MIN_CHANNELS, "co": MIN_CHANNELS, "stri
     [
         ({}, True),
         ({"h": 7, "w": 7}, True),
-        ({"ci": MIN_CHANNELS - 1}, False),
-        ({"co": MIN_CHANNELS - 1}, False),
+        ({"ci": CHANNELS - 1}, False),
+        ({"co": CHANNELS - 1}, False),
+        ({"ci": 48, "co": 192}, True),
+        ({"ci": 24, "co": 400}, False),
         ({"side": 5}, False),
         ({"strides": 2}, False),
         ({"h": 2, "w": 2}, False),  # most of its tile hangs over the edge
@@ -114,5 +145,5 @@ def test_choice(change, expected):
 
 
 def test_grouped_convolutions_are_not_taken():
-    x = jax.ShapeDtypeStruct((2, 8, 8, 2 * MIN_CHANNELS), jnp.float32)
-    assert not winograd_is_faster(x, (3, 3, MIN_CHANNELS, MIN_CHANNELS), 1, (1, 1))
+    x = jax.ShapeDtypeStruct((2, 8, 8, 2 * CHANNELS), jnp.float32)
+    assert not winograd_is_faster(x, (3, 3, CHANNELS, CHANNELS), 1, (1, 1))
