@@ -17,7 +17,6 @@ from gv_jax.models.ops.platform import choose_by_platform, choose_product, is_pl
 from gv_jax.models.ops.pooling import NO_PAD, Pair, pad_edges, scatter_windows
 from gv_jax.models.ops.strided_gradient import split_input_gradient, split_is_faster
 from gv_jax.models.ops.winograd import (
-    MIN_SHARED_CHANNELS_OF_KERNEL_GRADIENT,
     conv_winograd,
     winograd_input_gradient,
     winograd_is_faster,
@@ -212,9 +211,7 @@ def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pa
 
     if planes_are_faster(x.shape, kernel.shape, strides, padding):
         cpu = partial(planes_kernel_gradient, size=(kernel.shape[0], kernel.shape[1]))
-    elif winograd_is_faster(
-        x, kernel.shape, strides, padding, MIN_SHARED_CHANNELS_OF_KERNEL_GRADIENT
-    ):
+    elif winograd_is_faster(x, kernel.shape, strides, padding):
         cpu = partial(winograd_kernel_gradient, padding=padding)
     else:
         return conv_batch(x, g)

@@ -10,6 +10,7 @@ kernels of stride 2: 16 channels at 128x128 3.7, 32 to 64 at 64x64 2.9, 24 to 96
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 MIN_CHANNELS = 8  # of both sides, as measured
@@ -53,19 +54,36 @@ def split_input_gradient(
     down, across = (
         [share_taps(distance, *side, strides) for distance in range(strides)] for side in sides
     )
-    parts = [
-        lax.conv_general_dilated(
-            g,
-            jnp.stack([jnp.stack([turned[i, j] for j in column.taps]) for i in row.taps]),
-            (1, 1),
-            (row.padding, column.padding),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-        for row in down
-        for column in across
-    ]
-    pixels = jnp.stack(parts).reshape(strides, strides, n, h // strides, w // strides, ci)
+    out = (n, h // strides, w // strides, ci)
+    parts = [correlate_share(g, turned, row, column, out) for row in down for column in across]
+    pixels = jnp.stack(parts).reshape(strides, strides, *out)
     return pixels.transpose(2, 3, 0, 4, 1, 5).reshape(shape)
+
+
+def correlate_share(
+    g: Array, turned: Array, row: Share, column: Share, shape: tuple[int, ...]
+) -> Array:
+    """The gradient in the pixels that share a row's and a column's taps, of the given shape.
+
+    Args:
+        g: of the outputs, [n oh ow co].
+        turned: kernel, [a b co ci].
+        row: share along the height.
+        column: share along the width.
+        shape: (n, h, w, ci) of the pixels.
+    """
+    # Negative padding is cropped first: XLA's CPU backend computes (-1, 1) as (0, 0).
+    edges = [(min(before, 0), min(after, 0)) for before, after in (row.padding, column.padding)]
+    if min(side + sum(edge) for side, edge in zip(g.shape[1:3], edges, strict=True)) < 1:
+        return jnp.zeros(shape, g.dtype)  # no output sees these pixels
+    crop = ((0, 0, 0), *((*edge, 0) for edge in edges), (0, 0, 0))
+    return lax.conv_general_dilated(
+        lax.pad(g, np.zeros((), g.dtype), crop),
+        jnp.stack([jnp.stack([turned[i, j] for j in column.taps]) for i in row.taps]),
+        (1, 1),
+        np.maximum(0, (row.padding, column.padding)).tolist(),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
 
 
 def share_taps(

@@ -11,14 +11,20 @@ from jax import Array, lax
 from gv_jax.models.ops.platform import choose_by_platform
 
 
+@jax.custom_jvp
 def materialize(y: Array) -> Array:
-    """Returns `y`, computed once.
+    """Returns `y`, computed once; its gradient passes unchanged.
 
     XLA:CPU fuses cheap operations into every consumer, which recomputes them for each, in whatever
     order it reads. It never duplicates a division, so `y` is divided by ones. They are made from
     `y`, as XLA replaces a division by one number for all values by a multiplication.
     """
     return choose_by_platform(y, cpu=_divide_by_ones, default=lambda y: y)
+
+
+@materialize.defjvp
+def _materialize_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    return materialize(*primals), tangents[0]
 
 
 def _divide_by_ones(y: Array) -> Array:
@@ -44,10 +50,15 @@ def _multiply_by_ones(x: Array) -> Array:
 def sum_each(x: Array) -> Array:
     """Sums over the pixels of each image, [n h w c] -> [n c].
 
-    On a CPU the sum is stored by itself: fused with other operations, XLA computes it pixel by
-    pixel for each channel (4.0 instead of 0.3 ms for [8 14 14 512]).
+    On a CPU as products with ones, 4 times as fast as the sum: 0.3 instead of 1.3 ms for
+    [8 14 14 512].
     """
-    return materialize(x.sum((1, 2)))
+    return choose_by_platform(x, cpu=_multiply_each_by_ones, default=lambda x: x.sum((1, 2)))
+
+
+def _multiply_each_by_ones(x: Array) -> Array:
+    n, h, w, c = x.shape
+    return (jnp.ones((n, 1, h * w), x.dtype) @ x.reshape(n, h * w, c))[:, 0]
 
 
 @jax.custom_vjp

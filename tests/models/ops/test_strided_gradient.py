@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gv_jax.models.ops.convolution import conv_lax
@@ -17,6 +17,8 @@ from gv_jax.models.ops.strided_gradient import split_input_gradient, split_is_fa
     size=st.tuples(st.integers(0, 4), st.integers(0, 4)),
     padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
 )
+@example(rows=1, columns=1, strides=3, size=(0, 1), padding=(1, 2))  # outputs miss a row
+@example(rows=1, columns=1, strides=3, size=(0, 0), padding=(0, 3))
 @settings(max_examples=20, deadline=None)
 def test_gradient_equals_xla(rows, columns, strides, size, padding):
     a, b = (strides + extra for extra in size)
@@ -27,7 +29,9 @@ def test_gradient_equals_xla(rows, columns, strides, size, padding):
 
     @jax.jit
     def compute(x, kernel):
-        y, vjp = jax.vjp(lambda x: conv_lax(x, kernel, strides, padding), x)
+        # of padded images: XLA's CPU backend aborts for some gradients of padded convolutions
+        edges = ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0))
+        y, vjp = jax.vjp(lambda x: conv_lax(jax.numpy.pad(x, edges), kernel, strides, (0, 0)), x)
         g = jax.numpy.sin(y)
         return split_input_gradient(kernel, g, x.shape, strides, padding), *vjp(g)
 
