@@ -10,12 +10,7 @@ from gv_jax.config.resolve import resolved_defaults
 from gv_jax.data.builders.base import REPORT_FILE
 from gv_jax.data.dataset import prepare_builder
 from gv_jax.evaluation.evaluator import Runtime
-from gv_jax.inference.evaluate_as_used import evaluate_as_used
-from gv_jax.inference.explain.held_out import explain_held_out_images
 from gv_jax.inference.finished_run import LoadedNetwork
-from gv_jax.reporting.audit_page import audit_run
-from gv_jax.reporting.probe_section import summarize_probe
-from gv_jax.reporting.report import write_report
 from gv_jax.run_data import RunData
 from gv_jax.training.lease import Lease
 from gv_jax.training.run_dir import RunDir, write_json
@@ -47,6 +42,13 @@ def evaluate_and_report(
 
     All processes evaluate; process 0 writes, and the others return when it has finished.
     """
+    # a second of import time (Matplotlib), after the training
+    from gv_jax.inference.evaluate_as_used import evaluate_as_used
+    from gv_jax.inference.explain.held_out import explain_held_out_images
+    from gv_jax.reporting.audit_page import audit_run
+    from gv_jax.reporting.probe_section import summarize_probe
+    from gv_jax.reporting.report import write_report
+
     weights = (fitted.best["params"], fitted.best["batch_stats"])
     processes.meet("fitted")
     outputs = runtime.evaluator.collect(*weights)

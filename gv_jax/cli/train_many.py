@@ -68,15 +68,16 @@ def parse_members(arguments: Sequence[str]) -> list["Member"]:
 
 def parse_member(parser: OneLineParser, arguments: Sequence[str]) -> "Member":
     """The run that the arguments between two separators describe."""
-    from gv_jax.run_data import DataPolicy
-    from gv_jax.vectorized import Member
-
     options, fields = parser.parse_with_fields(arguments)
     if not options.workdir:
         run = f"the run {' '.join(arguments)!r}" if arguments else "a run without arguments"
         raise UserError(f"{run} has no run directory: give each run its --workdir=DIR")
-    policy = DataPolicy(options.on_changed_data, options.data_records)
     config = load_config(options.config, fields)
+
+    from gv_jax.run_data import DataPolicy
+    from gv_jax.vectorized import Member
+
+    policy = DataPolicy(options.on_changed_data, options.data_records)
     return Member(config, options.workdir, tuple(arguments), policy)
 
 

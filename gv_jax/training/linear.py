@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax
 
 from gv_jax.training.ridge import Classifier, fit_ridge
@@ -70,6 +69,8 @@ def minimize_loss(
     Returns:
         A classifier for every penalty.
     """
+    from scipy import optimize  # slow to import
+
     num_features, num_classes = features.shape[1], targets.shape[1]
     extended = np.concatenate([features, np.ones((len(features), 1))], 1)
     classifiers: dict[float, Classifier] = {}
@@ -84,7 +85,9 @@ def minimize_loss(
             return value + penalty / 2 * float((decayed * decayed).sum()), gradient.ravel()
 
         options = {"maxiter": 1000, "ftol": 1e-11}
-        solution = minimize(objective, solution, jac=True, method="L-BFGS-B", options=options).x
+        solution = optimize.minimize(
+            objective, solution, jac=True, method="L-BFGS-B", options=options
+        ).x
         weights = solution.reshape(num_features + 1, num_classes)
         classifiers[penalty] = weights[:-1], weights[-1]
     return [classifiers[penalty] for penalty in l2]
@@ -111,12 +114,14 @@ def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> tuple[float, flo
     Returns:
         The factor, and the offset, which is 0: it would change no probability.
     """
+    from scipy import optimize
+
     smoothed = smooth_targets(targets, 1 / targets.shape[1])
 
     def cross_entropy(exponent: float) -> float:
         return softmax_cross_entropy(10.0**exponent * scores, smoothed)[0]
 
-    minimum: Any = minimize_scalar(cross_entropy, bounds=(-1, 3), method="bounded")
+    minimum: Any = optimize.minimize_scalar(cross_entropy, bounds=(-1, 3), method="bounded")
     return 10.0 ** float(minimum.x), 0.0
 
 
@@ -126,6 +131,8 @@ def fit_platt(scores: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
     Platt 1999, "Probabilistic outputs for support vector machines", of all labels together.
     `targets` are smoothed (`smooth_targets`).
     """
+    from scipy import optimize
+
     smoothed = smooth_targets(targets, 0.5)
 
     def objective(line: np.ndarray) -> tuple[float, np.ndarray]:
@@ -133,7 +140,9 @@ def fit_platt(scores: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
         return value, np.array([(residuals * scores).sum(), residuals.sum()])
 
     bounds = [(0.1, 1e3), (-1e3, 1e3)]
-    minimum: Any = minimize(objective, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=bounds)
+    minimum: Any = optimize.minimize(
+        objective, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=bounds
+    )
     return float(minimum.x[0]), float(minimum.x[1])
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from gv_jax.training.cross_validation import score_by_fold
 from gv_jax.training.linear import ProbeKind
@@ -121,6 +120,8 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, 0.0, 1.0
+    from scipy import stats  # half a second of import time
+
     error = float(np.std(values, ddof=1)) / len(values) ** 0.5
-    half = float(student_t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * error
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * error
     return mean, max(mean - half, 0.0), min(mean + half, 1.0)

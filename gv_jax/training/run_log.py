@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -14,6 +15,9 @@ from gv_jax.training.loop import (
     check_finite,
 )
 from gv_jax.training.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from tensorboardX import SummaryWriter
 
 
 class RunLog:
@@ -48,7 +52,7 @@ class RunLog:
         self._run_dir, self._schedule, self._waiting = run_dir, schedule, waiting
         self._steps_per_epoch, self._batch_size = steps_per_epoch, batch_size
         self._pending: list[dict[str, Any]] = []
-        self._writer = run_dir.tensorboard_writer(first_step)
+        self._first_step, self._has_writer = first_step, False
         self._bar = tqdm(
             total=total_steps * batch_size,
             initial=first_step * batch_size,
@@ -62,7 +66,14 @@ class RunLog:
 
     def close(self) -> None:
         self._bar.close()
-        self._writer.close()
+        if self._has_writer:
+            self._writer.close()
+
+    @cached_property
+    def _writer(self) -> "SummaryWriter":
+        """Opened with the first row: its import takes longer than the first steps."""
+        self._has_writer = True
+        return self._run_dir.tensorboard_writer(self._first_step)
 
     def add(self, metrics: dict[str, Any]) -> None:
         """Adds the metric sums of one step without waiting for them."""
