@@ -46,7 +46,7 @@ class SqueezeExcite(nnx.Module):
     def __call__(self, x: Array) -> Array:
         mean = global_pool(x)[:, None, None, :]
         gates = jax.nn.sigmoid(self.excite(silu(self.squeeze(mean))))
-        return scale_each(x, gates[:, 0, 0])
+        return scale_each(x, gates.squeeze((1, 2)))
 
 
 class ConvBlock(nnx.Module):

@@ -64,7 +64,7 @@ def _multiply_each_by_ones(x: Array) -> Array:
 @jax.custom_vjp
 def scale_each(x: Array, gates: Array) -> Array:
     """Multiplies the channels of each image, [n h w c] and [n c]; a gradient is `sum_each`."""
-    return x * gates[:, None, None]
+    return x * jnp.expand_dims(gates, (1, 2))
 
 
 def _scale_forward(x: Array, gates: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -73,7 +73,7 @@ def _scale_forward(x: Array, gates: Array) -> tuple[Array, tuple[Array, Array]]:
 
 def _scale_backward(saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
     x, gates = saved
-    return g * gates[:, None, None], sum_each(g * x)
+    return g * jnp.expand_dims(gates, (1, 2)), sum_each(g * x)
 
 
 scale_each.defvjp(_scale_forward, _scale_backward)
