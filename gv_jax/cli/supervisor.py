@@ -168,8 +168,9 @@ def run_child(cluster: Cluster, run: Callable[[Callable[[str], None]], int]) -> 
         run: gets the function that prints a message for the user, which process 0 alone does.
     """
     closing_with_parent, *outputs, seconds = map(int, os.environ[CHILD_VARIABLE].split(","))
-    sys.stdout, sys.stderr = (  # open as long as the process lives
-        open(descriptor, "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115 (open until the end)
+    sys.stdout, sys.stderr = (
+        # The rule asks for `with`; these stay open as long as the process lives.
+        open(descriptor, "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115
         for descriptor in outputs
     )
     threading.Thread(target=end_with_parent, args=(closing_with_parent,), daemon=True).start()

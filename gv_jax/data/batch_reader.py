@@ -34,6 +34,7 @@ class BatchReader(Generic[Key]):
     def select(self, key_of: Callable[[OtherKey], Key]) -> "BatchReader[OtherKey]":
         """A reader whose keys are mapped to those of this one by `key_of`."""
         read = self.read
+        # `replace` is typed as keeping the type of the keys, which changes here.
         return replace(self, read=lambda key: read(key_of(key)))  # pyright: ignore[reportReturnType]
 
     def stream(self, keys: Sequence[Key]) -> Generator[Any, None, None]:
