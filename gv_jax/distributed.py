@@ -168,7 +168,7 @@ def enable_compilation_cache(folder: Path) -> None:
         "jax_compilation_cache_dir",
         os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(folder.absolute()),
     )
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def make_batch_reader(

@@ -1,5 +1,9 @@
 """Normalization, [n h w c]: over the batch, or over the channels of each pixel."""
 
+from functools import partial
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
@@ -33,39 +37,95 @@ class BatchNorm(nnx.Module):
             self.use_running_average = use_running_average
 
     def __call__(self, x: Array) -> Array:
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        scale, bias = self.scale[...].astype(wide.dtype), self.bias[...].astype(wide.dtype)
+        running = Running(self.mean[...], self.var[...])
         if self.use_running_average is True:
-            gain = scale * lax.rsqrt(self.var[...].astype(wide.dtype) + self.epsilon)
-            shift = bias - self.mean[...].astype(wide.dtype) * gain
-            return (wide * gain.reshape(1, 1, 1, -1) + shift.reshape(1, 1, 1, -1)).astype(x.dtype)
-        # Centered values have mean zero, so the gradient through the mean in the variance is zero
-        # and is not computed. The gradient through the mean in the output passes through the bias.
-        # This saves a sum over all pixels.
-        pixels = wide.size // wide.shape[-1]
-        mean = self._select(self.mean, sum_pixels(wide) / pixels)
-        constant_mean = lax.stop_gradient(mean)
-        centered = wide - constant_mean.reshape(1, 1, 1, -1)
-        var = self._select(self.var, sum_pixels(centered * centered) / pixels)
-        gain = scale * lax.rsqrt(var + self.epsilon)
+            return normalize_by_running(x, self.scale[...], self.bias[...], running, self.epsilon)
+        y, (mean, var) = normalize_by_batch(
+            x,
+            self.scale[...],
+            self.bias[...],
+            running,
+            None if self.use_running_average is False else self.use_running_average,
+            self.momentum,
+            self.epsilon,
+        )
         # Not `self.mean[...] = ...`: it reads the `sharding` of a tracer, for which JAX composes an
         # error message from all operations so far (tracing Inception-v3 takes 5 times longer).
-        self.mean.set_value(self._select(self.mean, self._update_running(self.mean[...], mean)))
-        self.var.set_value(self._select(self.var, self._update_running(self.var[...], var)))
-        y = centered * broadcast_channels(gain, wide) + broadcast_channels(
-            bias + (constant_mean - mean) * gain, wide
-        )
-        return y.astype(x.dtype)
+        self.mean.set_value(mean)
+        self.var.set_value(var)
+        return y
 
-    def _select(self, stored: nnx.BatchStat, batch: Array) -> Array:
-        """`stored` where the running statistics are in use, else `batch`."""
-        if self.use_running_average is False:
-            return batch
-        return jnp.where(self.use_running_average, stored[...].astype(batch.dtype), batch)
 
-    def _update_running(self, old: Array, batch: Array) -> Array:
+class Running(NamedTuple):
+    """Running statistics of `BatchNorm`, both [c]."""
+
+    mean: Array
+    var: Array
+
+
+@partial(jax.jit, static_argnums=4)
+def normalize_by_running(
+    x: Array, scale: Array, bias: Array, running: Running, epsilon: float
+) -> Array:
+    """`x` [n h w c] normalized by running statistics; `scale` and `bias` are [c]."""
+    wide, scale, bias, mean, var = widen(x, scale, bias, *running)
+    gain = scale * lax.rsqrt(var + epsilon)
+    shift = bias - mean * gain
+    return (wide * gain.reshape(1, 1, 1, -1) + shift.reshape(1, 1, 1, -1)).astype(x.dtype)
+
+
+@partial(jax.jit, static_argnums=(5, 6))
+def normalize_by_batch(
+    x: Array,
+    scale: Array,
+    bias: Array,
+    running: Running,
+    use_running: Array | None,
+    momentum: float,
+    epsilon: float,
+) -> tuple[Array, Running]:
+    """Normalizes `x` by its own statistics; traced once for all layers of one shape.
+
+    Args:
+        x: [n h w c].
+        scale: [c].
+        bias: [c].
+        running: the statistics before this batch.
+        use_running: bool []: whether `running` is used, and kept, after all.
+        momentum: weight of `running` in the new statistics.
+        epsilon: added to the variance.
+
+    Returns:
+        The normalized images and the new running statistics.
+    """
+
+    def select(stored: Array, batch: Array) -> Array:
+        return batch if use_running is None else jnp.where(use_running, stored, batch)
+
+    def update(old: Array, batch: Array) -> Array:
         batch = lax.stop_gradient(batch).astype(old.dtype)
-        return self.momentum * old + (1 - self.momentum) * batch
+        return select(old, momentum * old + (1 - momentum) * batch)
+
+    wide, scale, bias, stored_mean, stored_var = widen(x, scale, bias, *running)
+    # Centered values have mean zero, so the gradient through the mean in the variance is zero
+    # and is not computed. The gradient through the mean in the output passes through the bias.
+    # This saves a sum over all pixels.
+    pixels = wide.size // wide.shape[-1]
+    mean = select(stored_mean, sum_pixels(wide) / pixels)
+    constant_mean = lax.stop_gradient(mean)
+    centered = wide - constant_mean.reshape(1, 1, 1, -1)
+    var = select(stored_var, sum_pixels(centered * centered) / pixels)
+    gain = scale * lax.rsqrt(var + epsilon)
+    y = centered * broadcast_channels(gain, wide) + broadcast_channels(
+        bias + (constant_mean - mean) * gain, wide
+    )
+    return y.astype(x.dtype), Running(update(running.mean, mean), update(running.var, var))
+
+
+def widen(x: Array, *arrays: Array) -> tuple[Array, ...]:
+    """`x` and `arrays` in the dtype of `x`, or in float32 if that is wider."""
+    dtype = jnp.promote_types(x.dtype, jnp.float32)
+    return tuple(array.astype(dtype) for array in (x, *arrays))
 
 
 class LayerNorm(nnx.Module):

@@ -38,16 +38,23 @@ class ShardedModule(SplitModule):
         return super().apply_train(make_gather(self.mesh)(params), batch_stats, key, inputs, step)
 
 
-def init_sharded_state(
-    network: SplitModule, optimizer: optax.GradientTransformation, mesh: Mesh, *, ema: bool
+def init_placed_state(
+    network: SplitModule,
+    optimizer: optax.GradientTransformation,
+    mesh: Mesh,
+    *,
+    ema: bool,
+    sharded: bool,
 ) -> TrainState:
-    """As `init_train_state`, sharded; no device ever holds a whole large array.
+    """As `init_train_state`, on the devices, by one compiled function.
 
     Args:
-        network: with its weights in the memory of the host.
+        network: with its weights; of a sharded state, in the memory of the host, so that no device
+            ever holds a whole large array.
         optimizer: of the parameters.
         mesh: the devices.
         ema: whether the state holds a moving average.
+        sharded: whether large arrays are divided among the devices.
     """
 
     def init(params: Tree, batch_stats: Tree) -> TrainState:
@@ -55,6 +62,6 @@ def init_sharded_state(
         return init_train_state(weighted, optimizer, ema=ema)
 
     weights = (network.params, network.batch_stats)
-    weights = place(weights, choose_shardings(weights, mesh, sharded=True))
-    shardings = choose_shardings(jax.eval_shape(init, *weights), mesh, sharded=True)
+    weights = place(weights, choose_shardings(weights, mesh, sharded=sharded))
+    shardings = choose_shardings(jax.eval_shape(init, *weights), mesh, sharded=sharded)
     return jax.jit(init, out_shardings=shardings)(*weights)

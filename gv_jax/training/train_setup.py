@@ -15,8 +15,8 @@ from gv_jax.models.summary import count_params
 from gv_jax.training.finetune import FinetuneSpec
 from gv_jax.training.fit import LoopConfig
 from gv_jax.training.optimizer import build_optimizer
-from gv_jax.training.sharded_module import ShardedModule, init_sharded_state
-from gv_jax.training.step import SplitModule, TrainState, init_train_state
+from gv_jax.training.sharded_module import ShardedModule, init_placed_state
+from gv_jax.training.step import SplitModule, TrainState
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,7 @@ def init_train_setup(
     )
     if shard_state:
         network = ShardedModule.from_split(network, mesh)
-        state = init_sharded_state(network, transform, mesh, ema=ema)
-    else:
-        state = distributed.replicate(init_train_state(network, transform, ema=ema), mesh)
+    state = init_placed_state(network, transform, mesh, ema=ema, sharded=shard_state)
     total, trainable = count_params(model)
     frozen = count_params_under(network.params, spec.never_trained)
     return TrainSetup(

@@ -58,10 +58,12 @@ def test_the_model_computes_the_same_for_any_batch(name):
     image = OTHER_SIDES if any_size else (side, side)
     images = np.random.default_rng(1).integers(0, 256, (2, *image, inputs), np.uint8)
     expected = np.asarray(jax.jit(function)(images))
-    assert np.abs(expected).max() > 0.1
+    largest = np.abs(expected).max()
+    assert largest > 0.1
+    atol = max(1e-4, 1e-5 * largest)  # rounding errors grow with the largest value of a layer
     for count in (1, 2):
         outputs = run_onnx(model, images[:count])
-        np.testing.assert_allclose(outputs, expected[:count], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(outputs, expected[:count], rtol=1e-4, atol=atol)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "unet"])

@@ -16,7 +16,7 @@ from gv_jax import distributed
 from gv_jax.data.augment.augmentations import build_augmentation
 from gv_jax.tasks.classification import Classification
 from gv_jax.training.checkpoint import Checkpoints, snapshot
-from gv_jax.training.sharded_module import ShardedModule, init_sharded_state
+from gv_jax.training.sharded_module import ShardedModule, init_placed_state
 from gv_jax.training.step import SplitModule, init_train_state, make_train_step
 
 class Network(nnx.Module):
@@ -46,7 +46,7 @@ def make_mesh(count):
 def init(mesh, sharded):
     if sharded:
         network = ShardedModule.from_split(plain, mesh)
-        return network, init_sharded_state(network, optimizer, mesh, ema=True)
+        return network, init_placed_state(network, optimizer, mesh, ema=True, sharded=True)
     state = init_train_state(plain, optimizer, ema=True)
     return plain, distributed.replicate(state, mesh)
 

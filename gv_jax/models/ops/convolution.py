@@ -3,6 +3,7 @@
 XLA's CPU backend runs some convolutions, most sums over pixels and all depthwise convolutions as
 naive loops, up to 40 times slower than the formulations here. Those that are only faster on a CPU
 are under `choose_by_platform`: a program lowered for a GPU or TPU has XLA's own convolution.
+Under `jax.jit`, a formulation is traced once for all layers of one shape.
 """
 
 from functools import partial
@@ -29,6 +30,7 @@ from gv_jax.models.ops.xla_cpu import (
 )
 
 
+@partial(jax.jit, static_argnums=(3, 4))
 def convolve(
     x: Array, kernel: Array, bias: Array | None = None, strides: int = 1, padding: int | Pair = 0
 ) -> Array:
@@ -157,6 +159,7 @@ def _conv_backward(strides: int, padding: Pair, saved: tuple[Array, Array, Array
 conv_direct.defvjp(_conv_forward, _conv_backward)
 
 
+@partial(jax.jit, static_argnums=(3, 4))
 def input_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pair) -> Array:
     """Gradient of `conv_lax` in `x`, for the gradient `g` [n oh ow co]."""
     a, b, ci, co = kernel.shape
@@ -189,6 +192,7 @@ def input_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pai
     return choose_by_platform(kernel, g, cpu=scatter_taps, default=transpose_conv)
 
 
+@partial(jax.jit, static_argnums=(3, 4))
 def kernel_gradient(x: Array, kernel: Array, g: Array, strides: int, padding: Pair) -> Array:
     """Gradient of `conv_lax` in the kernel, for the gradient `g` [n oh ow co]."""
 
