@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import os
+import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -209,14 +210,15 @@ class _Images:
     ) -> DuplicateGroup:
         """The group of the images `members`."""
         located = [self.locate(member) for member in members]
+        files = {member: self.ids[member] for member in members}  # one string for all relations
         return DuplicateGroup(
             kind,
-            files=tuple(self.ids[member] for member in members),
+            files=tuple(files.values()),
             splits=tuple(split for split, _ in located),
             labels=tuple(self.classes[int(self.labels[member])] for member in members),
             indices=tuple(index for _, index in located),
             relations=tuple(
-                (self.ids[first], self.ids[second], how)
+                (files[first], files[second], sys.intern(how))
                 for (first, second), how in relations.items()
             ),
         )

@@ -1,4 +1,4 @@
-"""The signature of an image: 3 kB from which duplicates of the image can be recognized."""
+"""The signature of an image, from which duplicates of the image can be recognized."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from PIL import Image
 
 from gv_jax.data import decode
 from gv_jax.data.duplicates.index import THUMBNAIL_CELLS
-from gv_jax.data.duplicates.raster import make_raster
+from gv_jax.data.duplicates.raster import SMALL_PIXELS, make_raster
 
 HASH_VERSION = 2  # version of the resulting signatures
 # Side of the small copy that is compared, in pixels. The resize is smooth, so that the size of the
@@ -19,16 +19,29 @@ MODES = ("L", "LA", "RGB", "RGBA")
 
 
 @dataclass(frozen=True)
+class Thumbnail:
+    """What is compared of a large image.
+
+    Attributes:
+        hash: bool [64], the signs of low frequencies: imagehash's phash, after N. Krawetz.
+        gray_alpha: uint8 [2 n], n = THUMBNAIL_CELLS**2: brightness and opacity.
+        rgba: uint8 [4 n/4]: RGB times alpha, and alpha, at half the resolution, as JPEG blurs
+            colors.
+    """
+
+    hash: np.ndarray
+    gray_alpha: np.ndarray
+    rgba: np.ndarray
+
+
+@dataclass(frozen=True)
 class Signature:
     """What is compared of an image.
 
     Attributes:
         digest: Equal for images with equal pixels, in any file format; colors under alpha 0 are
             ignored.
-        hash: bool [64], the signs of low frequencies: imagehash's phash, after N. Krawetz.
-        gray_alpha: uint8 [2 n], n = THUMBNAIL_CELLS**2: brightness and opacity.
-        rgba: uint8 [4 n/4]: RGB times alpha, and alpha, at half the resolution, as JPEG blurs
-            colors.
+        thumbnail: of a large image; None of a small one, whose raster has all of its pixels.
         raster: uint8 [h w 4], see `raster`.
         constant: Whether all pixels are equal.
         size: (width, height) in pixels.
@@ -36,9 +49,7 @@ class Signature:
     """
 
     digest: str
-    hash: np.ndarray
-    gray_alpha: np.ndarray
-    rgba: np.ndarray
+    thumbnail: Thumbnail | None
     raster: np.ndarray
     constant: bool
     size: tuple[int, int]
@@ -49,8 +60,22 @@ def image_signature(image: Image.Image) -> Signature:
     """The signature of an image that `decode.open_image` returned."""
     normalized = normalize_mode(image)
     pixels = normalized.tobytes()
-    transparent = normalized.mode == "RGBA"
-    small = normalized.convert("RGBa" if transparent else "RGB").resize(
+    header = f"{normalized.size} {normalized.mode} ".encode()
+    first_pixel = pixels[: len(normalized.mode)]
+    return Signature(
+        digest=hashlib.sha256(header + pixels).hexdigest()[:32],
+        thumbnail=make_thumbnail(normalized) if max(image.size) > SMALL_PIXELS else None,
+        raster=make_raster(normalized),
+        constant=pixels == first_pixel * (normalized.width * normalized.height),
+        size=image.size,
+        mode=image.mode,
+    )
+
+
+def make_thumbnail(image: Image.Image) -> Thumbnail:
+    """The thumbnail of an image that `normalize_mode` returned."""
+    transparent = image.mode == "RGBA"
+    small = image.convert("RGBa" if transparent else "RGB").resize(
         (SMALL_SIDE, SMALL_SIDE), Image.Resampling.BILINEAR
     )
     cells = np.asarray(small)
@@ -58,17 +83,10 @@ def image_signature(image: Image.Image) -> Signature:
     premultiplied = np.asarray(Image.fromarray(np.ascontiguousarray(cells[..., :3])).convert("L"))
     # Composited over mid-gray, which is the color of no outline, unlike black and white.
     gray = premultiplied + (255 - alpha) // 2
-    header = f"{normalized.size} {normalized.mode} ".encode()
-    first_pixel = pixels[: len(normalized.mode)]
-    return Signature(
-        digest=hashlib.sha256(header + pixels).hexdigest()[:32],
+    return Thumbnail(
         hash=imagehash.phash(Image.fromarray(gray)).hash.ravel(),
         gray_alpha=block_means(np.dstack([gray, alpha]), THUMBNAIL_CELLS),
         rgba=block_means(np.dstack([cells[..., :3], alpha]), THUMBNAIL_CELLS // 2),
-        raster=make_raster(normalized),
-        constant=pixels == first_pixel * (normalized.width * normalized.height),
-        size=image.size,
-        mode=image.mode,
     )
 
 

@@ -33,7 +33,7 @@ def find_large_copies(
 
     Args:
         hashes: uint64 [n].
-        gray_alpha: uint8 [m 2 cells], m >= n, see `Signature`.
+        gray_alpha: uint8 [m 2 cells], m >= n, see `Thumbnail`.
         rgba: uint8 [m 4 cells/4].
         rows: the row of each image in both: int [n].
         sizes: (width, height) in pixels: int [n 2].
@@ -61,7 +61,7 @@ def relate(first: np.ndarray, second: np.ndarray, sizes: np.ndarray) -> Relation
     """How the second of two near-duplicates follows from the first.
 
     Args:
-        first: uint8 [4 cells/4], see `Signature.rgba`.
+        first: uint8 [4 cells/4], see `Thumbnail.rgba`.
         second: the same.
         sizes: (width, height) of both in pixels: int [2 2].
     """
@@ -93,7 +93,7 @@ def is_near_duplicate(
     Pong are not.
 
     Args:
-        gray_alpha_a: uint8 [... 2 n], see `Signature`.
+        gray_alpha_a: uint8 [... 2 n], see `Thumbnail`.
         gray_alpha_b: uint8 [... 2 n].
         rgba_a: uint8 [... 4 n/4].
         rgba_b: uint8 [... 4 n/4].

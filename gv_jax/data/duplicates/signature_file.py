@@ -8,7 +8,6 @@ import numpy as np
 
 from gv_jax.data.duplicates.hashing import MODES, Signature
 from gv_jax.data.duplicates.index import THUMBNAIL_CELLS
-from gv_jax.data.duplicates.raster import SMALL_PIXELS
 from gv_jax.data.duplicates.rasters import Rasters
 from gv_jax.data.row_file import RowFile
 
@@ -16,7 +15,7 @@ CELLS = THUMBNAIL_CELLS**2
 
 
 class SignatureFile:
-    """Signatures that are appended one by one; about 50 bytes of each are in memory.
+    """Signatures that are appended one by one; about 40 bytes of each are in memory.
 
     Args:
         folder: of the files; None: the folder of temporary files.
@@ -49,14 +48,14 @@ class SignatureFile:
         """Appends the signature of an image."""
         digest = int(signature.digest, 16)
         self._digests.extend((digest >> 64, digest & 2**64 - 1))
-        self._hashes.append(int.from_bytes(np.packbits(signature.hash).tobytes()))
         self._sizes.extend(signature.size)
         self._constant.append(signature.constant)
         self._modes.append(MODES.index(signature.mode))
         self.rasters.append(signature.raster)
-        if max(signature.size) > SMALL_PIXELS:
-            self.gray_alpha.append(signature.gray_alpha[None])
-            self.rgba.append(signature.rgba[None])
+        if signature.thumbnail is not None:
+            self._hashes.append(int.from_bytes(np.packbits(signature.thumbnail.hash).tobytes()))
+            self.gray_alpha.append(signature.thumbnail.gray_alpha[None])
+            self.rgba.append(signature.thumbnail.rgba[None])
 
     @property
     def digests(self) -> np.ndarray:
@@ -65,13 +64,13 @@ class SignatureFile:
 
     @property
     def hashes(self) -> np.ndarray:
-        """Perceptual hashes of 64 bits: uint64 [n]."""
+        """Perceptual hashes of 64 bits of the large images: uint64 [m]."""
         return np.array(self._hashes)
 
     @property
     def sizes(self) -> np.ndarray:
-        """(width, height) in pixels: int64 [n 2]."""
-        return np.array(self._sizes, np.int64).reshape(-1, 2)
+        """(width, height) in pixels: int32 [n 2]."""
+        return np.array(self._sizes, np.int32).reshape(-1, 2)
 
     @property
     def constant(self) -> np.ndarray:
