@@ -37,10 +37,11 @@ def align(views: Views, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def _align_block(views: Views, pairs: np.ndarray, mirror: int) -> tuple[np.ndarray, np.ndarray]:
     """`align` of pairs [2 b] of one mirror."""
-    first, second = (_read_luma(views, ids) for ids in pairs)
-    spectrum: np.ndarray = np.asarray(fft.rfft2(second))
-    spectrum *= np.conj(np.asarray(fft.rfft2(features.flip(first, MIRRORS[mirror], axis=1))))
-    products = np.asarray(fft.irfft2(spectrum, s=(GRID, GRID)))[:, SPAN][:, :, SPAN]
+    spectrum = _read_spectra(views, pairs[1], (False, False))
+    spectrum *= np.conj(_read_spectra(views, pairs[0], MIRRORS[mirror]))
+    # The inverse along one axis first, so that only the rows of SPAN are transformed back.
+    rows = np.asarray(fft.ifft(spectrum, axis=1))[:, SPAN]
+    products = np.asarray(fft.irfft(rows, n=GRID, axis=2))[:, :, SPAN]
     flat = products.reshape(pairs.shape[1], -1)
     best = flat.argmax(axis=1)
     correlation = flat[np.arange(len(flat)), best]
@@ -62,10 +63,11 @@ def _align_block(views: Views, pairs: np.ndarray, mirror: int) -> tuple[np.ndarr
     return correlation, shifts
 
 
-def _read_luma(views: Views, ids: np.ndarray) -> np.ndarray:
-    """The brightness of views [n]: float32 [n GRID GRID]."""
+def _read_spectra(views: Views, ids: np.ndarray, mirror: tuple[bool, bool]) -> np.ndarray:
+    """The spectra of the brightness of mirrored views [n]: complex64 [n GRID GRID/2+1]."""
     unique, rows = np.unique(ids, return_inverse=True)
-    return views.luma[unique].astype(np.float32).reshape(-1, GRID, GRID)[rows]
+    luma = views.luma[unique].astype(np.float32).reshape(-1, GRID, GRID)
+    return np.asarray(fft.rfft2(features.flip(luma, mirror, axis=1)))[rows]
 
 
 def _compare_shifted(views: Views, pairs: np.ndarray) -> np.ndarray:

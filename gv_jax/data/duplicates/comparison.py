@@ -1,7 +1,7 @@
 """Whether one small image is a copy of another, pixel by pixel, after both are aligned."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
@@ -52,7 +52,7 @@ def compress(colors: np.ndarray, quality: int, subsampling: str = "4:2:0") -> np
     pixels = np.clip(np.rint(colors), 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=subsampling)
-    return np.asarray(Image.open(buffer), np.float32)
+    return np.asarray(Image.open(buffer, formats=("JPEG",)), np.float32)
 
 
 def window_energy(difference: np.ndarray) -> np.ndarray:
@@ -63,7 +63,14 @@ def window_energy(difference: np.ndarray) -> np.ndarray:
     return ndimage.uniform_filter(energy, WINDOW, axes=(0, 1))
 
 
-def explain(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> int | None:
+def compression_noise(image: np.ndarray) -> np.ndarray:
+    """The `window_energy` of what a JPEG of LOWEST_QUALITY changes: float32 [h w 3] -> [h w 2]."""
+    return window_energy(compress(image, LOWEST_QUALITY) - image)
+
+
+def explain(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray, noise_of_y: Callable[[], np.ndarray]
+) -> int | None:
     """The JPEG quality that explains the difference of two images, 100 if none is needed.
 
     A small difference needs none: in no window it exceeds a small value plus a part of what a JPEG
@@ -75,6 +82,7 @@ def explain(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> int | None:
         x: float32 [h w 3], aligned with y and equally bright.
         y: float32 [h w 3].
         weights: Of the pixels whose mean color must agree: float32 [h w].
+        noise_of_y: Returns the `compression_noise` of y; called only if needed.
 
     Returns:
         None if the difference is not explained.
@@ -85,8 +93,7 @@ def explain(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> int | None:
     same_color = color_change(x - y, weights) <= MAX_COLOR_CHANGE
     if same_color and (difference <= tolerated).all():
         return 100
-    changes = [compress(image, LOWEST_QUALITY) - image for image in (x, y)]
-    noise = np.maximum(window_energy(changes[0]), window_energy(changes[1]))
+    noise = np.maximum(compression_noise(x), noise_of_y())
     noise = ndimage.maximum_filter(noise, (3, 3, 1))
     if same_color and (difference <= NOISE_FRACTION**2 * noise + tolerated).all():
         return 100

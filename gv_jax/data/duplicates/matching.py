@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 
-from gv_jax.data.duplicates.comparison import brightness_changes, explain
+from gv_jax.data.duplicates.comparison import brightness_changes, compression_noise, explain
 from gv_jax.data.duplicates.features import GRID, MIRRORS, flip
 from gv_jax.data.duplicates.raster import apply_matrices, resize_matrix
 from gv_jax.data.duplicates.rasters import Cuts, Rasters
@@ -212,13 +213,14 @@ def _relate(matches: list[Match], mirror: tuple[bool, bool]) -> Relation | None:
     for match in sorted(matches, key=lambda match: match.difference)[:MAX_MATCHES]:
         if match.weights.mean() < MIN_VISIBLE:
             continue
+        noise_of_y = cache(partial(compression_noise, match.y))  # the same for all changes
         weights = match.weights[..., None]
         changes = []
         for gain, offset in brightness_changes(match.x, match.y, match.weights):
             x = np.clip(match.x + weights * ((gain - 1) * match.x + offset), 0, 255)
             changes.append((float(np.sqrt(np.square(x - match.y).mean())), x, gain, offset))
         for residual, x, gain, offset in sorted(changes, key=lambda change: change[0]):
-            quality = explain(x, match.y, match.weights)
+            quality = explain(x, match.y, match.weights, noise_of_y)
             if quality:
                 change = gain, offset, match.background, quality, residual
                 return Relation(1.0, mirror, match.shift, *change)

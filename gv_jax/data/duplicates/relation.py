@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # as many pairs of a data set have one
 class Relation:
     """The changes that make the second image of a pair from the first.
 

@@ -16,6 +16,7 @@ CLOSE_DIFFERENCE, CLOSE_FRACTION = 8.0, 0.9
 MIN_KEPT = 0.5  # of the variance: the part of an image that is enough to compare nothing else
 # Of CLOSE_DIFFERENCE and CLOSE_FRACTION, where less is kept: few pixels decide, so they must agree.
 REPEATED_FRACTION = 0.25
+MAX_DIFFERENCE = 1.01  # relative to both; a little more than 1, as large shifts are added to it
 # How a pair is compared. In the part that both show; or as a whole, with one of both shifted, and
 # its edge repeated or its opposite edge where the shift uncovers pixels.
 OVERLAP, FIRST_REPEATED, SECOND_REPEATED, FIRST_WRAPPED = range(4)
@@ -42,7 +43,7 @@ def choose_shifts(pairs: Pairs) -> Iterator[tuple[tuple[int, int], Pairs, np.nda
             least[members[better]] = difference[better]
             best[members[better], :2] = shift
             best[members[better], 2] = ways[better]
-    close = least <= 1.01
+    close = least <= MAX_DIFFERENCE
     for choice in np.unique(best[close], axis=0):
         members = np.flatnonzero(close & (best == choice).all(axis=1))
         dy, dx, way = choice.tolist()
@@ -59,10 +60,14 @@ def _compare(
     """
     part_x, part_y = _crop(x, y, shift)
     difference = (part_x - part_y).std(axis=(1, 2)) / limits
-    kept = np.minimum(_kept_variance(part_x, x), _kept_variance(part_y, y))
+    near = np.flatnonzero(difference <= MAX_DIFFERENCE)  # others are no copies in any case
+    kept = np.minimum(
+        *(_kept_variance(part[near], whole[near]) for part, whole in ((part_x, x), (part_y, y)))
+    )
     ways = np.full(len(x), OVERLAP)
-    lost = np.flatnonzero((kept < MIN_KEPT) & (difference <= 1))
-    difference[kept < MIN_KEPT] = np.inf
+    small = near[kept < MIN_KEPT]
+    lost = small[difference[small] <= 1]
+    difference[small] = np.inf
     for way in (FIRST_REPEATED, SECOND_REPEATED, FIRST_WRAPPED) if len(lost) else ():
         whole_x, whole_y = _place(x[lost], y[lost], shift, way)
         whole = (whole_x - whole_y).std(axis=(1, 2)) / limits[lost]

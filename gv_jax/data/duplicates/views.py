@@ -19,6 +19,16 @@ SHIFTS = [
     for dy, dx in np.ndindex(3, 3)
     if (dy, dx) != (1, 1)
 ]  # of tiny images, in pixels
+# What is known of a view, see the attributes of `Views`.
+VIEW = np.dtype(
+    [
+        ("owner", np.int32),
+        ("shape", np.uint16, 2),
+        ("cut", bool),
+        ("painted", bool),
+        ("half", np.int8),
+    ]
+)
 
 
 class Views:
@@ -47,7 +57,7 @@ class Views:
         self._spectrum = RowFile(np.float32, (features.SPECTRUM_LENGTH,), folder)
         self._shifted = RowFile(np.float32, (len(SHIFTS), features.LAYOUT_LENGTH), folder)
         total, squares = np.zeros((2, features.SPECTRUM_LENGTH))
-        columns = []
+        tables = [np.zeros(0, VIEW)]
         shapes = {(height, width) for height, width in np.unique(rasters.shapes, axis=0).tolist()}
         for rows, images in _make_blocks(rasters, cuts, shapes):
             grids = np.stack([features.to_grid(image) for image in images])
@@ -60,16 +70,16 @@ class Views:
             total += spectrum.sum(axis=0, dtype=np.float64)
             squares += np.square(spectrum, dtype=np.float64).sum(axis=0)
             self._spectrum.append(spectrum)
-            columns.append(rows)
+            tables.append(rows)
             tiny = np.flatnonzero(_is_tiny(rows))
             if len(tiny):
-                self._shifted.append(_shift_layouts(grids[tiny], rows[tiny, 1:3]))
-        table = np.concatenate([np.zeros((0, 6), np.int32), *columns])
-        self.owner, self.shapes = table[:, 0].copy(), table[:, 1:3].astype(np.uint16)
-        self.cut, self.painted = table[:, 3] > 0, table[:, 4] > 0
-        self.half = table[:, 5].astype(np.int8)
-        self._tiny_row = np.cumsum(_is_tiny(table), dtype=np.int32) - 1
-        self.tiny = _is_tiny(table)
+                self._shifted.append(_shift_layouts(grids[tiny], rows["shape"][tiny]))
+        table = np.concatenate(tables)
+        del tables
+        self.owner, self.shapes = table["owner"].copy(), table["shape"].copy()
+        self.cut, self.painted = table["cut"].copy(), table["painted"].copy()
+        self.half, self.tiny = table["half"].copy(), _is_tiny(table)
+        self._tiny_row = np.cumsum(self.tiny, dtype=np.int32) - 1
         self._standardization = features.measure_spectrum(total, squares, max(len(table), 1))
 
     def __len__(self) -> int:
@@ -100,8 +110,8 @@ class Views:
 def _make_blocks(
     rasters: Rasters, cuts: Cuts, shapes: set[tuple[int, int]]
 ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-    """Blocks of views: rows (owner, height, width, cut, painted, half) int [b 6], and rasters."""
-    rows: list[tuple[int, ...]] = []
+    """Blocks of views: rows VIEW [b], and rasters."""
+    rows: list[tuple[int, tuple[int, ...], bool, bool, int]] = []
     images: list[np.ndarray] = []
     for index in range(len(rasters)):
         image, cut = rasters[index], cuts[index]
@@ -114,17 +124,17 @@ def _make_blocks(
             views += [(paint(cut, color), False, True, -1) for color in BACKGROUNDS]
         if (height // 2, width // 2) in shapes:
             views += [(image[i::2, i::2], is_cut, False, i) for i in (0, 1)]
-        rows += [(index, *view.shape[:2], *flags) for view, *flags in views]
+        rows += [(index, view.shape[:2], *flags) for view, *flags in views]
         images += [view for view, *_ in views]
         if len(rows) >= VIEWS_PER_BLOCK:
-            yield np.array(rows, np.int32), images
+            yield np.array(rows, VIEW), images
             rows, images = [], []
     if rows:
-        yield np.array(rows, np.int32), images
+        yield np.array(rows, VIEW), images
 
 
 def _is_tiny(rows: np.ndarray) -> np.ndarray:
-    return rows[:, 1:3].min(axis=1) <= TINY_PIXELS
+    return rows["shape"].min(axis=1) <= TINY_PIXELS
 
 
 def _shift_layouts(grids: np.ndarray, shapes: np.ndarray) -> np.ndarray:
