@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
-from gv_jax.data.duplicates.groups import exact_duplicate_groups, near_duplicate_groups
+from gv_jax.data.duplicates.groups import (
+    exact_duplicate_groups,
+    find_equal_rows,
+    near_duplicate_groups,
+)
 from gv_jax.data.duplicates.hashing import image_signature
 from tests.data.duplicates.scenes import compress_jpeg, draw_scene
 
@@ -21,6 +25,12 @@ def are_near(*images: Image.Image) -> bool:
     """Whether all images are in one group of near-duplicates."""
     groups = near_duplicate_groups([image_signature(image) for image in images])
     return groups == [list(range(len(images)))]
+
+
+def test_rows_are_equal_if_all_columns_are():
+    rows = np.array([[1, 2], [0, 2], [1, 2], [1, 3], [0, 2], [0, 2]], np.uint64)
+    assert find_equal_rows(rows) == [[0, 2], [1, 4, 5]]
+    assert find_equal_rows(rows[:2]) == find_equal_rows(rows[:0]) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
