@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -111,7 +112,7 @@ def _make_blocks(
     rasters: Rasters, cuts: Cuts, shapes: set[tuple[int, int]]
 ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
     """Blocks of views: rows VIEW [b], and rasters."""
-    rows: list[tuple[int, tuple[int, ...], bool, bool, int]] = []
+    rows: list[tuple[Any, ...]] = []
     images: list[np.ndarray] = []
     for index in range(len(rasters)):
         image, cut = rasters[index], cuts[index]
