@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from gv_jax.models.ops.fft_conv import conv_fft, fft_is_faster
+from gv_jax.models.ops.grouped_pixels import conv_grouped, grouping_is_faster
 from gv_jax.models.ops.narrow_conv import conv_planes, planes_are_faster, planes_kernel_gradient
 from gv_jax.models.ops.platform import choose_by_platform, choose_product, is_plain
 from gv_jax.models.ops.pooling import NO_PAD, Pair, pad_edges, scatter_windows
@@ -123,6 +124,8 @@ def conv_direct(x: Array, kernel: Array, bias: Array | None, strides: int, paddi
         cpu = conv_planes
     elif winograd_is_faster(x, kernel.shape, strides, padding):
         cpu = partial(conv_winograd, padding=padding)
+    elif grouping_is_faster(x.shape, kernel.shape, strides, padding):
+        cpu = partial(conv_grouped, padding=padding)
     default = partial(conv_lax, strides=strides, padding=padding)
     y = choose_by_platform(x, kernel, cpu=cpu, default=default) if cpu else default(x, kernel)
     return y if bias is None else y + bias.reshape(1, 1, 1, -1)
