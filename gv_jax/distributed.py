@@ -45,9 +45,19 @@ def replicate(tree: Any, mesh: Mesh) -> Any:
     return place(tree, jax.tree.map(lambda _: replicated(mesh), tree))
 
 
-def shard_batch(tree: Any, mesh: Mesh) -> Any:
-    """Shards the first axis of every array of `tree` over the devices."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec("data")))
+def batch_sharding(mesh: Mesh, axis: int = 0) -> NamedSharding:
+    """The sharding of arrays whose `axis` is divided among the devices."""
+    return NamedSharding(mesh, PartitionSpec(*[None] * axis, "data"))
+
+
+def shard_batch(tree: Any, mesh: Mesh, axis: int = 0) -> Any:
+    """Shards an axis of every array of `tree` over the devices."""
+    return jax.device_put(tree, batch_sharding(mesh, axis))
+
+
+def take_rows(rows: Mapping[str, Any], indices: Any) -> dict[str, Any]:
+    """The rows of arrays [n ...] at `indices` [b], by name."""
+    return {name: array[indices] for name, array in rows.items()}
 
 
 def choose_shardings(tree: Any, mesh: Mesh, *, sharded: bool) -> Any:
@@ -197,8 +207,10 @@ def make_batch_reader(
 
         return BatchReader(read, threads, prefetch)
     resident = replicate({name: np.asarray(array) for name, array in arrays.items()}, mesh)
-    take = jax.jit(lambda rows, indices: {name: array[indices] for name, array in rows.items()})
-    return BatchReader(lambda indices: take(resident, shard_batch(indices, mesh)))
+    take = jax.jit(take_rows)
+    return BatchReader(
+        lambda indices: take(resident, shard_batch(indices, mesh)), resident=resident
+    )
 
 
 def shard_rows(array: Any, indices: np.ndarray, mesh: Mesh) -> jax.Array:
@@ -210,9 +222,7 @@ def shard_rows(array: Any, indices: np.ndarray, mesh: Mesh) -> jax.Array:
         return read_rows(array, indices[part[0]])
 
     shape = len(indices), *array.shape[1:]
-    return jax.make_array_from_callback(
-        shape, NamedSharding(mesh, PartitionSpec("data")), read_share
-    )
+    return jax.make_array_from_callback(shape, batch_sharding(mesh), read_share)
 
 
 def aot_compile(

@@ -31,6 +31,7 @@ from gv_jax.run_processes import check_same_program, load_same_data
 from gv_jax.run_report import Fitted, Session, evaluate_and_report
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
+from gv_jax.training.calls import compile_calls, limit_steps_per_call
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.fit import LoopConfig, RunTracker, fit
 from gv_jax.training.hold_run import hold_run, is_finished
@@ -186,8 +187,9 @@ def init_setup(
 
 
 def train(config: Config, setup: TrainSetup, runtime: Runtime, session: Session) -> Fitted:
-    """Trains step by step."""
-    batch_at = runtime.batch_at(config.seed)
+    """Trains step by step, or several steps in a call."""
+    get_batch = runtime.evaluator.get_batch["train"]
+    loop = limit_steps_per_call(runtime.loop, get_batch, runtime.mesh)
     train_step = make_train_step(
         setup.network,
         runtime.train_task,
@@ -197,22 +199,15 @@ def train(config: Config, setup: TrainSetup, runtime: Runtime, session: Session)
         ema_decay=config.train.ema,
         dtype=jnp.dtype(config.model.dtype),
     )
-    train_step = distributed.aot_compile(
-        train_step,
-        runtime.mesh,
-        setup.state,
-        batch_at(0),
-        donate=True,
-        out_shardings=(distributed.shardings_of(setup.state), distributed.replicated(runtime.mesh)),
+    call, get_inputs = compile_calls(
+        train_step, setup.state, get_batch, runtime.indices_at(config.seed), loop, runtime.mesh
     )
     session.timer.lap("compile_s")
     weights = record_initial_weights(config.model)
     session.run_dir.open(config.to_dict(), session.data.record, weights=weights)
-    tracker = RunTracker(
-        runtime.loop, session.run_dir, runtime.validate, setup.schedule, session.lease
-    )
+    tracker = RunTracker(loop, session.run_dir, runtime.validate, setup.schedule, session.lease)
     processes.meet("compiled")
-    best, progress = fit(setup.state, train_step, batch_at, tracker)
+    best, progress = fit(setup.state, call, get_inputs, tracker)
     session.timer.waiting["data_wait_s"] = progress.wait_seconds
     return Fitted(best, dict(progress.steps), progress.seconds)
 

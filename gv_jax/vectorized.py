@@ -23,6 +23,7 @@ from gv_jax.evaluation.evaluator import Runtime
 from gv_jax.inference.initial_run import record_initial_weights
 from gv_jax.run_data import REJECT_CHANGES, DataPolicy, load_run_data
 from gv_jax.run_report import Fitted, Session, evaluate_and_report
+from gv_jax.training.calls import compile_calls, limit_steps_per_call
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.fit import RunTracker
 from gv_jax.training.lease import lease
@@ -126,18 +127,20 @@ def train_group(group: Sequence[Member]) -> list[str]:
         shared = (runtime.task, data.dataset.classes, size, runtime.loop, runtime.mesh)
         others = [experiment.init_setup(member.config, *shared) for member in group[1:]]
         setups = [setup, *others]
-        batch_at = runtime.batch_at(*(member.config.seed for member in group))
+        get_batch = runtime.evaluator.get_batch["train"]
+        loop = limit_steps_per_call(runtime.loop, get_batch, runtime.mesh)
         states = [setup.state for setup in setups]
         configs = [member.config for member in group]
         hparams = distributed.replicate(stack_hparams(configs, setups), runtime.mesh)
         stacked = distributed.replicate(tree_stack(states), runtime.mesh)
-        train_step = distributed.aot_compile(
+        call, get_inputs = compile_calls(
             make_vmapped_step(first, setup, runtime),
-            runtime.mesh,
             stacked,
-            batch_at(0),
+            get_batch,
+            runtime.indices_at(*(config.seed for config in configs)),
+            loop,
+            runtime.mesh,
             hparams,
-            donate=True,
         )
         timer.lap("compile_s")
         trackers = []
@@ -145,7 +148,7 @@ def train_group(group: Sequence[Member]) -> list[str]:
             weights = record_initial_weights(member.config.model)
             member.run_dir.open(member.config.to_dict(), data.record, member.arguments, weights)
             tracker = RunTracker(
-                runtime.loop,
+                loop,
                 member.run_dir,
                 runtime.validate,
                 setup.schedule,
@@ -153,9 +156,7 @@ def train_group(group: Sequence[Member]) -> list[str]:
                 show_progress=not trackers,
             )
             trackers.append(tracker)
-        outcomes = fit_population(
-            states, lambda state, batch: train_step(state, batch, hparams), batch_at, trackers
-        )
+        outcomes = fit_population(states, call, get_inputs, trackers)
         timer.lap("train_s")
         lines = []
         for member, setup, held, outcome in zip(group, setups, leases, outcomes, strict=True):

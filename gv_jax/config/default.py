@@ -42,6 +42,7 @@ def get_config() -> ConfigDict:
                 "report_epochs": (),  # epochs, from 1, whose metrics are listed in the report
                 "patience": 0,  # stop after this many epochs without improvement
                 "checkpoint_seconds": 30.0,  # minimum time between checkpoints; 0: every epoch
+                "steps_per_call": 1,  # in one compiled call; several help small networks on a GPU
                 "shard_state": False,  # divide large weights and optimizer state among the devices
                 "device_cache_mb": 2048,  # data sets up to this size stay on the device
                 "read_threads": 4,  # threads that read larger data sets ahead; 0: read on demand

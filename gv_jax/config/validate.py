@@ -52,6 +52,7 @@ RANGES = {  # field: (minimum, maximum)
     "train.batch_size": (1, math.inf),
     "train.epochs": (1, math.inf),
     "train.steps_per_epoch": (0, math.inf),
+    "train.steps_per_call": (1, math.inf),
     "train.valid_batches": (0, math.inf),
     "train.ema": (0, 0.99999),
     "train.patience": (0, math.inf),

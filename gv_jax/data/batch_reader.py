@@ -21,11 +21,13 @@ class BatchReader(Generic[Key]):
         read: key -> batch. With `threads`, it is called by several threads at once.
         threads: number of threads that read ahead in a stream; 0: batches are read on demand.
         prefetch: batches of a stream that are read, or being read, before they are needed.
+        resident: arrays by name, [n ...], on the devices, if batches are rows of these; else None.
     """
 
     read: Callable[[Key], Any]
     threads: int = 0
     prefetch: int = 1
+    resident: Any = None
 
     def __call__(self, key: Key) -> Any:
         """The batch of `key`, read in the calling thread."""

@@ -163,15 +163,19 @@ class Runtime:
     mesh: Mesh
     evaluator: Evaluator
 
-    def batch_at(self, *seeds: int) -> BatchReader[int]:
-        """From a step to its training batch; of several seeds, the batches are concatenated."""
+    def indices_at(self, *seeds: int) -> Callable[[int], np.ndarray]:
+        """From a step to the indices of its training batch, int32; of several seeds, one by one."""
         num_images, size = self.evaluator.sizes["train"], self.loop.batch_size
 
         def indices_at(step: int) -> np.ndarray:
             rows = [batch_indices(seed, step, num_images, size, self.sampler) for seed in seeds]
             return np.concatenate(rows)
 
-        return self.evaluator.get_batch["train"].select(indices_at)
+        return indices_at
+
+    def batch_at(self, *seeds: int) -> BatchReader[int]:
+        """From a step to its training batch; of several seeds, the batches are concatenated."""
+        return self.evaluator.get_batch["train"].select(self.indices_at(*seeds))
 
     def on_this_process(self) -> "Runtime":
         """The same with batches on the devices of this process only."""

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,13 +12,19 @@ from gv_jax.data.batch_reader import BatchReader
 from gv_jax.data.sampling import steps_per_epoch
 from gv_jax.training.checkpoint import Checkpoints, snapshot
 from gv_jax.training.lease import Lease
-from gv_jax.training.loop import MetricSums, PreemptionGuard, WaitTimer, is_multiple, iterate
+from gv_jax.training.loop import (
+    MetricSums,
+    PreemptionGuard,
+    WaitTimer,
+    count_steps,
+    is_multiple,
+    iterate,
+)
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.run_log import RunLog
 from gv_jax.training.step import TrainState
-from gv_jax.training.task import Batch
 
-LOG_EVERY = 10  # steps between two device syncs for the progress bar
+LOG_EVERY = 10  # calls between two device syncs for the progress bar
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class LoopConfig:
         select_best: report the best weights instead of the last ones.
         patience: epochs without improvement after which the training stops.
         checkpoint_seconds: minimum time between two checkpoints.
+        steps_per_call: steps in one compiled call; the last call of an epoch may be shorter.
     """
 
     steps: int
@@ -39,6 +46,7 @@ class LoopConfig:
     select_best: bool
     patience: int
     checkpoint_seconds: float
+    steps_per_call: int = 1
 
     @staticmethod
     def from_section(
@@ -61,7 +69,26 @@ class LoopConfig:
             select_best=has_valid and section.select == "best",
             patience=section.patience,
             checkpoint_seconds=section.checkpoint_seconds,
+            steps_per_call=section.steps_per_call,
         )
+
+    def call_at(self, step: int) -> range:
+        """The steps of the call that begins at `step`.
+
+        A call ends at a multiple of `steps_per_call` in an epoch, at the end of the epoch, or with
+        the last step, so that the calls of a resumed training are those of an uninterrupted one.
+        """
+        of_epoch = step % self.steps_per_epoch
+        whole = step - of_epoch % self.steps_per_call + self.steps_per_call
+        return range(step, min(whole, step - of_epoch + self.steps_per_epoch, self.steps))
+
+    def calls_from(self, step: int) -> Sequence[int]:
+        """The first steps of all calls from `step` on."""
+        steps = range(step, self.steps)
+        if self.steps_per_call == 1:
+            return steps
+        of_epoch, of_call = self.steps_per_epoch, self.steps_per_call
+        return [first for first in steps if first == step or first % of_epoch % of_call == 0]
 
 
 @dataclass
@@ -111,14 +138,14 @@ class InterruptedRun(Exception):  # noqa: N818 - the end of a run that is no err
 class RunTracker:
     """Logging, checkpoints, selection of weights and early stopping of one run.
 
-    Call `restore`, then `on_step_end` after every step, then `close`.
+    Call `restore`, then `on_call_end` after every call, then `close`.
 
     Args:
         loop: lengths and selection.
         run_dir: where it is logged and saved.
         validate: metrics of a state on the validation split; None: the last weights are reported.
         schedule: step -> learning rate.
-        lease: checked after every step, so that a process that lost the run stops.
+        lease: checked after every call, so that a process that lost the run stops.
         show_progress: whether there is a progress bar; only the writer of `run_dir` has one.
 
     Attributes:
@@ -173,13 +200,13 @@ class RunTracker:
         self._started = self._saved = time.monotonic()
         return state
 
-    def on_step_end(
+    def on_call_end(
         self, metrics: dict[str, Any], get_state: Callable[[], TrainState], interrupted: bool
     ) -> None:
-        """Logs a step; validates and saves where they are due.
+        """Logs the steps of a call; validates and saves where they are due.
 
         Args:
-            metrics: metric sums of the step.
+            metrics: metric sums of the step, or arrays [k] of k steps of one epoch.
             get_state: gives the state; called only where it is validated or saved.
             interrupted: whether the run should save and stop.
 
@@ -191,11 +218,12 @@ class RunTracker:
         if self.lease is not None:
             self.lease.check()
         loop, progress, log = self.loop, self.progress, self._log
-        progress.step += 1
+        steps = count_steps(metrics)
+        progress.step += steps
         log.add(metrics)
         epoch_ends = is_multiple(progress.step, loop.steps_per_epoch) or progress.step == loop.steps
         save_is_due = time.monotonic() - self._saved >= loop.checkpoint_seconds
-        flushes = epoch_ends or is_multiple(progress.step, LOG_EVERY)
+        flushes = epoch_ends or progress.step % (LOG_EVERY * steps) < steps
         if processes.count() > 1:  # which must agree
             signals = (interrupted, save_is_due)
             interrupted, save_is_due = processes.any_process(*signals) if flushes else (False,) * 2
@@ -233,31 +261,31 @@ class RunTracker:
 
 def fit(
     state: TrainState,
-    train_step: Callable[[TrainState, Batch], tuple[TrainState, dict[str, Any]]],
-    get_batch: BatchReader[int],
+    call: Callable[[TrainState, Any], tuple[TrainState, dict[str, Any]]],
+    get_inputs: BatchReader[int],
     tracker: RunTracker,
 ) -> tuple[dict[str, Any], Progress]:
     """Trains `state` to the last step.
 
     Args:
         state: before the first step.
-        train_step: (state, batch) -> (state, metric sums).
-        get_batch: from a step to its batch.
+        call: (state, inputs) -> (state, metric sums [] of a step, or [k] of k steps).
+        get_inputs: from the first step of a call to its inputs: the batch, or indices of batches.
         tracker: logs, saves and selects.
 
     Returns:
         The weights to report, {"params", "batch_stats"}, and the progress.
 
     Raises:
-        InterruptedRun, UserError: as `RunTracker.on_step_end`.
+        InterruptedRun, UserError: as `RunTracker.on_call_end`.
     """
     state = tracker.restore(state)
     processes.meet("restored")
-    steps = () if tracker.done else range(tracker.progress.step, tracker.loop.steps)
-    stream = get_batch.stream(steps)
+    calls = () if tracker.done else tracker.loop.calls_from(tracker.progress.step)
+    stream = get_inputs.stream(calls)
     with PreemptionGuard() as guard, closing(tracker), closing(stream):
-        for current, metrics in iterate(state, train_step, tracker.waiting.measure(stream)):
-            tracker.on_step_end(metrics, lambda current=current: current, guard.requested)
+        for current, metrics in iterate(state, call, tracker.waiting.measure(stream)):
+            tracker.on_call_end(metrics, lambda current=current: current, guard.requested)
             if tracker.done:
                 break
     return tracker.best, tracker.progress

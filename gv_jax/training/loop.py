@@ -1,5 +1,6 @@
 """The training loop as a generator, sums of metrics, and the end of a run by a signal."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -11,20 +12,26 @@ import numpy as np
 
 from gv_jax.errors import UserError
 from gv_jax.training.step import TrainState
-from gv_jax.training.task import Batch
 
 MetricSums = dict[str, float]  # sums over samples by metric, and their "count"
-Metrics = TypeVar("Metrics")  # of a step: metric sums, or those of every member
+Inputs = TypeVar("Inputs")  # of a call: its batch, or the indices of its batches
+Metrics = TypeVar("Metrics")  # of a call: metric sums, or those of every member
 
 
 def iterate(
     state: TrainState,
-    train_step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
-    batches: Iterable[Batch],
+    call: Callable[[TrainState, Inputs], tuple[TrainState, Metrics]],
+    inputs: Iterable[Inputs],
 ) -> Iterator[tuple[TrainState, Metrics]]:
-    """Yields (state, metrics) after every step; the caller logs, evaluates and saves."""
-    for batch in batches:
-        state, metrics = train_step(state, batch)
+    """Yields (state, metrics) after every call; the caller logs, evaluates and saves.
+
+    Args:
+        state: before the first step.
+        call: (state, inputs) -> (state, metrics): one compiled training step, or several.
+        inputs: of every call.
+    """
+    for each in inputs:
+        state, metrics = call(state, each)
         yield state, metrics
 
 
@@ -34,17 +41,17 @@ class WaitTimer:
     def __init__(self) -> None:
         self.seconds = 0.0
 
-    def measure(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """`batches`, with the time that each takes to arrive added to `seconds`."""
-        iterator = iter(batches)
+    def measure(self, inputs: Iterable[Inputs]) -> Iterator[Inputs]:
+        """`inputs`, with the time that each takes to arrive added to `seconds`."""
+        iterator = iter(inputs)
         while True:
             started = time.monotonic()
             try:
-                batch = next(iterator)
+                each = next(iterator)
             except StopIteration:
                 return
             self.seconds += time.monotonic() - started
-            yield batch
+            yield each
 
 
 def is_multiple(step: int, every: int) -> bool:
@@ -52,12 +59,18 @@ def is_multiple(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def accumulate_sums(sums: MetricSums, steps: list[dict[str, jax.Array]]) -> MetricSums:
-    """`sums` plus the metric sums of `steps`, in float64 on the host."""
+def count_steps(metrics: dict[str, jax.Array]) -> int:
+    """The number of steps that the metric sums of a call are of: [] of one step, [k] of k."""
+    return math.prod(metrics["count"].shape)
+
+
+def accumulate_sums(sums: MetricSums, calls: list[dict[str, jax.Array]]) -> MetricSums:
+    """`sums` plus the metric sums of all steps of `calls`, in float64 on the host."""
     total = dict(sums)
-    for metrics in jax.device_get(steps):
-        for name, value in metrics.items():
-            total[name] = total.get(name, 0.0) + float(value)
+    for metrics in jax.device_get(calls):
+        for name, values in metrics.items():
+            for value in np.atleast_1d(values):
+                total[name] = total.get(name, 0.0) + float(value)
     return total
 
 

@@ -24,7 +24,7 @@ from gv_jax.training.loop import PreemptionGuard, WaitTimer, iterate
 from gv_jax.training.step import SplitModule, TrainState, Tree, make_train_step
 from gv_jax.training.task import Batch, Task
 
-MemberMetrics = list[dict[str, jax.Array]]  # metric sums of every member
+MemberMetrics = list[dict[str, jax.Array]]  # metric sums of every member: of a step, or a call
 
 
 class HParams(NamedTuple):
@@ -119,16 +119,17 @@ def scale_updates(
 
 def fit_population(
     states: Sequence[TrainState],
-    train_step: Callable[[TrainState, Batch], tuple[TrainState, MemberMetrics]],
-    get_batch: BatchReader[int],
+    call: Callable[[TrainState, Any], tuple[TrainState, MemberMetrics]],
+    get_inputs: BatchReader[int],
     trackers: Sequence[RunTracker],
 ) -> list[tuple[dict[str, Any], Progress] | UserError]:
     """Trains `states`, which are all at the same step, to the last step.
 
     Args:
         states: of the members.
-        train_step: (stacked states, batches) -> (stacked states, metric sums of every member).
-        get_batch: from a step to the batches of all members, read ahead.
+        call: (stacked states, inputs) -> (stacked states, metric sums of every member).
+        get_inputs: from the first step of a call to its inputs: the batch of all members, or the
+            indices of such batches.
         trackers: of the members.
 
     Returns:
@@ -146,17 +147,16 @@ def fit_population(
             tracker.waiting = waiting
             restored.append(tracker.restore(state))
             stack.callback(tracker.close)
-        steps = range(trackers[0].progress.step, trackers[0].loop.steps)
-        stream = get_batch.stream(steps)
+        stream = get_inputs.stream(trackers[0].loop.calls_from(trackers[0].progress.step))
         stack.callback(stream.close)
         measured = waiting.measure(stream)
-        for current, metrics in iterate(tree_stack(restored), train_step, measured):
+        for current, metrics in iterate(tree_stack(restored), call, measured):
             requested, interruption = guard.requested, None
             for index, tracker in enumerate(trackers):
                 if index in failed:
                     continue
                 try:
-                    tracker.on_step_end(
+                    tracker.on_call_end(
                         metrics[index],
                         lambda index=index, current=current: tree_index(current, index),
                         requested,

@@ -13,6 +13,7 @@ from gv_jax.training.loop import (
     accumulate_sums,
     averages,
     check_finite,
+    count_steps,
 )
 from gv_jax.training.run_dir import RunDir
 
@@ -76,9 +77,9 @@ class RunLog:
         return self._run_dir.tensorboard_writer(self._first_step)
 
     def add(self, metrics: dict[str, Any]) -> None:
-        """Adds the metric sums of one step without waiting for them."""
+        """Adds the metric sums of a call without waiting for them."""
         self._pending.append(metrics)
-        self._bar.update(self._batch_size)
+        self._bar.update(count_steps(metrics) * self._batch_size)
 
     def flush(self, step: int) -> None:
         """Waits for the steps so far, adds them to the sums of the epoch, and shows the loss.
@@ -86,7 +87,7 @@ class RunLog:
         Raises:
             UserError: the loss is not finite.
         """
-        self._epoch_images += len(self._pending) * self._batch_size
+        self._epoch_images += sum(map(count_steps, self._pending)) * self._batch_size
         self.sums = accumulate_sums(self.sums, self._pending)
         self._pending.clear()
         check_finite(self.sums, step, self._learning_rate(step))

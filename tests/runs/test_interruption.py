@@ -40,9 +40,9 @@ def assert_same_state(run, other):
     jax.tree.map(np.testing.assert_array_equal, state, other_state)
 
 
-def make_command(shapes, root, run):
+def make_command(shapes, root, run, **fields):
     """`gv-jax train` on a run that is long enough to be interrupted."""
-    fields = {**RANDOM, "train.checkpoint_seconds": 0.0, "train.epochs": 14}
+    fields = {**RANDOM, "train.checkpoint_seconds": 0.0, "train.epochs": 14, **fields}
     config = make_small_config(shapes, root, **fields).to_dict()
     options = [
         f"--config.{name}={value}"
