@@ -7,15 +7,16 @@ and column, and the outputs are cropped to their size.
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
 from gv_jax.models.frozen import freeze
-from gv_jax.models.layers import Conv, ConvNormAct, Lambda, relu
+from gv_jax.models.layers import Conv, ConvNormAct, Lambda, UpsampleConv, relu
+from gv_jax.models.normalization import BatchNorm
 from gv_jax.models.ops.platform import is_plain
 from gv_jax.models.ops.pooling import global_pool, max_pool
+from gv_jax.models.ops.upsampling import upsample_nearest
 
 
 def pad_to_multiple(x: Array, stride: int) -> Array:
@@ -36,22 +37,6 @@ def repeat_edge(x: Array, axis: int, stride: int) -> Array:
     return x.take(jnp.minimum(index, jnp.asarray(size - 1, jnp.int32)), axis, mode="clip")
 
 
-@jax.custom_vjp
-def upsample_nearest(x: Array) -> Array:
-    """Repeats each pixel twice along both axes.  # [n 2h 2w c]"""
-    n, h, w, c = x.shape
-    return jnp.broadcast_to(x[:, :, None, :, None], (n, h, 2, w, 2, c)).reshape(n, 2 * h, 2 * w, c)
-
-
-def _upsample_vjp(_: None, g: Array) -> tuple[Array]:
-    """The gradient; on a CPU, adding strided slices is faster than a sum over axes of size two."""
-    rows = g[:, ::2] + g[:, 1::2]
-    return (rows[:, :, ::2] + rows[:, :, 1::2],)
-
-
-upsample_nearest.defvjp(lambda x: (upsample_nearest(x), None), _upsample_vjp)
-
-
 class WallnerAlpha(nnx.Module):
     """An encoder and a decoder of 3x3 convolutions.
 
@@ -69,9 +54,9 @@ class WallnerAlpha(nnx.Module):
             self.encoder.append(Conv(width, features, 3, strides, use_bias=True, rngs=rngs))
             width = features
         for features in self.DECODER:
-            self.decoder.append(Conv(width, features, 3, use_bias=True, rngs=rngs))
+            self.decoder.append(UpsampleConv(width, features, use_bias=True, rngs=rngs))
             width = features
-        self.head = Conv(width, out_features, 3, use_bias=True, rngs=rngs)
+        self.head = UpsampleConv(width, out_features, use_bias=True, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         _, h, w, _ = x.shape
@@ -79,8 +64,8 @@ class WallnerAlpha(nnx.Module):
         for layer in self.encoder:
             x = relu(layer(x))  # at last [n h/8 w/8 32]
         for layer in self.decoder:
-            x = relu(layer(upsample_nearest(x)))  # at last [n h/2 w/2 16]
-        return self.head(upsample_nearest(x))[:, :h, :w]
+            x = relu(layer(x))  # at last [n h/2 w/2 16]
+        return self.head(x)[:, :h, :w]
 
 
 class UNet(nnx.Module):
@@ -129,6 +114,17 @@ class Backbone(Protocol):
         ...
 
 
+class UpsampleBlock(nnx.Module):
+    """relu(norm(conv(x))) of the upsampled x."""
+
+    def __init__(self, in_features: int, out_features: int, *, rngs: nnx.Rngs):
+        self.conv = UpsampleConv(in_features, out_features, rngs=rngs)
+        self.norm = BatchNorm(out_features)
+
+    def __call__(self, x: Array) -> Array:
+        return relu(self.norm(self.conv(x)))
+
+
 class ColorDecoder(nnx.Module):
     """From a feature map at 1/8 to outputs at the full resolution.
 
@@ -138,16 +134,16 @@ class ColorDecoder(nnx.Module):
     WIDTHS = (128, 64, 32)
 
     def __init__(self, in_features: int, out_features: int, *, rngs: nnx.Rngs):
-        self.blocks = nnx.List()
-        width = in_features
-        for features in self.WIDTHS:
-            self.blocks.append(ConvNormAct(width, features, 3, rngs=rngs))
+        width, *widths = self.WIDTHS
+        self.blocks = nnx.List([ConvNormAct(in_features, width, 3, rngs=rngs)])
+        for features in widths:
+            self.blocks.append(UpsampleBlock(width, features, rngs=rngs))
             width = features
-        self.head = Conv(width, out_features, 3, use_bias=True, rngs=rngs)
+        self.head = UpsampleConv(width, out_features, use_bias=True, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         for block in self.blocks:
-            x = upsample_nearest(block(x))
+            x = block(x)
         return self.head(x)
 
 

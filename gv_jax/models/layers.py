@@ -11,6 +11,7 @@ from gv_jax.models.normalization import BatchNorm
 from gv_jax.models.ops.convolution import convolve
 from gv_jax.models.ops.depthwise import depthwise_conv
 from gv_jax.models.ops.pooling import Pair
+from gv_jax.models.ops.upsampling import convolve_upsampled
 from gv_jax.models.ops.xla_cpu import broadcast_channels, materialize
 
 he_fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -93,6 +94,19 @@ class Conv(nnx.Module):
     def __call__(self, x: Array) -> Array:
         bias = None if self.bias is None else self.bias[...].astype(x.dtype)
         return convolve(x, self.kernel[...].astype(x.dtype), bias, self.strides, self.padding)
+
+
+class UpsampleConv(Conv):
+    """A 3x3 convolution of the image with each pixel repeated twice along both axes."""
+
+    def __init__(
+        self, in_features: int, out_features: int, *, use_bias: bool = False, rngs: nnx.Rngs
+    ):
+        super().__init__(in_features, out_features, 3, use_bias=use_bias, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:
+        bias = None if self.bias is None else self.bias[...].astype(x.dtype)
+        return convolve_upsampled(x, self.kernel[...].astype(x.dtype), bias)
 
 
 class DepthwiseConv(nnx.Module):

@@ -13,8 +13,8 @@ from benchmarks import measurement, population, speed, speed_case
 from benchmarks.cases import CASES, PREDICTION, REGRESSION, Case
 from benchmarks.measurement import Measurement
 from benchmarks.speed_case import ImageRegression, SpeedCase
-from gv_jax.models.colorization import upsample_nearest
 from gv_jax.models.layers import Conv, Lambda
+from gv_jax.models.ops.upsampling import upsample_nearest
 
 SMALL = {
     "small": Case("two_layer", 4, 8, 8, 3, 5),

@@ -8,7 +8,7 @@ from flax import nnx
 
 from gv_jax import models
 from gv_jax.errors import UserError
-from gv_jax.models.colorization import pad_to_multiple, upsample_nearest
+from gv_jax.models.colorization import pad_to_multiple
 from gv_jax.models.dropout import StochasticDepth
 from gv_jax.models.normalization import BatchNorm
 from gv_jax.models.pretrained.load import load_pretrained
@@ -37,15 +37,6 @@ def test_padding_repeats_the_last_row_and_column():
     expected = [[0, 1, 2, 2], [3, 4, 5, 5], [3, 4, 5, 5], [3, 4, 5, 5]]
     np.testing.assert_array_equal(pad_to_multiple(x, 4)[0, :, :, 0], expected)
     assert pad_to_multiple(x, 1) is x
-
-
-def test_upsampling_repeats_pixels_and_its_gradient_sums_them():
-    x = jax.random.normal(jax.random.key(0), (2, 3, 5, 4))
-    np.testing.assert_array_equal(upsample_nearest(x), np.asarray(x).repeat(2, 1).repeat(2, 2))
-    g = jax.random.normal(jax.random.key(1), (2, 6, 10, 4))
-    (gradient,) = jax.vjp(upsample_nearest, x)[1](g)
-    expected = np.asarray(g).reshape(2, 3, 2, 5, 2, 4).sum((2, 4))
-    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
