@@ -12,10 +12,12 @@ one per storage: its median speed, and that as a fraction of `resident` ("ratio"
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from benchmarks.measurement import write_line
 STORAGES = ("resident", "cached", "records")
 EPOCHS = 4
 CLASSES = 10
+POLL_S = 0.5  # between two looks at the metrics of a process
 
 
 def make_command(
@@ -54,17 +57,22 @@ def make_command(
 def measure(
     storage: str, options: argparse.Namespace, folder: Path, workdir: Path
 ) -> dict[str, Any]:
-    """Speed, waiting and peak memory of one process that trains."""
+    """Speed, waiting and peak memory of one process that trains.
+
+    It is ended after the last epoch: the evaluation of all images can take longer than all epochs.
+    """
     command = make_command(storage, options, folder, workdir)
     log = workdir.with_suffix(".log")
     with log.open("w") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream)
+        while len(read_epochs(workdir)) < EPOCHS and not has_ended(process.pid):
+            time.sleep(POLL_S)
+        os.kill(process.pid, signal.SIGKILL)  # not process.kill(), which waits for what has ended
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    epochs = read_epochs(workdir)[1:]
+    if len(epochs) < EPOCHS - 1:
         raise SystemExit(f"{storage}: exit status {process.returncode}\n{log.read_text()}")
-    rows = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
-    epochs = [row for row in rows if row["split"] == "train"][1:]
     return {
         "storage": storage,
         "images_per_second": statistics.median(row["images_per_second"] for row in epochs),
@@ -72,6 +80,18 @@ def measure(
         "peak_mb": round(usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
     }
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a child process has ended; its status can still be read."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def read_epochs(workdir: Path) -> list[dict[str, Any]]:
+    """The rows of training in metrics.jsonl, one per epoch so far."""
+    file = workdir / "metrics.jsonl"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [row for row in map(json.loads, lines) if row["split"] == "train"]
 
 
 def summarize(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -59,9 +59,9 @@ def test_a_truncated_video_gives_its_frames(suffix, tmp_path, write_video, make_
     video = Video(path)
     count = len(list(video))
     assert 10 < count < 60
-    assert re.match(
-        rf"is truncated after [\d.]+ (of [\d.]+ )?s; the first {count} frames", video.damage
-    )
+    # With one decoding thread, the packet that is cut is reported as damage.
+    pattern = rf"is (truncated|damaged) after [\d.]+ (of [\d.]+ )?s.*; the first {count} frames"
+    assert re.match(pattern, video.damage)
 
 
 @pytest.mark.parametrize(("suffix", "bytes_lost"), [(".mp4", 2000), (".avi", 200)])
