@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -125,10 +126,14 @@ def make_train_steps(train_step: TrainStep, mesh: Mesh, *, unroll: bool) -> Trai
             sharding = distributed.batch_sharding(mesh)
             return train_step(state, jax.lax.with_sharding_constraint(batch, sharding), *others)
 
-        if len(indices) == 1:  # which a scan would put into a loop, also with `unroll`
-            state, sums = take_step(state, indices[0])
-            return state, jax.tree.map(lambda value: value[None], sums)
-        return jax.lax.scan(take_step, state, indices, unroll=unroll)
+        if not unroll:
+            return jax.lax.scan(take_step, state, indices)
+        # Not `scan(unroll=True)`, which leaves a loop of one iteration.
+        traced_once, steps = jax.jit(take_step), []
+        for index in range(len(indices)):
+            state, sums = traced_once(state, indices[index])
+            steps.append(sums)
+        return state, jax.tree.map(lambda *values: jnp.stack(values), *steps)
 
     return train_steps
 
