@@ -135,7 +135,8 @@ class ColorDecoder(nnx.Module):
 
     def __init__(self, in_features: int, out_features: int, *, rngs: nnx.Rngs):
         width, *widths = self.WIDTHS
-        self.blocks = nnx.List([ConvNormAct(in_features, width, 3, rngs=rngs)])
+        self.blocks = nnx.List()
+        self.blocks.append(ConvNormAct(in_features, width, 3, rngs=rngs))
         for features in widths:
             self.blocks.append(UpsampleBlock(width, features, rngs=rngs))
             width = features
