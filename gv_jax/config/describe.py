@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gv_jax.data.builders import DATASETS
+from gv_jax.data.builders.registry import DATASETS
 from gv_jax.models import MODELS
 from gv_jax.tasks.registry import TASKS
 

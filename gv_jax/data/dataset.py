@@ -15,9 +15,9 @@ from typing import Any
 from gv_jax.data import audit, decode, transforms
 from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.box import NO_BOX
-from gv_jax.data.builders import DATASETS
 from gv_jax.data.builders.base import ImageBuilder
 from gv_jax.data.builders.folder_listing import check_outside
+from gv_jax.data.builders.registry import DATASETS
 from gv_jax.data.cache import CACHE_VERSION, cache_folder, find_cached, read_cache, write_cache
 from gv_jax.data.parallel import count_cores
 from gv_jax.data.splits.kfold import take_fold

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gv_jax.data import decode
-from gv_jax.data.builders import DATASETS
+from gv_jax.data.builders.registry import DATASETS
 from gv_jax.data.cache import multi_hot
 from tests.data.cat_dog import BUILDER, check_cat_dog, load_cat_dog, write_cat_dog
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from gv_jax.config import default
 from gv_jax.data import dataset, decode
-from gv_jax.data.builders import DATASETS, ImageBuilder
+from gv_jax.data.builders.base import ImageBuilder
+from gv_jax.data.builders.registry import DATASETS
 from gv_jax.data.transforms import output_size
 from gv_jax.errors import UserError
 from tests.data.cat_dog import ARRAYS, BUILDER, check_cat_dog, load_cat_dog, write_cat_dog

@@ -7,8 +7,9 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from gv_jax.data import dataset
-from gv_jax.data.builders import DATASETS, ImageBuilder, base
-from gv_jax.data.builders.base import Example
+from gv_jax.data.builders import base
+from gv_jax.data.builders.base import Example, ImageBuilder
+from gv_jax.data.builders.registry import DATASETS
 from gv_jax.data.builders.storage import silence_logging
 from gv_jax.errors import UserError
 

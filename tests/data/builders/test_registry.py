@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gv_jax.data.builders import DATASETS
+from gv_jax.data.builders.registry import DATASETS
 
 COMMON = {
     "skip_broken": False,

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gv_jax.data.augment.degrade import build_degradation
-from gv_jax.data.builders import DATASETS
+from gv_jax.data.builders.registry import DATASETS
 from gv_jax.image.tiled_metrics import compare_images
 from gv_jax.inference.color.colorizer import load_colorizer
 from gv_jax.inference.color.held_out_images import HeldOutImages, find_positions, make_lookups
