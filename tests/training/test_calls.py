@@ -268,8 +268,8 @@ from flax import nnx
 from jax.sharding import AxisType
 from gv_jax import distributed
 from gv_jax.training import calls
-from gv_jax.training.sharded_module import ShardedModule, init_sharded_state
-from gv_jax.training.step import SplitModule, init_train_state, make_train_step
+from gv_jax.training.sharded_module import ShardedModule, init_placed_state
+from gv_jax.training.step import SplitModule, make_train_step
 from gv_jax.tasks.classification import Classification
 from gv_jax.data.augment.augmentations import build_augmentation
 from gv_jax.training.fit import LoopConfig
@@ -294,11 +294,7 @@ def train(count, sharded, steps_per_call, loops):
     types = (AxisType.Auto,)
     mesh = jax.make_mesh((count,), ("data",), devices=jax.devices()[:count], axis_types=types)
     network = ShardedModule.from_split(plain, mesh) if sharded else plain
-    state = (
-        init_sharded_state(network, optimizer, mesh, ema=True)
-        if sharded
-        else distributed.replicate(init_train_state(plain, optimizer, ema=True), mesh)
-    )
+    state = init_placed_state(network, optimizer, mesh, ema=True, sharded=sharded)
     shardings = distributed.shardings_of(state)
     augment = build_augmentation({"flip": 0.5})
     step = make_train_step(network, Classification(3), optimizer, augment, seed=0, ema_decay=0.9)
