@@ -1,7 +1,6 @@
 """Runs of several steps in one compiled call are those of single steps."""
 
 import logging
-import os
 import signal
 
 import numpy as np
@@ -17,10 +16,10 @@ from tests.runs.several_processes import make_command as make_distributed_comman
 from tests.runs.test_interruption import (
     RANDOM,
     assert_same_state,
+    finish_interrupted,
     make_command,
     start,
     wait_for_exit,
-    wait_for_rows,
 )
 
 pytestmark = pytest.mark.slow
@@ -77,13 +76,7 @@ def test_an_interrupted_run_of_several_steps_per_call_ends_with_the_same_bits(sh
     fields = {"train.batch_size": 6, **SEVERAL}
     assert wait_for_exit(start(make_command(shapes, root, whole, **fields))) == 0
     command = make_command(shapes, root, run, **fields)
-    for rows, number, status in ((3, signal.SIGKILL, -9), (10, signal.SIGTERM, 130)):
-        process = start(command)
-        wait_for_rows(run, rows, process)
-        os.kill(process.pid, number)
-        assert wait_for_exit(process) == status
-        assert not (run / "results.json").exists()
-    assert wait_for_exit(start(command)) == 0
+    finish_interrupted(command, run, ((3, signal.SIGKILL, -9), (10, signal.SIGTERM, 130)))
     assert_same_state(whole, run)
     assert read_results(whole)["test"] == read_results(run)["test"]
 

@@ -70,21 +70,23 @@ def wait_for_rows(run, count, process):
         time.sleep(0.01)
 
 
-def test_an_interrupted_run_ends_with_the_same_bits(shapes, tmp_path):
-    root, whole, run = (tmp_path / name for name in ("data", "whole", "interrupted"))
-    assert wait_for_exit(start(make_command(shapes, root, whole))) == 0
-    command = make_command(shapes, root, run)
-    for rows, number, status in (
-        (3, signal.SIGKILL, -9),
-        (10, signal.SIGTERM, 130),
-        (19, signal.SIGKILL, -9),
-    ):
+def finish_interrupted(command, run, interruptions):
+    """Starts `command` anew after every (rows logged, signal, expected status), then to the end."""
+    for rows, number, status in interruptions:
         process = start(command)
         wait_for_rows(run, rows, process)
         os.kill(process.pid, number)
         assert wait_for_exit(process) == status
         assert not (run / "results.json").exists()
     assert wait_for_exit(start(command)) == 0
+
+
+def test_an_interrupted_run_ends_with_the_same_bits(shapes, tmp_path):
+    root, whole, run = (tmp_path / name for name in ("data", "whole", "interrupted"))
+    assert wait_for_exit(start(make_command(shapes, root, whole))) == 0
+    command = make_command(shapes, root, run)
+    interruptions = ((3, signal.SIGKILL, -9), (10, signal.SIGTERM, 130), (19, signal.SIGKILL, -9))
+    finish_interrupted(command, run, interruptions)
     assert_same_state(whole, run)
     assert read_results(whole)["test"] == read_results(run)["test"]
 
