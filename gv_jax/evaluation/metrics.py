@@ -77,6 +77,13 @@ METRICS: dict[str, Metric] = {
     "colorfulness": Metric("colorfulness"),
     "colorfulness_error": Metric("colorfulness error", direction="min"),
     "flicker": Metric("flicker", direction="min"),
+    # Generated images
+    "kid": Metric("KID", direction="min"),
+    "kid_error": Metric("standard error of KID"),
+    "class_accuracy": _fraction("class accuracy"),
+    "copies": _fraction("copies", "min"),
+    "seam_score": Metric("seam score", direction="min", format=".2f"),
+    "colors": Metric("colors", format=",.0f"),
     # Counts and parts
     "count": Metric("count", format=","),
     "support": Metric("support", format=","),

@@ -1,0 +1,31 @@
+"""RGBA pixels with their color multiplied by alpha: under alpha 0, colors have no meaning.
+
+Images are [... c], 0 to 255, with c = 4, or 3 without alpha, which nothing changes.
+"""
+
+import numpy as np
+
+ALPHA = 3  # index of the channel
+
+
+def premultiply(images: np.ndarray) -> np.ndarray:
+    """uint8 images [... c] with colors times alpha / 255, rounded to uint8 as Pillow does."""
+    if images.shape[-1] <= ALPHA:
+        return images
+    result = np.array(images)
+    products = images[..., :ALPHA] * images[..., ALPHA:].astype(np.uint16) + np.uint16(128)
+    result[..., :ALPHA] = (products + (products >> 8)) >> 8  # / 255, rounded; a division is slow
+    return result
+
+
+def unpremultiply(values: np.ndarray) -> np.ndarray:
+    """uint8 images of premultiplied values [... c], float; values out of range are clipped.
+
+    Colors under alpha 0 become 0.
+    """
+    if values.shape[-1] <= ALPHA:
+        return np.rint(values.clip(0, 255)).astype(np.uint8)
+    alpha = np.rint(values[..., ALPHA:].clip(0, 255))
+    colors = values[..., :ALPHA] * (255 / np.maximum(alpha, 1)) * (alpha > 0)
+    colors = np.rint(colors.clip(0, 255))
+    return np.concatenate([colors, alpha], -1).astype(np.uint8)
