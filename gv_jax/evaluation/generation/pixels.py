@@ -12,10 +12,10 @@ def premultiply(images: np.ndarray) -> np.ndarray:
     """uint8 images [... c] with colors times alpha / 255, rounded to uint8 as Pillow does."""
     if images.shape[-1] <= ALPHA:
         return images
-    result = np.array(images)
-    products = images[..., :ALPHA] * images[..., ALPHA:].astype(np.uint16) + np.uint16(128)
-    result[..., :ALPHA] = (products + (products >> 8)) >> 8  # / 255, rounded; a division is slow
-    return result
+    weights = np.repeat(images[..., ALPHA], images.shape[-1], -1).reshape(images.shape)
+    weights[..., ALPHA] = 255
+    products = images * weights.astype(np.uint16) + np.uint16(128)
+    return ((products + (products >> 8)) >> 8).astype(np.uint8)  # / 255; a division is slower
 
 
 def unpremultiply(values: np.ndarray) -> np.ndarray:

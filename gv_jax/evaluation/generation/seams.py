@@ -17,9 +17,7 @@ def seam_score(images: np.ndarray) -> float:
         images: uint8 [n h w c], premultiplied here.
     """
     seam, inside = (values.sum() for values in border_differences(images))
-    if inside == 0:
-        return FLAT if seam == 0 else float("inf")
-    return float(seam / inside)
+    return float(seam / inside) if inside else FLAT
 
 
 def border_differences(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
