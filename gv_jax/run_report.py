@@ -60,9 +60,7 @@ def evaluate_and_report(
     builder = prepare_builder(session.data.section)
     evaluation = task.evaluate(outputs, dataset)
     loaded = LoadedNetwork(task, setup.network, weights)
-    evaluation = evaluate_as_used(
-        evaluation, runtime, loaded, builder, run_dir, config.data, config.inference
-    )
+    evaluation = evaluate_as_used(evaluation, runtime, loaded, builder, run_dir, config)
     predict, feature_maps = runtime.evaluator.functions_of(*weights)
     batch = task.prepare_batch(runtime.batch_at(config.seed)(0))
     key = jax.random.key(config.seed)  # a probe augments nothing

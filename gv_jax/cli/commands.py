@@ -7,6 +7,7 @@ from gv_jax.cli.audit import audit
 from gv_jax.cli.colorize import colorize
 from gv_jax.cli.export import export
 from gv_jax.cli.flags import echo, exit_with_error, run_command, silence_libraries
+from gv_jax.cli.generate import generate
 from gv_jax.cli.predict import predict
 from gv_jax.cli.search import search
 from gv_jax.cli.serve import serve
@@ -19,6 +20,7 @@ COMMANDS = {
     "audit": (audit, "find duplicates, leaks and label conflicts in a data set"),
     "predict": (predict, "predict the classes of images with a finished run, and sort the files"),
     "colorize": (colorize, "colorize images and videos with a finished run"),
+    "generate": (generate, "generate new images of a class with a finished run"),
     "export": (export, "write a finished run as ONNX, StableHLO, safetensors or a web page"),
     "serve": (serve, "serve finished runs as a web page and a JSON API"),
     "search": (search, "search hyper-parameters"),

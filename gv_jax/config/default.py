@@ -72,6 +72,16 @@ def get_config() -> ConfigDict:
                 "temperature": 0.38,  # bins, palette: 1 is the mean, 0 the most likely color
                 "rebalance_lambda": 0.5,  # bins: weight of the uniform distribution
             },
+            "generation": {  # by flow matching; the last four can be changed later
+                "tileable": (),  # classes whose images repeat without a seam: they wrap around
+                "label_dropout": 0.1,  # probability of training without the class, for guidance
+                "time_mean": 0.0,  # of the logit of training times (0: noise, 1: image) …
+                "time_std": 1.0,  # … and its standard deviation
+                "guidance": 1.5,  # weight of the class (classifier-free guidance); 1: plain
+                "sampler": "heun",  # euler or heun, which evaluates the network twice per step
+                "steps": 12,  # of the sampler
+                "palette": 0,  # colors of a generated image, chosen by k-means; 0: any
+            },
             "degrade": {  # colorization: degradations of the gray input, in this order
                 "gray_levels": 0,  # evenly spaced gray levels; 4 on a Game Boy
                 "blur": 0.0,  # standard deviation of a Gaussian, in pixels
@@ -103,6 +113,7 @@ def get_config() -> ConfigDict:
                 "whole_images": 100,  # colorization: held-out images to measure at their own size
                 "neighbors": 5000,  # classification: training images to store the features of
                 "thumbnails": 64,  # side in pixels of the stored copies of these images; 0: none
+                "samples": 400,  # generation: images to generate and measure for the report
                 "explanations": 6,  # classification: images to explain in the report, at most 8
             },
             "augment": {

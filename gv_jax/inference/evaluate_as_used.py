@@ -1,6 +1,5 @@
 """What a run measures and stores because it is going to be used: the last part of an evaluation."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from gv_jax.data.builders.base import ImageBuilder
@@ -8,6 +7,7 @@ from gv_jax.evaluation.evaluator import Runtime
 from gv_jax.inference.color.held_out_images import evaluate_held_out_images
 from gv_jax.inference.finished_run import LoadedNetwork
 from gv_jax.inference.stored.stored_files import store_inference_files
+from gv_jax.tasks.generation import Generation
 from gv_jax.training.run_dir import RunDir
 
 
@@ -17,10 +17,11 @@ def evaluate_as_used(
     loaded: LoadedNetwork,
     builder: ImageBuilder,
     run_dir: RunDir,
-    data: Mapping[str, Any],
-    section: Mapping[str, Any],
+    config: Any,
 ) -> Any:
-    """The evaluation with results on whole images; of a classifier, its calibration is stored.
+    """The evaluation with results on whole or generated images.
+
+    Of a classifier, calibration and features are stored.
 
     Args:
         evaluation: At the size of the network input.
@@ -28,13 +29,21 @@ def evaluate_as_used(
         loaded: Its network.
         builder: The prepared data set.
         run_dir: Where files for inference are written.
-        data: The section config.data.
-        section: The section config.inference.
+        config: Of the run.
     """
     task: Any = loaded.task
+    section = config.inference
     if task.whole_images and section["whole_images"]:
         limit = section["whole_images"]
-        return evaluate_held_out_images(evaluation, task, *loaded[1:], builder, data, limit)
+        return evaluate_held_out_images(evaluation, task, *loaded[1:], builder, config.data, limit)
+    if isinstance(task, Generation):
+        from gv_jax.inference.generation.measure_run import measure_run  # scikit-learn is slow
+
+        if section.samples:
+            return measure_run(
+                evaluation, loaded, builder.group_of, config.generation, section.samples
+            )
+        return evaluation
     if task.uses_labels:
         store_inference_files(evaluation, runtime, loaded, run_dir, section)
     return evaluation

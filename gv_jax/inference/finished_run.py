@@ -1,5 +1,6 @@
 """A finished run as input of inference: its run directory is enough, no data set is needed."""
 
+import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +53,12 @@ def load_finished_run(path: Path, *tasks: str) -> RunDir:
             f"{path} holds a run of task {results.get('task')}: give a run of task {wanted}"
         )
     return run_dir
+
+
+def hash_run(run_dir: RunDir) -> str:
+    """A hash that identifies a finished run wherever its directory is."""
+    files = [(run_dir.path / name).read_bytes() for name in ("config.json", "results.json")]
+    return hashlib.sha256(b"".join(files)).hexdigest()[:20]
 
 
 def load_network(run_dir: RunDir) -> LoadedNetwork:

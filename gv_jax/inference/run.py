@@ -80,6 +80,10 @@ class Run:
         """The image at twice its size, uint8 [2h 2w c]."""
         raise self._wrong_task("upscale images")
 
+    def generate(self, label: str, count: int = 1, **options: Any) -> np.ndarray:
+        """New images of a class, uint8 [count h w c]; see `GeneratorRun.generate`."""
+        raise self._wrong_task("generate images")
+
     def _wrong_task(self, action: str) -> UserError:
         return UserError(f"{self.path} cannot {action}: it {self.purpose}")
 
@@ -91,13 +95,14 @@ def load_run(path: Path | str) -> Run:
         path: The run directory.
 
     Returns:
-        A ClassifierRun, ColorizerRun or UpscalerRun.
+        A ClassifierRun, ColorizerRun, UpscalerRun or GeneratorRun.
 
     Raises:
         UserError: It is no finished run, one of another format version, or damaged.
     """
     from gv_jax.inference.classifier import ClassifierRun
     from gv_jax.inference.finished_run import load_finished_run
+    from gv_jax.inference.generation.generator_run import GeneratorRun
     from gv_jax.inference.image_runs import ColorizerRun, UpscalerRun
 
     kinds: dict[str, type[Run]] = {
@@ -105,6 +110,7 @@ def load_run(path: Path | str) -> Run:
         "multi_label": ClassifierRun,
         "colorization": ColorizerRun,
         "super_resolution": UpscalerRun,
+        "generation": GeneratorRun,
     }
     run_dir = load_finished_run(Path(path))
     return kinds[(run_dir.results or {})["task"]](run_dir)

@@ -11,6 +11,8 @@ from gv_jax.errors import UserError, unknown
 from gv_jax.models.cnn import SharedConvNet, TextureCNN2, TextureCNN3, TwoLayerCNN
 from gv_jax.models.colorization import BackboneColorizer, Fusion, UNet, WallnerAlpha
 from gv_jax.models.convnext import CONVNEXT_SMALL, CONVNEXT_TINY, ConvNeXt
+from gv_jax.models.diffusion.dit import DiT
+from gv_jax.models.diffusion.velocity_unet import VelocityUNet
 from gv_jax.models.efficientnet import EFFICIENTNETV2_S, EfficientNetV2
 from gv_jax.models.efficientnet_lite import LITE0, LITE1, LITE2, EfficientNetLite
 from gv_jax.models.inception import Inception
@@ -63,9 +65,13 @@ COLORIZERS = {
     "fusion": Fusion,
     "unet": UNet,
 }
-MODELS = CLASSIFIERS | UPSCALERS | COLORIZERS
+GENERATORS = {
+    "velocity_unet": partial(VelocityUNet, (64, 128)),
+    "dit": partial(DiT, 192, 6),
+}
+MODELS = CLASSIFIERS | UPSCALERS | COLORIZERS | GENERATORS
 # Arguments that `build` derives from its own; the others are options of the model.
-DERIVED_ARGUMENTS = {"self", "in_features", "out_features", "size", "rngs"}
+DERIVED_ARGUMENTS = {"self", "in_features", "out_features", "num_classes", "size", "rngs"}
 
 
 def build(
@@ -83,7 +89,8 @@ def build(
         name: a name in MODELS.
         inputs: channels of the images [n h w inputs], float.
         classes: outputs of a classifier (logits [n classes]) or of each pixel of a colorizer
-            ([n h w classes]). Upscalers, which return images [n 2h 2w inputs], ignore it.
+            ([n h w classes]), or classes of the images of a generator, whose outputs are
+            [n h w inputs]. Upscalers, which return images [n 2h 2w inputs], ignore it.
         size: (height, width) of the images in pixels, for models that flatten their feature map;
             None: the published size.
         rngs: random streams of weights and dropout.
@@ -95,7 +102,9 @@ def build(
     check_model_options(name, options)
     if size and has_fixed_size(name):
         options["size"] = size
-    if name not in UPSCALERS:
+    if name in GENERATORS:
+        options["num_classes"] = classes
+    elif name not in UPSCALERS:
         options["out_features"] = classes
     if "classifier" in model_options(name):
         options["classifier"] = get_backbone(options.get("classifier", "resnet18"))

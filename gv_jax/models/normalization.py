@@ -141,8 +141,11 @@ class LayerNorm(nnx.Module):
 
     def __call__(self, x: Array) -> Array:
         wide = x.astype(jnp.float32) if x.dtype.itemsize < 4 else x
-        shape = (1,) * (x.ndim - 1) + (-1,)
-        scale, bias = (v[...].astype(wide.dtype).reshape(shape) for v in (self.scale, self.bias))
+        wide = wide.reshape(*(1,) * (4 - x.ndim), *x.shape)  # [n h w c], also of tokens [n t c]
+        scale, bias = (
+            broadcast_channels(v[...].astype(wide.dtype), wide) for v in (self.scale, self.bias)
+        )
         centered = wide - wide.mean(-1, keepdims=True)
         var = (centered * centered).mean(-1, keepdims=True)
-        return (centered * lax.rsqrt(var + self.epsilon) * scale + bias).astype(x.dtype)
+        y = centered * lax.rsqrt(var + self.epsilon) * scale + bias
+        return y.astype(x.dtype).reshape(x.shape)

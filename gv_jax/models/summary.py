@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from gv_jax.models.diffusion.flow_inputs import FlowInputs
 from gv_jax.models.layers import Lambda
 from gv_jax.models.stages import count_params_under
 
@@ -25,8 +26,9 @@ class OutputHook:
     def __init__(self, name: str, layer: nnx.Module, outputs: list[LayerOutput]):
         self.name, self.layer, self.outputs = name, layer, outputs
 
-    def __call__(self, x: Array) -> Array:
-        y = self.layer(x)
+    def __call__(self, *arguments: Any) -> Any:
+        layer: Any = self.layer
+        y = layer(*arguments)
         self.outputs.append((self.name, self.layer, y))
         return y
 
@@ -44,8 +46,8 @@ def list_layers(model: nnx.Module, prefix: str = "") -> Iterator[tuple[Any, str,
             yield model, attribute, prefix + attribute, layer
 
 
-def layer_outputs(model: nnx.Module, x: Array) -> list[LayerOutput]:
-    """Calls `model` on images `x` and returns the output of each call of a layer, in order.
+def layer_outputs(model: nnx.Module, x: Any) -> list[LayerOutput]:
+    """Calls `model` on its inputs `x` and returns the output of each call of a layer, in order.
 
     The model is unusable afterwards.
     """
@@ -73,7 +75,12 @@ def layer_shapes(
         outputs = layer_outputs(nnx.merge(graph, state), x)
         shapes.extend((name, layer, y.shape) for name, layer, y in outputs)
 
-    jax.eval_shape(call, state, jax.ShapeDtypeStruct((1, *size, channels), jnp.float32))
+    images = jax.ShapeDtypeStruct((1, *size, channels), jnp.float32)
+    number, label = (jax.ShapeDtypeStruct((1,), dtype) for dtype in (jnp.float32, jnp.int32))
+    is_velocity = hasattr(model, "condition")
+    jax.eval_shape(
+        call, state, FlowInputs(images, number, label, number) if is_velocity else images
+    )
     return shapes
 
 

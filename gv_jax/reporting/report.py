@@ -51,6 +51,18 @@ PER_CLASS_CAPTION = (
     "it. Recall: fraction of the images of the class that are predicted as it. F1: harmonic mean "
     "of both. Support: images of the class."
 )
+COMPARISON_CAPTION = (
+    "Generated images beside real ones and baselines. KID, precision and recall compare features "
+    "of EfficientNet-Lite0 with those of held-out images; for real images, training images are "
+    "compared with held-out ones, and the other columns are of held-out images. Class accuracy: of "
+    "a linear classifier of these features. Copies: nearer to one training image than a third of "
+    "the distance to any of another group. Seam score: difference across the border of tileable "
+    "images over that between neighboring pixels."
+)
+GENERATED_CLASSES_CAPTION = (
+    "Generated and held-out images of each class: those that a linear classifier assigns to it, "
+    "and near copies of training images."
+)
 ROW_TABLES = {  # key of a list of rows in results.json -> section, caption
     "top_confusions": (
         "errors",
@@ -64,6 +76,8 @@ ROW_TABLES = {  # key of a list of rows in results.json -> section, caption
     "epochs": ("learning", "Epochs selected by config.train.report_epochs."),
     "probe_baselines": ("probe", BASELINES_CAPTION),
     "penalties": ("probe", PENALTIES_CAPTION),
+    "comparison": ("results", COMPARISON_CAPTION),
+    "generated_classes": ("classes", GENERATED_CLASSES_CAPTION),
     "per_game": (
         "classes",
         "Worst game first, by CIEDE2000. The baseline is the gray lookup.",

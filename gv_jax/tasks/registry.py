@@ -2,6 +2,7 @@
 
 from gv_jax.tasks.classification import Classification
 from gv_jax.tasks.colorization import Colorization
+from gv_jax.tasks.generation import Generation
 from gv_jax.tasks.multilabel import MultiLabel
 from gv_jax.tasks.run_task import RunTask
 from gv_jax.tasks.super_resolution import SuperResolution
@@ -11,4 +12,5 @@ TASKS: dict[str, type[RunTask]] = {
     "multi_label": MultiLabel,
     "super_resolution": SuperResolution,
     "colorization": Colorization,
+    "generation": Generation,
 }

@@ -94,7 +94,7 @@ class SplitModule:
         )
 
     def apply_train(
-        self, params: Tree, batch_stats: Tree, key: jax.Array, inputs: jax.Array, step: jax.Array
+        self, params: Tree, batch_stats: Tree, key: jax.Array, inputs: Tree, step: jax.Array
     ) -> tuple[jax.Array, Tree]:
         """(outputs, new batch statistics) in training mode; dropout draws from `key`."""
         rng_state = reseed_rngs(self.rng_state, key)
@@ -118,7 +118,7 @@ class SplitModule:
         outputs = model(inputs)
         return outputs, nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
 
-    def apply_eval(self, params: Tree, batch_stats: Tree, inputs: jax.Array) -> jax.Array:
+    def apply_eval(self, params: Tree, batch_stats: Tree, inputs: Tree) -> jax.Array:
         """The outputs in evaluation mode: no dropout, running statistics."""
         return self.merge_eval(params, batch_stats)(inputs)
 
@@ -190,6 +190,11 @@ def cast_floats(tree: Tree, dtype: Any) -> Tree:
     )
 
 
+def cast_images(inputs: Tree, dtype: Any) -> Tree:
+    """Network inputs with their images [n h w c] in `dtype`; numbers per image stay as they are."""
+    return jax.tree.map(lambda a: a.astype(dtype) if a.ndim > 1 else a, inputs)
+
+
 def make_train_step(
     network: SplitModule,
     task: Task,
@@ -223,7 +228,7 @@ def make_train_step(
                 cast_floats(params, dtype),
                 state.batch_stats,
                 dropout_key,
-                inputs.astype(dtype),
+                cast_images(inputs, dtype),
                 state.step,
             )
             metrics = task.metrics(outputs.astype(jnp.float32), targets)
@@ -237,7 +242,7 @@ def make_train_step(
         }
         ema = update_ema(state.ema, weights, ema_decay, state.step) if state.ema else state.ema
         sums = {name: values.sum() for name, values in metrics.items()}
-        sums["count"] = jnp.float32(inputs.shape[0])
+        sums["count"] = jnp.float32(len(metrics["loss"]))
         return TrainState(state.step + 1, **weights, opt_state=opt_state, ema=ema), sums
 
     return train_step
@@ -250,12 +255,14 @@ def eval_key() -> jax.Array:
 
 def make_predict(
     network: SplitModule, *, dtype: Any = jnp.float32
-) -> Callable[[Tree, Tree, jax.Array], jax.Array]:
+) -> Callable[[Tree, Tree, Tree], jax.Array]:
     """The network in evaluation mode: (params, batch_stats, inputs) -> outputs float32."""
 
-    def predict(params: Tree, batch_stats: Tree, inputs: jax.Array) -> jax.Array:
+    def predict(params: Tree, batch_stats: Tree, inputs: Tree) -> jax.Array:
         params = cast_floats(params, dtype)
-        return network.apply_eval(params, batch_stats, inputs.astype(dtype)).astype(jnp.float32)
+        return network.apply_eval(params, batch_stats, cast_images(inputs, dtype)).astype(
+            jnp.float32
+        )
 
     return predict
 

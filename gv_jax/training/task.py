@@ -19,10 +19,10 @@ class Task(Protocol):
         """uint8 images and labels -> float32 images in [0, 1] and targets, for augmentation."""
         ...
 
-    def make_inputs(
-        self, key: jax.Array, images: jax.Array, targets: jax.Array
-    ) -> tuple[jax.Array, Any]:
+    def make_inputs(self, key: jax.Array, images: jax.Array, targets: jax.Array) -> tuple[Any, Any]:
         """Images in [0, 1] and targets -> network inputs and final targets.
+
+        Inputs are images [n h w c], or a NamedTuple of images and numbers of each [n].
 
         Args:
             key: a new one at every training step; always the same in evaluation.

@@ -87,6 +87,15 @@ scale_each.defvjp(_scale_forward, _scale_backward)
 
 
 @jax.custom_vjp
+def shift_each(x: Array, shifts: Array) -> Array:
+    """Adds to the channels of each image, [n h w c] and [n c]; a gradient is `sum_each`."""
+    return x + jnp.expand_dims(shifts, (1, 2))
+
+
+shift_each.defvjp(lambda x, shifts: (shift_each(x, shifts), None), lambda _, g: (g, sum_each(g)))
+
+
+@jax.custom_vjp
 def broadcast_channels(v: Array, x: Array) -> Array:
     """Broadcasts `v` [c] to the shape of `x` [n h w c]; its gradient is `sum_pixels`."""
     return jnp.broadcast_to(v.reshape(1, 1, 1, -1), x.shape)

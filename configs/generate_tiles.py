@@ -1,0 +1,27 @@
+"""Generate tiles of Dungeon Crawl Stone Soup: 15 classes, 32x32 RGBA.
+
+gv-jax train --config=configs/generate_tiles.py [--config.data.path=DIR]
+gv-jax generate RUN --class wall --count 30 --output DIR
+"""
+
+from ml_collections import ConfigDict
+
+from gv_jax.config import default
+
+
+def get_config() -> ConfigDict:
+    config = default.get_config()
+    config.task = "generation"
+    config.data.name = "dungeon_tiles"
+    config.data.size = (32, 32)
+    config.data.channels = 4
+    config.model.name = "velocity_unet"
+    config.generation.tileable = ("floor", "wall", "water")
+    config.train.batch_size = 32
+    config.train.epochs = 50
+    config.train.ema = 0.999
+    config.optimizer.learning_rate = 1e-3
+    config.optimizer.schedule = "cosine"
+    config.optimizer.warmup_epochs = 0.5
+    config.optimizer.clip_norm = 1.0
+    return config

@@ -1,0 +1,131 @@
+"""A finished generation run as a Python object: `run.generate("brick", count=30)`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gv_jax.errors import UserError, unknown
+from gv_jax.inference.finished_run import find_image_size
+from gv_jax.inference.generation.generator import Generator, Sampling
+from gv_jax.inference.generation.proportions import divide_in_proportion
+from gv_jax.inference.generation.snap_colors import limit_colors, read_palette, snap_colors
+from gv_jax.inference.network_input import ImageInput, make_preparation
+from gv_jax.inference.run import Run
+from gv_jax.training.run_dir import RunDir
+
+MAX_COLORS = 256  # of `limit_colors`
+Palette = str | Path | int  # a file, or a number of colors
+
+
+class GeneratorRun(Run):
+    """A run that generates images of a class.
+
+    Attributes:
+        classes: Class names.
+        generator: The network as a function.
+    """
+
+    purpose = "generates images"
+
+    def __init__(self, run_dir: RunDir) -> None:
+        super().__init__(run_dir)
+        section = self.config["generation"]
+        self.classes: tuple[str, ...] = tuple(self.results["classes"])
+        self.generator = Generator(self.loaded, find_image_size(run_dir), section["sampler"])
+        self._prepare = make_preparation(self.config["data"], self.generator.size)
+
+    def generate(
+        self,
+        label: str,
+        count: int = 1,
+        *,
+        seed: int = 0,
+        guidance: float | None = None,
+        steps: int | None = None,
+        tileable: bool | None = None,
+        palette: Palette | None = None,
+        like: ImageInput | None = None,
+        strength: float = 0.6,
+    ) -> np.ndarray:
+        """Generates images of a class.
+
+        Args:
+            label: Name of the class.
+            count: Number of images.
+            seed: Of the noise; image i of a class is the same for every `count`.
+            guidance: Weight of the class; 1: as in training images; None: config.generation's.
+            steps: Steps of the sampler; None: config.generation's.
+            tileable: Whether the images repeat without a seam; None: as the class was trained.
+            palette: A palette file, or a maximum number of colors per image; None:
+                config.generation's.
+            like: An image to vary, as of `network_input.to_pil`.
+            strength: How far it is changed: 0 not at all, 1 entirely.
+
+        Returns:
+            uint8 [count h w c].
+
+        Raises:
+            UserError: There is no such class, or an argument is out of range.
+        """
+        sampling = self.sampling(seed, guidance, steps, tileable, strength)
+        labels = np.full(count, self.find_label(label))
+        images = None if like is None else np.repeat(self._prepare(like)[None], count, 0)
+        outputs = self.generator.generate(labels, np.arange(count), sampling, images)
+        return self.palette_filter(palette)(outputs)
+
+    def sampling(
+        self,
+        seed: int = 0,
+        guidance: float | None = None,
+        steps: int | None = None,
+        tileable: bool | None = None,
+        strength: float = 0.6,
+    ) -> Sampling:
+        """The arguments of `generate` with the defaults of the run; UserError out of range."""
+        defaults = Sampling.from_section(self.config["generation"], seed)
+        sampling = Sampling(
+            seed,
+            defaults.guidance if guidance is None else guidance,
+            defaults.steps if steps is None else steps,
+            tileable,
+            strength,
+        )
+        bounds = {"seed": (0, 2**32 - 1), "guidance": (0, 20), "steps": (1, 1000)}
+        for name, (low, high) in {**bounds, "strength": (0, 1)}.items():
+            value = getattr(sampling, name)
+            if not low <= value <= high:
+                raise UserError(f"{name} is {value}: it must be from {low} to {high}")
+        return sampling
+
+    def find_label(self, name: str) -> int:
+        """The index of a class; UserError if there is none of this name."""
+        if name not in self.classes:
+            raise unknown("class", name, self.classes)
+        return self.classes.index(name)
+
+    def prepare_image(self, image: ImageInput) -> np.ndarray:
+        """An image at the size of the run, uint8 [h w c]."""
+        return self._prepare(image)
+
+    def palette_filter(self, palette: Palette | None) -> Callable[[np.ndarray], np.ndarray]:
+        """The function that gives images uint8 [n h w c] the colors of a palette.
+
+        Raises:
+            UserError: The file holds no palette, or the number is out of range.
+        """
+        chosen: Any = self.config["generation"]["palette"] if palette is None else palette
+        if isinstance(chosen, int):
+            if not 0 <= chosen <= MAX_COLORS:
+                raise UserError(f"palette is {chosen}: give 1 to {MAX_COLORS} colors, or a file")
+            return (
+                (lambda images: limit_colors(images, chosen)) if chosen else lambda images: images
+            )
+        colors = read_palette(Path(chosen))
+        return lambda images: snap_colors(images, colors)
+
+    def divide_count(self, count: int) -> dict[str, int]:
+        """Class -> its part of `count` images, in proportion to the training images."""
+        totals: dict[str, int] = self.results["train_counts"]
+        return dict(zip(totals, divide_in_proportion(list(totals.values()), count), strict=True))

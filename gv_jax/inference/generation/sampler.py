@@ -1,0 +1,114 @@
+"""Solves the flow from noise to images, step by step, with classifier-free guidance."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gv_jax.distributed import compiler_options
+from gv_jax.models.diffusion.flow_inputs import FlowInputs
+from gv_jax.training.flow import join_inputs
+
+Velocity = Callable[[Array, Array], Array]  # images [n h w c] and a time [] -> velocity [n h w c]
+Predict = Callable[[Any, Any, Any], Array]  # params, batch_stats, FlowInputs -> velocity
+
+
+class Conditions(NamedTuple):
+    """What each image of a batch is to show.
+
+    Attributes:
+        labels: int32 [n].
+        wraps: float32 [n], 1 for images that repeat without a seam.
+        guidance: float32 [], the weight of the class.
+    """
+
+    labels: Array
+    wraps: Array
+    guidance: Array
+
+
+def guide(predict: Predict, weights: Any, conditions: Conditions, missing: int) -> Velocity:
+    """The velocity v(none) + guidance * (v(class) - v(none)).
+
+    Ho & Salimans 2022, arXiv:2207.12598, equation 6, whose w is guidance - 1.
+
+    Args:
+        predict: the network.
+        weights: its (params, batch_stats).
+        conditions: of the batch.
+        missing: the label that stands for no class.
+    """
+
+    def velocity(images: Array, time: Array) -> Array:
+        times = jnp.broadcast_to(time, conditions.labels.shape)
+        inputs = FlowInputs(images, times, conditions.labels, conditions.wraps)
+        plain = inputs._replace(labels=jnp.full_like(conditions.labels, missing))
+        with_class, without = jnp.split(predict(*weights, join_inputs(inputs, plain)), 2)
+        return without + conditions.guidance * (with_class - without)
+
+    return velocity
+
+
+def step_euler(velocity: Velocity, images: Array, time: Array, end: Array) -> Array:
+    """One step of Euler's method from `time` to `end`."""
+    return images + (end - time) * velocity(images, time)
+
+
+def step_heun(velocity: Velocity, images: Array, time: Array, end: Array) -> Array:
+    """One step of Heun's method: the mean of the velocities at its two ends."""
+    first = velocity(images, time)
+    second = velocity(images + (end - time) * first, end)
+    return images + (end - time) * (first + second) / 2
+
+
+def make_sampler(
+    predict: Predict, sampler: str, missing: int
+) -> Callable[[Any, Array, np.ndarray, Conditions], Array]:
+    """A function (weights, images at the first time, times [steps + 1], conditions) -> images.
+
+    Each step is a call of a program that is compiled once, not a round of a compiled loop: XLA's
+    CPU backend runs convolutions in loops several times slower. The last step is Euler's, as
+    training has few examples of times near 1.
+
+    Args:
+        predict: the network.
+        sampler: "euler" or "heun".
+        missing: the label that stands for no class.
+    """
+
+    def compile_step(step: Callable[..., Array]) -> Callable[..., Array]:
+        def take_step(
+            weights: Any, images: Array, time: Array, end: Array, conditions: Conditions
+        ) -> Array:
+            return step(guide(predict, weights, conditions, missing), images, time, end)
+
+        return jax.jit(take_step, compiler_options=compiler_options())
+
+    last = compile_step(step_euler)
+    inner = compile_step(step_heun) if sampler == "heun" else last
+
+    def sample(weights: Any, images: Array, times: np.ndarray, conditions: Conditions) -> Array:
+        for index in range(len(times) - 1):
+            step = last if index == len(times) - 2 else inner
+            images = step(weights, images, times[index], times[index + 1], conditions)
+        return images
+
+    return sample
+
+
+def draw_noise(seed: int, labels: np.ndarray, indices: np.ndarray, shape: tuple[int, ...]) -> Array:
+    """Normal noise [n *shape], for each image a function of (seed, label, index) alone."""
+    return _draw_noise(jnp.uint32(seed), jnp.asarray(labels), jnp.asarray(indices), shape)
+
+
+@partial(jax.jit, static_argnums=3)
+def _draw_noise(seed: Array, labels: Array, indices: Array, shape: tuple[int, ...]) -> Array:
+    def draw(label: Array, index: Array) -> Array:
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), label), index)
+        return jax.random.normal(key, shape)
+
+    return jax.vmap(draw)(labels, indices)

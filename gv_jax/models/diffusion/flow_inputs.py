@@ -1,0 +1,21 @@
+"""What a velocity network takes: noisy images, their times, their classes and how they tile."""
+
+from typing import NamedTuple
+
+from jax import Array
+
+
+class FlowInputs(NamedTuple):
+    """A batch on the way from noise (time 0) to images (time 1).
+
+    Attributes:
+        images: [n h w c], (1 - t) * noise + t * image, of images in [-1, 1].
+        times: t in [0, 1], float32 [n].
+        labels: int32 [n], the class of each image; the number of classes stands for none.
+        wraps: float32 [n], 1 for images that repeat without a seam, else 0.
+    """
+
+    images: Array
+    times: Array
+    labels: Array
+    wraps: Array

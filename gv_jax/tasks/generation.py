@@ -1,0 +1,210 @@
+"""Generation: new images of a class, by flow matching with classifier-free guidance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gv_jax.data.arrays import Dataset, Split
+from gv_jax.errors import UserError, unknown
+from gv_jax.evaluation.generation.evaluation import (
+    GENERATION_METRICS,
+    GenerationEvaluation,
+    evaluate_loss,
+)
+from gv_jax.image.alpha import premultiply
+from gv_jax.models import GENERATORS
+from gv_jax.models.diffusion.flow_inputs import FlowInputs
+from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
+from gv_jax.tasks.run_task import (
+    Config,
+    Predict,
+    check_model,
+    check_no_degradation,
+    check_no_labels,
+)
+from gv_jax.training.flow import draw_times, drop_labels, interpolate, roll_each
+from gv_jax.training.task import Batch
+
+OPAQUE, BINARY, SMOOTH = "opaque", "binary", "smooth"  # alpha channels of the images of a class
+ALPHA_IMAGES = 4096  # training images that determine them
+BINARY_FRACTION = 0.995  # of the pixels of a class with binary alpha that are 0 or 255
+SAMPLERS = ("euler", "heun")
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Predicts the velocity from noise to images of a class; the loss is its mean squared error.
+
+    Images are in [-1, 1], colors premultiplied by alpha.
+
+    Attributes:
+        classes: Class names.
+        tileable: Of each class: whether its images repeat without a seam. They are rolled in
+            training, and convolutions wrap around.
+        alpha: Of each class: OPAQUE, BINARY or SMOOTH.
+        channels: Channels of the images.
+        label_dropout: Probability of training without the class.
+        time_mean: Mean of the logit of training times.
+        time_std: Its standard deviation.
+        monitor: The metric that selects the best checkpoint, and its direction.
+    """
+
+    models: ClassVar[tuple[str, ...]] = tuple(GENERATORS)
+    uses_labels: ClassVar[bool] = False
+    gray_inputs: ClassVar[bool] = False
+    multi_label: ClassVar[bool] = False
+    whole_images: ClassVar[bool] = False
+    metric_names: ClassVar[tuple[str, ...]] = GENERATION_METRICS
+
+    classes: tuple[str, ...]
+    tileable: tuple[bool, ...]
+    alpha: tuple[str, ...]
+    channels: int = 4
+    label_dropout: float = 0.1
+    time_mean: float = 0.0
+    time_std: float = 1.0
+    monitor: tuple[str, str] = ("loss", "min")
+
+    @classmethod
+    def validate(cls, config: Config) -> None:
+        check_model(config, cls.models)
+        check_no_labels(config)
+        check_no_degradation(config)
+        section = config.generation
+        if section.sampler not in SAMPLERS:
+            raise unknown("value of config.generation.sampler", section.sampler, SAMPLERS)
+        multiple = GENERATORS[config.model.name].func.multiple
+        sides = [side for side in config.data.size if side % multiple]
+        if sides or config.augment.random_crop % multiple:
+            raise UserError(
+                f"config.data.size is {tuple(config.data.size)}: for model {config.model.name!r}, "
+                f"sides and config.augment.random_crop must be multiples of {multiple}"
+            )
+
+    @classmethod
+    def num_inputs(cls, config: Config) -> int:
+        return config.data.channels
+
+    @classmethod
+    def num_outputs(cls, config: Config, num_classes: int) -> int:
+        return num_classes
+
+    @property
+    def outputs(self) -> int:
+        """The number of classes, which the network is built for."""
+        return len(self.classes)
+
+    @classmethod
+    def from_config(cls, config: Config, dataset: Dataset) -> "Generation":
+        section = config.generation
+        for name in section.tileable:
+            if name not in dataset.classes:
+                raise unknown("class in config.generation.tileable", name, dataset.classes)
+        return cls(
+            classes=dataset.classes,
+            tileable=tuple(name in section.tileable for name in dataset.classes),
+            alpha=find_alpha(dataset.splits["train"], len(dataset.classes)),
+            channels=config.data.channels,
+            label_dropout=section.label_dropout,
+            time_mean=section.time_mean,
+            time_std=section.time_std,
+        )
+
+    @classmethod
+    def from_run(cls, config: Mapping[str, Any], results: Mapping[str, Any]) -> "Generation":
+        section, classes = config["generation"], tuple(results["classes"])
+        return cls(
+            classes=classes,
+            tileable=tuple(name in section["tileable"] for name in classes),
+            alpha=tuple(results["alpha"][name] for name in classes),
+            channels=config["data"]["channels"],
+            label_dropout=section["label_dropout"],
+            time_mean=section["time_mean"],
+            time_std=section["time_std"],
+        )
+
+    def with_training_loss(self, loss: Config, labels: np.ndarray) -> "Generation":
+        return self
+
+    def prepare_batch(self, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        images = batch["image"].astype(jnp.float32) / 255.0  # [n h w c]
+        return images, batch["label"]
+
+    def make_inputs(
+        self, key: jax.Array, images: jax.Array, targets: jax.Array
+    ) -> tuple[FlowInputs, jax.Array]:
+        """Noisy images, times and labels, of which some are dropped; the velocities [n h w c]."""
+        time_key, noise_key, label_key, roll_key = jax.random.split(key, 4)
+        n, h, w, _ = images.shape
+        wraps = jnp.array(self.tileable)[targets]
+        images = to_network_range(images)
+        if any(self.tileable):
+            shifts = jax.random.randint(roll_key, (2, n), 0, jnp.array([[h], [w]]))
+            shifts = jnp.where(wraps, shifts, jnp.zeros_like(shifts))
+            images = roll_each(images, shifts[0], shifts[1])
+        times = draw_times(time_key, n, self.time_mean, self.time_std)
+        noise = jax.random.normal(noise_key, images.shape)
+        noisy, velocity = interpolate(images, noise, times)
+        labels = drop_labels(label_key, targets, self.label_dropout, len(self.classes))
+        return FlowInputs(noisy, times, labels, wraps.astype(jnp.float32)), velocity
+
+    def metrics(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
+        return {"loss": jnp.square(outputs - targets).mean((1, 2, 3))}
+
+    def eval_outputs(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
+        """Returns the loss of every image [n]."""
+        return self.metrics(outputs, targets)
+
+    def evaluate(
+        self, outputs: Mapping[str, Mapping[str, np.ndarray]], dataset: Dataset
+    ) -> GenerationEvaluation:
+        labels = tuple(int(label) for label in np.flatnonzero(self.tileable))
+        evaluation = evaluate_loss(outputs, dataset, labels)
+        evaluation.results["alpha"] = dict(zip(self.classes, self.alpha, strict=True))
+        return evaluation
+
+    def draw(
+        self,
+        evaluation: GenerationEvaluation,
+        folder: Path,
+        augmented: Augmented | None = None,
+        predict: Predict | None = None,
+        feature_maps: FeatureMaps | None = None,
+    ) -> list[ReportFigure]:
+        # matplotlib is slow to import
+        from gv_jax.reporting.figures.generation import draw_generation
+
+        return draw_generation(evaluation, folder)
+
+
+def to_network_range(images: jax.Array) -> jax.Array:
+    """Images in [0, 1] -> premultiplied, in [-1, 1]."""
+    return 2 * premultiply(images) - 1
+
+
+def find_alpha(split: Split, num_classes: int) -> tuple[str, ...]:
+    """The alpha channel of each class, of up to ALPHA_IMAGES evenly chosen images.
+
+    Images without that channel are opaque; those of a class that was not among them, smooth.
+    """
+    if split.images.shape[-1] != 4:
+        return (OPAQUE,) * num_classes
+    count = len(split.labels)
+    rows = np.unique(np.linspace(0, count - 1, min(count, ALPHA_IMAGES)).astype(int))
+    alpha, labels = np.asarray(split.images[rows])[..., 3], np.asarray(split.labels)[rows]
+    kinds = []
+    for label in range(num_classes):
+        values = alpha[labels == label]
+        if not values.size:
+            kinds.append(SMOOTH)
+        elif (values == 255).all():
+            kinds.append(OPAQUE)
+        else:
+            is_binary = np.isin(values, (0, 255)).mean() >= BINARY_FRACTION
+            kinds.append(BINARY if is_binary else SMOOTH)
+    return tuple(kinds)
