@@ -1,6 +1,7 @@
 """Generation: new images of a class, by flow matching with classifier-free guidance."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,18 +22,23 @@ from gv_jax.models import GENERATORS
 from gv_jax.models.diffusion.flow_inputs import FlowInputs
 from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
 from gv_jax.tasks.run_task import (
+    LABEL_FIELDS,
     Config,
     Predict,
     check_model,
     check_no_degradation,
-    check_no_labels,
+    check_off,
 )
 from gv_jax.training.flow import draw_times, drop_labels, interpolate, roll_each
 from gv_jax.training.task import Batch
 
+LOGGER = logging.getLogger(__name__)
+
 OPAQUE, BINARY, SMOOTH = "opaque", "binary", "smooth"  # alpha channels of the images of a class
 ALPHA_IMAGES = 4096  # training images that determine them
 BINARY_FRACTION = 0.995  # of the pixels of a class with binary alpha that are 0 or 255
+FEW_IMAGES = 500  # training images; of fewer, a warning says so …
+FEW_OF_CLASS = 20  # … as of fewer of a class
 SAMPLERS = ("euler", "heun")
 
 
@@ -73,7 +79,8 @@ class Generation:
     @classmethod
     def validate(cls, config: Config) -> None:
         check_model(config, cls.models)
-        check_no_labels(config)
+        check_off(config, (*LABEL_FIELDS, "probe.method"), "classes are not predicted")
+        check_off(config, ("loss.class_weights", "loss.logit_adjustment"), "there are no logits")
         check_no_degradation(config)
         section = config.generation
         if section.sampler not in SAMPLERS:
@@ -105,6 +112,7 @@ class Generation:
         for name in section.tileable:
             if name not in dataset.classes:
                 raise unknown("class in config.generation.tileable", name, dataset.classes)
+        warn_of_few_images(np.asarray(dataset.splits["train"].labels), dataset.classes)
         return cls(
             classes=dataset.classes,
             tileable=tuple(name in section.tileable for name in dataset.classes),
@@ -180,6 +188,29 @@ class Generation:
         from gv_jax.reporting.figures.generation import draw_generation
 
         return draw_generation(evaluation, folder)
+
+
+def warn_of_few_images(labels: np.ndarray, classes: Sequence[str]) -> None:
+    """Logs a line if there are too few training images, in total or of some classes."""
+    if len(labels) < FEW_IMAGES:
+        LOGGER.warning(
+            "%d training images are few: below about %d, generated images are likely to be copies",
+            len(labels),
+            FEW_IMAGES,
+        )
+    counts = np.bincount(labels, minlength=len(classes))
+    few = [
+        f"{name} ({count})"
+        for name, count in zip(classes, counts, strict=True)
+        if count < FEW_OF_CLASS
+    ]
+    if few:
+        LOGGER.warning(
+            "classes of fewer than %d training images: %s; images of them are likely to be copies "
+            "or unlike the class",
+            FEW_OF_CLASS,
+            ", ".join(few),
+        )
 
 
 def to_network_range(images: jax.Array) -> jax.Array:

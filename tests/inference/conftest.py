@@ -3,7 +3,11 @@
 import pytest
 
 from gv_jax.inference.color.colorizer import load_colorizer
-from tests.inference.runs import write_colorization_run, write_super_resolution_run
+from tests.inference.runs import (
+    write_colorization_run,
+    write_generation_run,
+    write_super_resolution_run,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +28,8 @@ def colorizer(colorization_run):
 @pytest.fixture(scope="session")
 def super_resolution_run(tmp_path_factory):
     return write_super_resolution_run(tmp_path_factory.mktemp("super_resolution") / "run")
+
+
+@pytest.fixture(scope="session")
+def generation_run(tmp_path_factory):
+    return write_generation_run(tmp_path_factory.mktemp("generation") / "run")

@@ -71,3 +71,27 @@ def write_classification_run(path: Path, num_classes: int = 3, **fields: Any) ->
         "model.name": "two_layer",
     }
     return write_run(path, model, changes | fields, results)
+
+
+def write_generation_run(path: Path, **fields: Any) -> Path:
+    """A run for RGBA images of 16x16 pixels of the classes "brick", which tiles, and "hero"."""
+    classes = ["brick", "hero"]
+    model = models.build("velocity_unet", inputs=4, classes=len(classes), rngs=nnx.Rngs(0))
+    results = {
+        "task": "generation",
+        "dataset": "tiny",
+        "model": "velocity_unet",
+        "classes": classes,
+        "alpha": {"brick": "opaque", "hero": "binary"},
+        "train_counts": {"brick": 30, "hero": 10},
+        "image_size": [16, 16],
+    }
+    changes = {
+        "data.size": (16, 16),
+        "data.channels": 4,
+        "data.crop_pct": 1.0,
+        "model.name": "velocity_unet",
+        "generation.tileable": ("brick",),
+        "generation.steps": 2,
+    }
+    return write_run(path, model, changes | fields, results)

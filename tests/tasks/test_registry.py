@@ -12,6 +12,7 @@ MODEL_OF = {
     "multi_label": "baseline",
     "super_resolution": "ninasr_b0",
     "colorization": "unet",
+    "generation": "velocity_unet",
 }
 IMAGE_TASKS = ("super_resolution", "colorization")
 NO_LABELS = ("augment.mixup", "augment.cutmix", "augment.label_smoothing", "loss.focal")
@@ -35,9 +36,13 @@ def test_a_task_accepts_its_models_and_the_defaults(name):
         *[(name, "tta.shift", 1) for name in IMAGE_TASKS],
         *[(name, "degrade.gray_levels", 4) for name in TASKS if name != "colorization"],
         *[(name, "probe.method", "ridge") for name in IMAGE_TASKS],
-        *[(name, "train.sampling", "balanced") for name in TASKS if name != "classification"],
+        *[("generation", field, 0.1) for field in NO_LABELS],
+        *[(name, "train.sampling", "balanced") for name in ("multi_label", *IMAGE_TASKS)],
         *[(name, "loss.class_weights", "inverse") for name in TASKS if name != "classification"],
         *[(name, "loss.logit_adjustment", 1.0) for name in TASKS if name != "classification"],
+        ("generation", "generation.sampler", "huen"),
+        ("generation", "data.size", (30, 32)),
+        ("generation", "augment.random_crop", 18),
         ("multi_label", "augment.label_smoothing", 0.1),
         ("colorization", "data.channels", 4),
         ("colorization", "color_head.name", "nothing"),

@@ -1,5 +1,6 @@
 """Writes generated images as PNG files that say so, and a contact sheet of them."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from PIL import Image
 from tqdm import tqdm
 
 from gv_jax.data.formats.header import CorruptImageError
-from gv_jax.data.image_hash import hash_image
 from gv_jax.errors import UserError
 from gv_jax.inference.files.contact_sheet import ContactSheet
 from gv_jax.inference.files.png_metadata import make_metadata, read_metadata
@@ -197,7 +197,10 @@ def describe_image(
     """What the file of an image records."""
     like = {}
     if job.like is not None:
-        like = {"like": job.like.name, "like_hash": hash_image(sources[job.like])}
+        like = {
+            "like": job.like.name,
+            "like_hash": hashlib.sha256(sources[job.like].tobytes()).hexdigest()[:20],
+        }
     return json.loads(json.dumps({**settings, "class": job.label, "index": job.index, **like}))
 
 

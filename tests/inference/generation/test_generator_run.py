@@ -1,0 +1,91 @@
+"""`run.generate`: classes, seeds, variations, alpha and palettes."""
+
+import numpy as np
+import pytest
+
+import gv_jax
+from gv_jax.errors import UserError
+from gv_jax.inference.generation.generator import BATCH_SIZE
+
+
+@pytest.fixture(scope="module")
+def run(generation_run):
+    return gv_jax.load_run(generation_run)
+
+
+def test_images_are_a_function_of_class_seed_and_number(run):
+    many = run.generate("brick", BATCH_SIZE + 1)
+    assert many.shape == (BATCH_SIZE + 1, 16, 16, 4)
+    assert many.dtype == np.uint8
+    np.testing.assert_array_equal(run.generate("brick", 2), many[:2])
+    assert (run.generate("brick", 2, seed=1) != many[:2]).mean() > 0.5
+    assert (run.generate("hero", 2) != many[:2])[..., :3].mean() > 0.5
+    assert len(np.unique(many.reshape(len(many), -1), axis=0)) == len(many)
+
+
+def test_alpha_is_that_of_the_class(run):
+    assert (run.generate("brick", 4)[..., 3] == 255).all()
+    hero = run.generate("hero", 4)
+    assert set(np.unique(hero[..., 3])) == {0, 255}
+    assert (hero[..., :3][hero[..., 3] == 0] == 0).all()
+
+
+def test_variations_are_the_nearer_the_lower_the_strength(run):
+    image = np.full((16, 16, 4), 200, np.uint8)
+    image[..., 3] = 255
+
+    def distance(strength):
+        outputs = run.generate("brick", 3, like=image, strength=strength).astype(float)
+        return np.abs(outputs - image)[..., :3].mean()
+
+    assert distance(0) <= 1  # rounding
+    assert distance(0.2) < distance(0.6) < distance(1)
+
+
+def test_an_image_of_another_size_and_kind_can_be_varied(run, tmp_path):
+    gray = np.zeros((40, 30), np.uint8)
+    assert run.generate("hero", 1, like=gray).shape == (1, 16, 16, 4)
+
+
+def test_a_number_of_colors_limits_those_of_each_image(run):
+    for image in run.generate("brick", 3, palette=4):
+        assert len(np.unique(image.reshape(-1, 4), axis=0)) <= 4
+
+
+def test_a_palette_file_gives_its_colors(run, tmp_path):
+    file = tmp_path / "a.hex"
+    file.write_text("ff0000\n#00FF00\n")
+    images = run.generate("brick", 2, palette=file)
+    colors = {tuple(color) for color in images.reshape(-1, 4).tolist()}
+    assert colors <= {(255, 0, 0, 255), (0, 255, 0, 255)}
+
+
+@pytest.mark.parametrize(
+    ("options", "values"),
+    [
+        ({"label": "brik"}, ("'brik'", "'brick'")),
+        ({"seed": -1}, ("seed", "-1")),
+        ({"guidance": 21.0}, ("guidance", "21.0")),
+        ({"steps": 0}, ("steps", "0")),
+        ({"strength": 1.5}, ("strength", "1.5")),
+        ({"palette": 300}, ("300",)),
+        ({"palette": "missing.hex"}, ("missing.hex",)),
+    ],
+)
+def test_errors_name_the_value(run, options, values):
+    with pytest.raises(UserError) as caught:
+        run.generate(**{"label": "brick", **options})
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(value in message for value in values)
+
+
+def test_other_actions_are_refused(run):
+    with pytest.raises(UserError, match="generates images"):
+        run.predict(np.zeros((16, 16, 3), np.uint8))
+
+
+def test_a_count_is_divided_in_proportion_to_the_training_images(run):
+    assert run.divide_count(8) == {"brick": 6, "hero": 2}
+    assert run.divide_count(1) == {"brick": 1, "hero": 0}
+    assert sum(run.divide_count(7).values()) == 7
