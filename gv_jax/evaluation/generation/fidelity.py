@@ -1,7 +1,5 @@
 """Whether a classifier of training images finds generated ones to be of the requested class."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from gv_jax.data.splits.kfold import assign_folds, labels_to_classes
@@ -14,15 +12,15 @@ NUM_FOLDS = 5
 
 
 def fit_classifier(
-    features: np.ndarray, labels: np.ndarray, groups: Sequence[int], seed: int
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int
 ) -> Classifier:
     """A ridge classifier of one-hot labels, with the penalty of the best held-out accuracy.
 
     Args:
         features: of training images, float [n f].
         labels: int [n].
-        groups: of each image; a group is held out as a whole. With fewer than NUM_FOLDS groups,
-            nothing is held out, and the penalty is DEFAULT_PENALTY.
+        groups: of each image, int [n]; a group is held out as a whole. With fewer than NUM_FOLDS
+            groups, nothing is held out, and the penalty is DEFAULT_PENALTY.
         seed: of the folds.
     """
     scale = 1 / max(root_mean_square(features), 1e-12)

@@ -83,9 +83,9 @@ def find_nearest(
             pixels = premultiply(np.asarray(images[part])).astype(np.float64)
             squares = masked_squares(pixels, [view.source_mask for view in views])
             bounds = lower_bounds(pixels, squares, pooled, grid, views)
-            for row, *query in zip(part, pixels, squares, bounds, strict=True):
+            for row, image, own, bound in zip(part, pixels, squares, bounds, strict=True):
                 index[row], first[row], second[row] = search(
-                    *query, training, pooled.squares, groups, views
+                    image, own, bound, training, pooled.squares, groups, views
                 )
     first, second = np.sqrt(first) / 255, np.sqrt(second) / 255
     ratio = np.where(np.isinf(second), np.nan, 0.0)

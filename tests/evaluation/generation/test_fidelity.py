@@ -20,7 +20,7 @@ def test_predictions_are_those_of_scikit_learn(monkeypatch):
     monkeypatch.setattr(fidelity, "PENALTIES", (10.0,))
     features, labels = blobs(120, 2.0, 0)
     new, _ = blobs(300, 2.0, 1)
-    classifier = fit_classifier(features, labels, range(120), 0)
+    classifier = fit_classifier(features, labels, np.arange(120), 0)
     variance = features.var(0, dtype=float).mean()
     expected = RidgeClassifier(10.0 * variance).fit(features, labels).predict(new)
     np.testing.assert_array_equal(predict_labels(classifier, new), expected)
@@ -29,7 +29,7 @@ def test_predictions_are_those_of_scikit_learn(monkeypatch):
 def test_separated_classes_are_told_apart():
     features, labels = blobs(90, 0.3, 0)
     new, new_labels = blobs(90, 0.3, 1)
-    classifier = fit_classifier(features, labels, range(90), 0)
+    classifier = fit_classifier(features, labels, np.arange(90), 0)
     np.testing.assert_array_equal(predict_labels(classifier, new), new_labels)
 
 
@@ -47,5 +47,5 @@ def test_penalty_is_chosen_on_held_out_groups():
 @pytest.mark.parametrize("groups", [[0, 0, 1, 1], [0, 0, 0, 0]])
 def test_few_groups_have_the_default_penalty(groups):
     features, labels = np.eye(4, 6, dtype=np.float32), np.array([0, 0, 1, 1])
-    classifier = fit_classifier(features, labels, groups, 0)
+    classifier = fit_classifier(features, labels, np.array(groups), 0)
     np.testing.assert_array_equal(predict_labels(classifier, features), labels)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gv_jax.evaluation.generation.memorization import MIN_KEPT, find_nearest
+from gv_jax.evaluation.generation import memorization
+from gv_jax.evaluation.generation.memorization import MIN_KEPT, Grid, Pooled, find_nearest
 
 
 def random_images(count, size=(12, 10), channels=4, seed=0):
@@ -62,6 +63,23 @@ def test_result_is_that_of_comparing_all_pairs(channels):
         second = distances[groups != groups[nearest]].min()
         assert found.second_distance[row] == pytest.approx(second)
         assert found.ratio[row] == pytest.approx(distances.min() / second)
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_bounds_are_below_the_distances_and_not_far_from_them(wrap):
+    """Of images whose cells are nearly flat, so that a bound is nearly the distance."""
+    cells = random_images(14, (9, 9), channels=3)
+    images = cells.repeat(2, 1).repeat(2, 2)[:, :17, :18]
+    pixels = images.astype(float)
+    views = memorization.make_views((17, 18), 2, wrap)
+    grid = Grid.of(17, 18)
+    squares = memorization.masked_squares(pixels, [view.source_mask for view in views])
+    pooled = Pooled.of(images[4:], grid, views)
+    bounds = memorization.lower_bounds(pixels[:4], squares[:4], pooled, grid, views)
+    true = [[loop_distance(x, y, wrap, 2) for y in images[4:]] for x in images[:4]]
+    ratios = np.sqrt(bounds) / 255 / np.array(true)
+    assert ratios.max() <= 1 + 1e-9
+    assert ratios.min() > 0.5
 
 
 @pytest.mark.parametrize("wrap", [False, True])
