@@ -16,7 +16,8 @@ from ml_collections import ConfigDict
 
 from gv_jax.config.default import Config
 from gv_jax.data.arrays import Dataset
-from gv_jax.data.dataset import check_output, load_dataset
+from gv_jax.data.dataset import TRAINING_FIELDS, load_dataset
+from gv_jax.data.output_folder import check_output
 from gv_jax.data.record import (
     Changes,
     DataRecord,
@@ -149,7 +150,7 @@ def load_recorded_data(config: Config, owner: Path) -> tuple[Dataset, Config]:
         return load_data(config, config.data), config.data
     except UserError as error:
         undivided = ConfigDict(config.data.to_dict())
-        undivided.update(valid_fraction=0.0, test_fraction=0.0, folds=0)
+        undivided.update(valid_fraction=0.0, test_fraction=0.0, folds=0, train_fraction=1.0)
         try:
             return load_data(config, undivided), undivided
         except UserError:
@@ -256,7 +257,12 @@ def share_record(folder: Path | None, record: DataRecord) -> DataRecord:
 
 def hash_source(source: Mapping[str, Any]) -> str:
     """Equal for runs whose config can differ in pixels only: they have the same images."""
-    data = {name: value for name, value in source["data"].items() if name not in PIXEL_FIELDS}
+    unused = TRAINING_FIELDS.items()  # older studies did not record them
+    data = {
+        name: value
+        for name, value in source["data"].items()
+        if name not in PIXEL_FIELDS and (name, value) not in unused
+    }
     text = json.dumps({**source, "data": data}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 

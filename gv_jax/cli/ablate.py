@@ -79,7 +79,7 @@ def ablate(arguments: Sequence[str]) -> int:
 
     from gv_jax.ablation import report, runner
     from gv_jax.ablation.study import Ablation
-    from gv_jax.data.dataset import check_output
+    from gv_jax.data.output_folder import check_output
     from gv_jax.run_data import check_shared_records
     from gv_jax.tasks.metric_names import choose_metric
 

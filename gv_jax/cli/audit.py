@@ -33,7 +33,8 @@ def audit(arguments: Sequence[str]) -> None:
 
     from gv_jax.config.resolve import resolve
     from gv_jax.config.validate import validate
-    from gv_jax.data.dataset import check_output, log_notes, prepare_builder
+    from gv_jax.data.dataset import log_notes, prepare_builder
+    from gv_jax.data.output_folder import check_output
     from gv_jax.reporting.audit_page import write_audit_page
 
     folder, data = options.output, validate(resolve(config)).data

@@ -92,7 +92,7 @@ def search(arguments: Sequence[str]) -> int:
     if importlib.util.find_spec("optuna") is None:
         raise UserError("a search needs Optuna: pip install 'gv_jax[search]'")
 
-    from gv_jax.data.dataset import check_output
+    from gv_jax.data.output_folder import check_output
     from gv_jax.run_data import check_shared_records
     from gv_jax.search import report, runner
     from gv_jax.search.trials import Search

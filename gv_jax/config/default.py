@@ -8,7 +8,10 @@ from typing import Any
 from ml_collections import ConfigDict
 
 Config = Any  # a ConfigDict: its fields are known at run time only
-PATH_FIELDS = ("data.root", "data.path", "data.super_resolution", "model.pretrained")
+PATH_FIELDS = (
+    *("data.root", "data.path", "data.super_resolution", "data.generated"),
+    "model.pretrained",
+)
 
 
 def get_config() -> ConfigDict:
@@ -164,6 +167,9 @@ def data() -> dict:
         "valid_fraction": 0.1,  # validation fraction of a data set without its own split
         "test_fraction": 0.1,  # test fraction of a data set without its own split
         "split_seed": 0,  # of the random division into splits and folds
+        "train_fraction": 1.0,  # of the training images, in whole groups; those of 0.1 are in 0.3
+        "generated": "",  # class folders of generated images to train on, as by gv-jax generate
+        "generated_ratio": 0.0,  # maximum number of them per training image; 0: all
         "folds": 0,  # cross-validation: split the training images into this many folds …
         "fold": 0,  # … and use this one, from 0, as valid; valid and test stay unused
         # Fields of one data set each:

@@ -60,6 +60,8 @@ RANGES = {  # field: (minimum, maximum)
     "train.read_threads": (0, 256),
     "train.prefetch": (1, 4096),
     "data.cache_mb": (0, math.inf),
+    "data.train_fraction": (1e-4, 1),
+    "data.generated_ratio": (0, 1000),
     "inference.whole_images": (0, math.inf),
     "model.dropout": (-1, 0.99),
     "loss.focal": (0, 10),
@@ -115,6 +117,8 @@ def validate(config: Config) -> Config:
     tta_transforms(**config.tta)
     if config.data.folds:
         kfold.check_folds(config.data.folds, config.data.fold)
+    if config.data.generated:
+        validate_generated(config)
     TASKS[config.task].validate(config)
     validate_backgrounds(config)
     validate_model(config)
@@ -126,6 +130,19 @@ def validate(config: Config) -> Config:
 def is_number(value: object) -> bool:
     """Whether a value is a number, neither infinite nor NaN."""
     return isinstance(value, int | float) and -MAX_NUMBER <= value <= MAX_NUMBER
+
+
+def validate_generated(config: Config) -> None:
+    """Raises UserError for a run that cannot use generated images."""
+    prefix = f"config.data.generated is {config.data.generated}: "
+    if not TASKS[config.task].uses_labels:
+        labeled = " or ".join(name for name, task in TASKS.items() if task.uses_labels)
+        raise UserError(f"{prefix}it adds labeled images, for --config.task={labeled} only")
+    if config.probe.method:
+        raise UserError(
+            f"{prefix}a linear probe chooses its penalty on held-out training images, which must "
+            "be real ones; train the network instead"
+        )
 
 
 def validate_backgrounds(config: Config) -> None:

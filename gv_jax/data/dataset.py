@@ -16,11 +16,12 @@ from gv_jax.data import audit, decode, transforms
 from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.box import NO_BOX
 from gv_jax.data.builders.base import ImageBuilder
-from gv_jax.data.builders.folder_listing import check_outside
 from gv_jax.data.builders.registry import DATASETS
 from gv_jax.data.cache import CACHE_VERSION, cache_folder, find_cached, read_cache, write_cache
+from gv_jax.data.generated import add_generated
 from gv_jax.data.parallel import count_cores
 from gv_jax.data.splits.kfold import take_fold
+from gv_jax.data.subset import take_fraction
 from gv_jax.data.transforms import (
     SUPER_RESOLUTION,
     DataSection,
@@ -28,6 +29,7 @@ from gv_jax.data.transforms import (
     Upscale,
     build_transforms,
     parse_preprocess,
+    transform_from_section,
 )
 from gv_jax.errors import UserError, find_unwritable, unknown
 
@@ -36,7 +38,6 @@ __all__ = [
     "Dataset",
     "Split",
     "builder_kwargs",
-    "check_output",
     "class_names",
     "load_dataset",
     "load_split_arrays",
@@ -57,6 +58,11 @@ ARRAY_FIELDS = (  # fields of config.data that `load_split_arrays` takes
     "drop_leaks",
     "cache_mb",
 )
+TRAINING_FIELDS = {  # that older runs did not record -> what they mean then
+    "train_fraction": 1.0,
+    "generated": "",
+    "generated_ratio": 0.0,
+}
 BUILDER_FIELDS = ("path", "skip_broken", "valid_fraction", "test_fraction", "split_seed")
 
 
@@ -74,6 +80,7 @@ def load_dataset(
 
     Returns:
         The splits of the data set; with data.folds, the folds of the training split in their place.
+        The training split is that of data.train_fraction and data.generated.
 
     Raises:
         UserError: A field of `data` is not valid, or images cannot be used.
@@ -86,10 +93,24 @@ def load_dataset(
         **{field: data[field] for field in ARRAY_FIELDS if field in data},  # not all were recorded
         **builder_kwargs(data),
     )
-    if not data["folds"]:
+    training = {**TRAINING_FIELDS, **data}
+    fraction, seed = training["train_fraction"], data["split_seed"]
+    if fraction < 1 or data["folds"]:
+        group_of = prepare_builder(data).group_of
+        if fraction < 1:
+            dataset = take_fraction(dataset, group_of, fraction, seed)
+        if data["folds"]:
+            dataset = take_fold(dataset, group_of, data["folds"], data["fold"], seed)
+    if not training["generated"]:
         return dataset
-    group_of = prepare_builder(data).group_of
-    return take_fold(dataset, group_of, data["folds"], data["fold"], data["split_seed"])
+    return add_generated(
+        dataset,
+        Path(training["generated"]),
+        transform_from_section(data, upscaler),
+        ratio=training["generated_ratio"],
+        seed=seed,
+        max_bytes=data["cache_mb"] * 2**20,
+    )
 
 
 def prepare_builder(data: DataSection) -> ImageBuilder:
@@ -106,23 +127,6 @@ def prepare_builder(data: DataSection) -> ImageBuilder:
     except Exception as error:  # the writer of records is a native library with errors of its own
         raise _explain_unwritable(builder.root, error) from error
     return builder
-
-
-def check_output(data: DataSection, target: Path, content: str, option: str) -> None:
-    """Checks that nothing is written among the source images, where it would become data.
-
-    Args:
-        data: The section config.data.
-        target: The folder that is written.
-        content: What is written, for the message.
-        option: The command-line option that sets `target`.
-
-    Raises:
-        UserError: `target` is the folder of the images, or lies in it.
-    """
-    source = Path(data["path"] or Path(data["root"]) / data["name"])
-    if data["path"] or source.is_dir():
-        check_outside(target, source, content, option)
 
 
 def builder_kwargs(data: DataSection) -> dict[str, Any]:

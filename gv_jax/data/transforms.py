@@ -7,11 +7,13 @@ take decoded images, those after it uint8 arrays [h w c].
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from gv_jax.data import decode
 from gv_jax.data.box import NO_BOX, Box
 from gv_jax.errors import UserError, unknown
 
@@ -134,6 +136,25 @@ def build_transforms(
         resize=resize,
         after=tuple(after[name] for name in names if name in after),
     )
+
+
+def transform_from_section(data: DataSection, upscaler: Upscale | None) -> TransformPipeline:
+    """The pipeline from a decoded image to the array that `load_dataset` has of it.
+
+    Args:
+        data: The section config.data.
+        upscaler: As of `build_transforms`.
+    """
+    resize = partial(
+        decode.to_array,
+        size=tuple(data["size"]),
+        channels=data["channels"],
+        resize_mode=data["resize_mode"],
+        interpolation=data["interpolation"],
+        background=tuple(data["background"]),
+        crop_pct=data["crop_pct"],
+    )
+    return build_transforms(parse_preprocess(data["preprocess"]), resize, upscaler)
 
 
 def output_size(data: DataSection) -> tuple[int, int]:

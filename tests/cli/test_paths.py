@@ -23,9 +23,10 @@ def home(tmp_path, monkeypatch):
 
 def test_a_tilde_is_the_home_folder(home):
     assert parse_path("~/runs/a") == home / "runs" / "a"
-    fields = {"data.root": "~/data", "data.path": "~/images"}
+    fields = {"data.root": "~/data", "data.path": "~/images", "data.generated": "~/new"}
     config = resolve(load_config(QUICKSTART, fields))
     assert (config.data.root, config.data.path) == (str(home / "data"), str(home / "images"))
+    assert config.data.generated == str(home / "new")
     config = resolve(load_config("configs/folder.py:~/images", {}))
     assert config.data.path == str(home / "images")
     [member] = parse_members(["--workdir=~/x", f"--config={QUICKSTART}"])

@@ -78,6 +78,12 @@ def test_super_resolution_refuses(changes, names):
         ({"data.mean": (0.5, 0.5)}, r"config\.data\.mean.* 2 "),
         ({"data.preprocess": "crop+sharpen"}, "'sharpen'"),
         ({"data.folds": 3, "data.fold": 3}, r"fold.*3"),
+        ({"data.train_fraction": 0.0}, r"config\.data\.train_fraction is 0\.0"),
+        (
+            {"data.generated": "new", "task": "colorization", "model.name": "unet"},
+            r"config\.data\.generated is new.*classification",
+        ),
+        ({"data.generated": "new", "probe.method": "ridge"}, r"config\.data\.generated is new"),
         ({"tta.shift": -1}, r"shift.*-1"),
         ({"seed": 2**32}, r"config\.seed is 4294967296.* 0 .* 4294967295$"),
         ({"train.ema": 1.0}, r"config\.train\.ema is 1\.0.* 0\.99999$"),
