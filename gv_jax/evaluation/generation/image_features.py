@@ -79,10 +79,10 @@ def build_zeros() -> nnx.Module:
 
 
 def composite(images: jax.Array) -> jax.Array:
-    """uint8 [n h w c] -> float32 RGB in [0, 1], over BACKGROUND where transparent."""
+    """uint8 gray, RGB or RGBA [n h w c] -> float32 RGB in [0, 1], over BACKGROUND."""
     values = images.astype(jnp.float32) / 255
-    if images.shape[-1] == 3:
-        return values
+    if images.shape[-1] < 4:
+        return jnp.broadcast_to(values, (*values.shape[:-1], 3))
     colors, alpha = values[..., :3], values[..., 3:]
     return colors * alpha + BACKGROUND / 255 * (1 - alpha)
 
