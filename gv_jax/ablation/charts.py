@@ -115,17 +115,16 @@ def plot_scores(
 
 
 @with_style()
-def plot_differences(variants: Sequence[VariantResult], metric: str, reference: str) -> Figure:
+def plot_differences(compared: Mapping[str, VariantResult], metric: str, reference: str) -> Figure:
     """Differences from the reference with intervals over seeds (upper) and over images (lower).
 
     Args:
-        variants: those that have differences are shown.
+        compared: name of the row -> variant with differences.
         metric: name without split.
-        reference: variant with which the others are compared.
+        reference: variant with which all of them are compared; "" for several.
     """
-    shown = [variant for variant in variants if variant.diff_over_seeds]
-    figure, axes = row_axes([variant.name for variant in shown])
-    for row, variant in enumerate(shown):
+    figure, axes = row_axes(list(compared))
+    for row, variant in enumerate(compared.values()):
         for index, diff in enumerate((variant.diff_over_seeds, variant.diff_over_images)):
             if diff is None:
                 continue
@@ -138,7 +137,7 @@ def plot_differences(variants: Sequence[VariantResult], metric: str, reference: 
         axes.plot([], [], color=line_style(index)["color"], lw=1.8, label=label)
     legend_above(figure, axes)
     unit = " (percentage points)" if is_fraction(metric) else ""
-    axes.set_xlabel(f"{humanize(metric)}, difference from {reference}{unit}")
+    axes.set_xlabel(f"{humanize(metric)}, difference from {reference or 'the reference'}{unit}")
     if is_fraction(metric):
         axes.xaxis.set_major_formatter(
             FuncFormatter(lambda value, _: f"{100 * value:+.3g}" if value else "0")

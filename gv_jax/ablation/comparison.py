@@ -37,6 +37,7 @@ class VariantResult:
         seconds: mean training time of a run, in seconds.
         images_per_second: training images of all runs by their training time; NaN if unknown.
         parameters: number of parameters.
+        reference: the variant with which it is compared; "" if with none.
         diff_over_seeds: difference from the reference, paired by seed.
         diff_over_images: difference from the reference, paired by image.
         p_over_seeds: p-value of the former with Holm's correction.
@@ -52,6 +53,7 @@ class VariantResult:
     seconds: float
     images_per_second: float
     parameters: int
+    reference: str = ""
     diff_over_seeds: Difference | None = None
     diff_over_images: Difference | None = None
     p_over_seeds: float | None = None
@@ -61,9 +63,11 @@ class VariantResult:
 def compare_variants(ablation: Ablation) -> list[VariantResult]:
     """The results of every variant, in the order of the ablation."""
     finished = {name: ablation.finished_of(name) for name in ablation.variants}
-    compared = [name for name in ablation.variants if name != ablation.reference]
-    reference = finished[ablation.reference]
-    pairs = {name: paired_differences(ablation, finished[name], reference) for name in compared}
+    compared = [name for name in ablation.variants if name in ablation.references]
+    pairs = {
+        name: paired_differences(ablation, finished[name], finished[ablation.references[name]])
+        for name in compared
+    }
     p_over_seeds, p_over_images = (
         holm_correction([diff.p if diff else None for diff in diffs])
         for diffs in (
@@ -93,7 +97,7 @@ def variant_result(
         ablation: the study.
         name: of the variant.
         runs: its finished runs.
-        differences: from the reference over seeds and over images; None for the reference.
+        differences: from its reference over seeds and over images; None without one.
         p_values: the corrected p-values of `differences`.
     """
     results = [run.run_dir.results or {} for run in runs]
@@ -113,6 +117,7 @@ def variant_result(
         seconds=mean_or_nan(times),
         images_per_second=sum(map(count_training_images, runs)) / (sum(times) or math.nan),
         parameters=results[0]["parameters"]["total"] if results else 0,
+        reference=ablation.references.get(name, ""),
         diff_over_seeds=differences[0],
         diff_over_images=differences[1],
         p_over_seeds=p_values[0],

@@ -54,14 +54,19 @@ def draw_figures(
 def draw_results(
     ablation: Ablation, variants: Sequence[VariantResult], baselines: Mapping[str, float]
 ) -> Iterator[Drawn]:
-    """Metrics of all seeds and differences from the reference."""
+    """Metrics of all seeds and differences from the references."""
     metric = ablation.metric_name
     if any(variant.seeds for variant in variants):
         figure = charts.plot_scores(variants, metric, baselines)
         yield "scores", figure, "results", heading(metric), f"Every seed, {ablation.split} split."
-    if any(variant.diff_over_seeds for variant in variants):
-        figure = charts.plot_differences(variants, metric, ablation.reference)
-        title = f"Difference from {ablation.reference}"
+    compared = {
+        ablation.comparison_name(variant.name): variant
+        for variant in variants
+        if variant.diff_over_seeds
+    }
+    if compared:
+        figure = charts.plot_differences(compared, metric, ablation.reference)
+        title = f"Difference from {ablation.reference or 'the reference'}"
         yield "differences", figure, "results", title, "95 % confidence intervals, not corrected."
 
 
@@ -84,12 +89,17 @@ def draw_classes(ablation: Ablation) -> Iterator[Drawn]:
         return
     classes = (ablation.finished[0].run_dir.results or {})["classes"]
     fractions = {name: normalize_rows(matrix) for name, matrix in matrices.items()}
-    compared = [name for name in fractions if name != ablation.reference]
-    if ablation.reference in fractions and compared:
-        recall = {name: matrix.diagonal() for name, matrix in fractions.items()}
-        differences = np.stack([recall[name] - recall[ablation.reference] for name in compared], 1)
-        figure = charts.plot_class_differences(differences, classes, compared)
-        caption = f"Recall, difference from {ablation.reference} in percentage points, all seeds."
+    recall = {name: matrix.diagonal() for name, matrix in fractions.items()}
+    differences = {
+        ablation.comparison_name(name): recall[name] - recall[reference]
+        for name, reference in ablation.references.items()
+        if name in recall and reference in recall
+    }
+    if differences:
+        columns = np.stack(list(differences.values()), 1)
+        figure = charts.plot_class_differences(columns, classes, list(differences))
+        reference = ablation.reference or "the reference"
+        caption = f"Recall, difference from {reference} in percentage points, all seeds."
         yield "classes", figure, "classes", "Recall by class", caption
     for name, matrix in fractions.items():
         figure = plot_confusion(matrix, classes, fractions=True)

@@ -141,7 +141,7 @@ class Ablation:
         description: the question it examines; its first paragraph heads the report.
         config: config file of every variant, under configs/.
         variants: name -> overrides of config fields.
-        reference: the variant with which the others are compared.
+        references: variant -> the one with which it is compared; the others are not compared.
         seeds: number of runs per variant, with seeds 0, 1, ...
         folder: results/<name>.
         overrides: of every variant, from the command line.
@@ -153,7 +153,7 @@ class Ablation:
     description: str
     config: str
     variants: Mapping[str, Overrides]
-    reference: str
+    references: Mapping[str, str]
     seeds: int
     folder: Path
     overrides: Overrides = field(default_factory=dict)
@@ -182,6 +182,16 @@ class Ablation:
     def metric_name(self) -> str:
         """The metric without its split: "accuracy" of "test.accuracy"."""
         return self.metric.partition(".")[2]
+
+    @property
+    def reference(self) -> str:
+        """The variant with which the others are compared; "" if there are several."""
+        names = set(self.references.values())
+        return names.pop() if len(names) == 1 else ""
+
+    def comparison_name(self, variant: str) -> str:
+        """A variant that is compared: "wide", or with several references "wide vs. plain"."""
+        return variant if self.reference else f"{variant} vs. {self.references[variant]}"
 
     @cached_property
     def runs(self) -> list[AblationRun]:

@@ -24,7 +24,7 @@ class StudyFile:
         description: its docstring, the question that the ablation examines.
         config: CONFIG, the config file of every variant.
         variants: VARIANTS, name -> overrides.
-        reference: REFERENCE, the variant with which the others are compared.
+        references: variant -> the one with which it is compared, from REFERENCE.
         seeds: SEEDS, number of runs per variant.
         metric: METRIC, split and name in results.json; "": the main one of the task.
         smoke: SMOKE, overrides of a smoke test in addition to those of every smoke test.
@@ -34,7 +34,7 @@ class StudyFile:
     description: str
     config: str
     variants: Mapping[str, Overrides]
-    reference: str
+    references: Mapping[str, str]
     seeds: int = 3
     metric: str = ""
     smoke: Overrides = field(default_factory=dict)
@@ -61,18 +61,39 @@ def read_study_file(file: str) -> StudyFile:
     for name in variants:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise UserError(f"{file}: the variant {name!r} needs a name of printable text")
-    if names["REFERENCE"] not in variants:
-        raise unknown(f"variant (REFERENCE of {file})", names["REFERENCE"], variants)
     return StudyFile(
         Path(file).stem,
         description,
         names["CONFIG"],
         variants,
-        names["REFERENCE"],
+        read_references(file, names["REFERENCE"], variants),
         names.get("SEEDS", StudyFile.seeds),
         names.get("METRIC", StudyFile.metric),
         names.get("SMOKE", {}),
     )
+
+
+def read_references(file: str, value: Any, variants: Collection[str]) -> dict[str, str]:
+    """Variant -> the one with which it is compared; variants that are not compared are left out.
+
+    Args:
+        file: for the message.
+        value: REFERENCE: a variant, with which all others are compared, or the mapping itself.
+        variants: names of all variants.
+
+    Raises:
+        UserError: there is no such variant, or one is compared with itself.
+    """
+    references = value
+    if not isinstance(value, dict):
+        references = {name: value for name in variants if name != value}
+    for name, reference in references.items():
+        for known in map(str, (name, reference)):
+            if known not in variants:
+                raise unknown(f"variant (REFERENCE of {file})", known, variants)
+        if name == reference:
+            raise UserError(f"{file}: REFERENCE compares {name!r} with itself")
+    return references
 
 
 def conflicting_overrides(

@@ -104,12 +104,12 @@ def baseline_rows(metric: str, baselines: Mapping[str, tuple[str, float]]) -> di
 
 
 def comparisons_table(ablation: Ablation, variants: Sequence[VariantResult]) -> Table:
-    """Differences of the other variants from the reference."""
+    """Differences of variants from their references."""
     metric = ablation.metric_name
-    compared = [variant for variant in variants if variant.name != ablation.reference]
+    compared = [variant for variant in variants if variant.reference]
     rows = [
         [
-            Cell(variant.name),
+            Cell(ablation.comparison_name(variant.name)),
             Cell(format_difference(metric, variant.diff_over_seeds), numeric=True),
             Cell(format_p(variant.p_over_seeds), numeric=True),
             Cell(format_difference(metric, variant.diff_over_images), numeric=True),
@@ -120,7 +120,8 @@ def comparisons_table(ablation: Ablation, variants: Sequence[VariantResult]) -> 
     caption = COMPARISONS_CAPTION.format(
         comparisons=count_noun(len(compared), "comparison"), split=ablation.split
     )
-    header = (f"Difference from {ablation.reference}", "Over seeds", "p", "Over images", "p")
+    subject = f"Difference from {ablation.reference}" if ablation.reference else "Difference"
+    header = (subject, "Over seeds", "p", "Over images", "p")
     return Table(header, rows, caption)
 
 
@@ -187,7 +188,10 @@ def to_markdown_tables(ablation: Ablation, tables: Sequence[Table]) -> str:
 def to_csv(variants: Sequence[VariantResult], metric: str) -> str:
     """The unrounded numbers, one row for each variant; `metric` is the full name."""
     columns = ["variant", "metric", "seeds", "failed", "mean", "std", "low", "high", "per_seed"]
-    columns += [f"{name}_{kind}" for kind in ("seeds", "images") for name in CSV_DIFFERENCE]
+    columns += [
+        "reference",
+        *(f"{name}_{kind}" for kind in ("seeds", "images") for name in CSV_DIFFERENCE),
+    ]
     columns += ["parameters", "train_seconds", "images_per_second"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -196,7 +200,7 @@ def to_csv(variants: Sequence[VariantResult], metric: str) -> str:
         summary = variant.summary
         row: list[object] = [variant.name, metric, len(variant.seeds), len(variant.failures)]
         row += [summary.mean, summary.std, summary.low, summary.high] if summary else [None] * 4
-        row.append(" ".join(map(str, variant.values)))
+        row += [" ".join(map(str, variant.values)), variant.reference]
         for difference, p_holm in (
             (variant.diff_over_seeds, variant.p_over_seeds),
             (variant.diff_over_images, variant.p_over_images),

@@ -2,9 +2,10 @@
 
     gv-jax ablate experiments/textures.py --smoke
 
-FILE has a docstring with the question and the constants CONFIG, VARIANTS, REFERENCE and optionally
-SEEDS, METRIC and SMOKE. --config.x.y=VALUE overrides a field of every variant. The same command
-resumes an interrupted ablation; several processes or machines that share the folder share the work.
+FILE has a docstring with the question and the constants CONFIG, VARIANTS, REFERENCE (a variant, or
+one for each) and optionally SEEDS, METRIC and SMOKE. --config.x.y=VALUE overrides a field of every
+variant. The same command resumes an interrupted ablation; several processes or machines that share
+the folder share the work.
 """
 
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ def ablate(arguments: Sequence[str]) -> int:
         description=study_file.description,
         config=study_file.config,
         variants=study_file.variants,
-        reference=study_file.reference,
+        references=study_file.references,
         seeds=seeds,
         folder=options.results / (study_file.name + ("-smoke" if options.smoke else "")),
         overrides={**smoke, **fields},

@@ -68,7 +68,7 @@ def make_ablation(tmp_path: Path) -> Callable[..., Ablation]:
             "description": "Do larger steps help?\n\nA small test.",
             "config": "configs/quickstart.py",
             "variants": {"plain": {}, "wide": {"model.dropout": 0.5}, "broken": {"data.fold": 7}},
-            "reference": "plain",
+            "references": {"wide": "plain", "broken": "plain"},
             "seeds": 2,
             "folder": tmp_path / "steps",
         }

@@ -31,6 +31,7 @@ def test_table_and_page(make_ablation):
     assert (float(wide["low"]), float(wide["high"])) == (0.0, 1.0)  # 0.875 ± 12.7 * 0.125
     assert (float(wide["low_seeds"]), float(wide["high_seeds"])) == (-1.0, 1.0)
     assert float(wide["difference_seeds"]) == float(wide["difference_images"]) == 0.375
+    assert [rows[name]["reference"] for name in rows] == ["", "plain", "plain"]
     assert rows["plain"]["difference_seeds"] == rows["plain"]["difference_images"] == ""
     assert (wide["parameters"], wide["train_seconds"]) == ("1234", "3.5")
     assert float(wide["images_per_second"]) == 32.0  # 2 * 14 * 8 images in 3 s + 4 s
@@ -44,6 +45,33 @@ def test_table_and_page(make_ablation):
     assert "broken, seed 0" in page
     assert "config.data.fold=7" in page
     assert "baseline: majority class" in (ablation.folder / "table.md").read_text()
+
+
+def test_every_variant_can_have_a_reference_of_its_own(make_ablation, monkeypatch):
+    correct = {"small": (1, 2), "small_long": (3, 2), "large": (3, 2), "large_long": (3, 3)}
+    monkeypatch.setattr(
+        "tests.ablation.conftest.CORRECT",
+        {(name, seed): counts[seed] for name, counts in correct.items() for seed in range(2)},
+    )
+    references = {"small_long": "small", "large_long": "large"}
+    ablation = make_ablation(variants={name: {} for name in correct}, references=references)
+    write_ablation_report(ablation)
+    rows = read_table(ablation)
+    assert {name: row["reference"] for name, row in rows.items()} == {
+        "small": "",
+        "small_long": "small",
+        "large": "",
+        "large_long": "large",
+    }
+    for kind in ("difference_seeds", "difference_images"):
+        assert [rows[name][kind] for name in rows] == ["", "0.25", "", "0.125"]
+    assert float(rows["small_long"]["p_holm_seeds"]) == 1.0  # 0.5 and 0.5, of two comparisons
+    text = (ablation.folder / "table.md").read_text()
+    assert "| small_long vs. small | +25.0 " in text
+    assert "| large_long vs. large | +12.5 " in text
+    assert "2 comparisons" in text
+    figures = {file.stem for file in (ablation.folder / "figures").iterdir()}
+    assert {"differences", "classes"} <= figures
 
 
 def test_another_metric(make_ablation):

@@ -54,7 +54,7 @@ def test_every_run_has_a_line_at_its_start_and_end(
     vectorized = SimpleNamespace(VMAPPED_FIELDS=("optimizer.learning_rate",))
     monkeypatch.setitem(sys.modules, "gv_jax.vectorized", vectorized)  # which is slow to import
     variants = {"plain": {}, "wide": {"optimizer.learning_rate": 0.5}}
-    study = Ablation("steps", "?", "configs/folder.py", variants, "plain", 1, tmp_path)
+    study = Ablation("steps", "?", "configs/folder.py", variants, {}, 1, tmp_path)
     lines = []
     assert run_missing(study, InstantEngine(slots), population, lines.append)
     assert [line for line in lines if event in line] == [

@@ -45,6 +45,33 @@ def test_mistakes_are_named(tmp_path, old, new, value):
     assert "steps.py" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("reference", "references"),
+    [('"plain"', {"fast": "plain"}), ('{"plain": "fast"}', {"plain": "fast"})],
+)
+def test_one_reference_or_one_of_each_variant(tmp_path, reference, references):
+    file = tmp_path / "steps.py"
+    file.write_text(STUDY.replace('= "plain"', f"= {reference}"))
+    assert read_study_file(str(file)).references == references
+
+
+@pytest.mark.parametrize(
+    ("reference", "value"),
+    [
+        ('{"fast": "plian"}', "'plian'.*'plain'"),
+        ('{"fats": "plain"}', "'fats'.*'fast'"),
+        ('{"fast": "fast"}', "'fast' with itself"),
+        ('["plain"]', "plain"),
+    ],
+)
+def test_mistakes_in_references_are_named(tmp_path, reference, value):
+    file = tmp_path / "steps.py"
+    file.write_text(STUDY.replace('= "plain"', f"= {reference}"))
+    with pytest.raises(UserError, match=value) as error:
+        read_study_file(str(file))
+    assert "steps.py" in str(error.value)
+
+
 def test_overridden_values_of_variants_are_listed():
     variants = {"short": {}, "long": {"train.epochs": 40}, "longer": {"train.epochs": 80}}
     conflicts = conflicting_overrides(variants, {"train.epochs": "3", "seed": "1"})

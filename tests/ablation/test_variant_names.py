@@ -35,7 +35,7 @@ def test_an_ablation_of_such_names_has_a_report(make_ablation, monkeypatch):
         raising=False,
     )
     variants = {names["plain"]: {}, names["wide"]: {"model.dropout": 0.5}}
-    ablation = make_ablation(variants=variants, reference="half/rate")
+    ablation = make_ablation(variants=variants, references={"ü|pipe": "half/rate"})
     write_ablation_report(ablation)
     lines = (ablation.folder / "table.md").read_text().splitlines()
     (row,) = [line for line in lines if line.startswith("| ü") and "[" in line][:1]
