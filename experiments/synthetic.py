@@ -1,0 +1,44 @@
+"""Do generated tiles help a classifier, with few and with many real ones?
+
+    gv-jax ablate experiments/synthetic.py [--config.data.path=DIR]
+
+Baseline CNN and ResNet-18 on 10, 30 and 100 % of the training tiles of Dungeon Crawl, each with
+shifts and flips only, and with generated tiles added at 0.25 and 1 times the number of real ones.
+Variants of one model have the same number of training steps, and generated tiles are compared with
+none at the same model and fraction. The generators know the same fraction only. For each PERCENT of
+10, 30 and 100 (with --config.data.train_fraction=0.1, 0.3 and 1.0; --count=310, 940 and 3130):
+
+    gv-jax train --config=configs/generate_tiles.py --config.data.train_fraction=FRACTION \
+        --workdir=runs/generate_tiles_PERCENT
+    gv-jax generate runs/generate_tiles_PERCENT --class all --count COUNT \
+        --output runs/generate_tiles_PERCENT/samples
+"""
+
+CONFIG = "configs/dungeon_tiles.py"
+AUGMENTED = {"augment.flip": 0.5, "augment.pad_crop": 2}
+MODELS = {
+    "baseline": {"train.steps_per_epoch": 50, "train.epochs": 20},
+    "resnet18": {
+        "model.name": "resnet18",
+        "model.stem": "imagenet",  # 16 times as fast as `small`
+        "train.steps_per_epoch": 50,
+        "train.epochs": 8,
+        "optimizer.name": "adamw",
+        "optimizer.weight_decay": 0.05,
+        "augment.label_smoothing": 0.1,
+    },
+}
+RATIOS = {"quarter": 0.25, "equal": 1.0}  # generated tiles per real one
+VARIANTS = {}
+REFERENCE = {}
+for name, fields in MODELS.items():
+    for percent in (10, 30, 100):
+        plain = f"{name}_{percent}"
+        VARIANTS[plain] = {**fields, **AUGMENTED, "data.train_fraction": percent / 100}
+        for suffix, ratio in RATIOS.items():
+            VARIANTS[f"{plain}_{suffix}"] = {
+                **VARIANTS[plain],
+                "data.generated": f"runs/generate_tiles_{percent}/samples",
+                "data.generated_ratio": ratio,
+            }
+            REFERENCE[f"{plain}_{suffix}"] = plain
