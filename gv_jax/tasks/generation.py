@@ -65,7 +65,7 @@ class Generation:
     gray_inputs: ClassVar[bool] = False
     multi_label: ClassVar[bool] = False
     whole_images: ClassVar[bool] = False
-    metric_names: ClassVar[tuple[str, ...]] = GENERATION_METRICS
+    metric_names: ClassVar[tuple[str, ...]] = ("loss", *GENERATION_METRICS[:-1])  # all have a loss
 
     classes: tuple[str, ...]
     tileable: tuple[bool, ...]
