@@ -120,7 +120,7 @@ def load(path: Path) -> "GeneratorRun":
 
 def choose_counts(run: "GeneratorRun", options: argparse.Namespace) -> dict[str, int]:
     """Class -> number of images; UserError for an unknown class."""
-    names = options.classes or list(run.classes)
+    names: list[str] = options.classes or list(run.classes)
     if names == [ALL_CLASSES] and ALL_CLASSES not in run.classes:
         counts = run.divide_count(options.count)
         return {name: count for name, count in counts.items() if count}

@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from gv_jax.models.diffusion.condition import Condition
 from gv_jax.models.diffusion.flow_inputs import FlowInputs
 from gv_jax.models.layers import Lambda
 from gv_jax.models.stages import count_params_under
@@ -75,12 +76,12 @@ def layer_shapes(
         outputs = layer_outputs(nnx.merge(graph, state), x)
         shapes.extend((name, layer, y.shape) for name, layer, y in outputs)
 
-    images = jax.ShapeDtypeStruct((1, *size, channels), jnp.float32)
-    number, label = (jax.ShapeDtypeStruct((1,), dtype) for dtype in (jnp.float32, jnp.int32))
-    is_velocity = hasattr(model, "condition")
-    jax.eval_shape(
-        call, state, FlowInputs(images, number, label, number) if is_velocity else images
-    )
+    inputs: Any = jax.ShapeDtypeStruct((1, *size, channels), jnp.float32)
+    if isinstance(getattr(model, "condition", None), Condition):
+        number: Any = jax.ShapeDtypeStruct((1,), jnp.float32)
+        label: Any = jax.ShapeDtypeStruct((1,), jnp.int32)
+        inputs = FlowInputs(inputs, number, label, number)
+    jax.eval_shape(call, state, inputs)
     return shapes
 
 

@@ -100,7 +100,8 @@ def generate_files(
     total = sum(counts.values()) * max(len(sources), 1)
     with tqdm(total=total, desc="generate", unit="img", disable=None) as progress:
         for batch in iter_missing(jobs, settings, sources, outcome, sheet, progress):
-            images = None if not sources else np.stack([sources[job.like] for job in batch])
+            likes = [sources[job.like] for job in batch if job.like is not None]
+            images = np.stack(likes) if likes else None
             labels = [run.find_label(job.label) for job in batch]
             indices = [job.index for job in batch]
             outputs = snap(run.generator.generate(labels, indices, sampling, images))

@@ -51,7 +51,7 @@ def measure_run(
     rows = np.unique(np.linspace(0, len(training.labels) - 1, MAX_COMPARED).astype(int))
     if len(rows) == len(training.labels):
         rows = np.arange(len(training.labels))
-    groups = [group_of(str(training.ids[row])) for row in rows]
+    groups = [group_of(str(training.ids[row])) for row in rows.tolist()]
     metrics = measure_samples(
         LabeledImages(samples.images[is_measured], samples.labels[is_measured]),
         as_labeled(training, rows),

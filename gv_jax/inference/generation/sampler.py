@@ -47,7 +47,9 @@ def guide(predict: Predict, weights: Any, conditions: Conditions, missing: int) 
         times = jnp.broadcast_to(time, conditions.labels.shape)
         inputs = FlowInputs(images, times, conditions.labels, conditions.wraps)
         plain = inputs._replace(labels=jnp.full_like(conditions.labels, missing))
-        with_class, without = jnp.split(predict(*weights, join_inputs(inputs, plain)), 2)
+        params, batch_stats = weights
+        outputs = predict(params, batch_stats, join_inputs(inputs, plain))
+        with_class, without = jnp.split(outputs, 2)
         return without + conditions.guidance * (with_class - without)
 
     return velocity

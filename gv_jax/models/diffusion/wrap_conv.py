@@ -24,6 +24,7 @@ class WrapConv(Conv):
         )
 
     def __call__(self, x: Array, wraps: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
+        assert self.bias is not None
         kernel, bias = (value[...].astype(x.dtype) for value in (self.kernel, self.bias))
         return convolve(pad_wrapped(x, wraps), kernel, bias)
 
