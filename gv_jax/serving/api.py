@@ -9,10 +9,11 @@ from fastapi import File as FileField
 from fastapi.responses import FileResponse, JSONResponse
 
 from gv_jax.serving.clips import Clips
+from gv_jax.serving.generation import MAX_IMAGES, Order, encode_images, is_tileable, zip_images
 from gv_jax.serving.prediction_files import write_csv, write_zip
 from gv_jax.serving.predictor import Options, predict_files
 from gv_jax.serving.service import Service
-from gv_jax.serving.uploads import encode_png
+from gv_jax.serving.uploads import encode_png, to_data_uri
 
 PREFIX = "/api/v1"
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
@@ -46,6 +47,7 @@ def make_router(service: Service, clips: Clips, examples: Mapping[str, list[byte
     add_predictions(router, service)
     add_images(router, service)
     add_clips(router, service, clips)
+    add_generation(router, service)
     return router
 
 
@@ -173,6 +175,50 @@ def add_clips(router: APIRouter, service: Service, clips: Clips) -> None:
         return FileResponse(
             clip.result, media_type=MEDIA_TYPES[suffix], filename=f"colorized{suffix}"
         )
+
+
+def add_generation(router: APIRouter, service: Service) -> None:
+    """Adds the route of generators."""
+
+    @router.post("/generate", summary="Generate images of a class, or vary an image")
+    async def generate(
+        label: Annotated[str, Form(description="Class of the images")],
+        run: Run = None,
+        count: Annotated[int, Form(ge=1, le=MAX_IMAGES, description="Number of images")] = 12,
+        seed: Annotated[int, Form(ge=0, lt=2**32, description="Of the noise")] = 0,
+        guidance: Annotated[
+            float | None, Form(ge=0, le=20, description="Weight of the class; 1: as in training")
+        ] = None,
+        tileable: Annotated[
+            bool | None, Form(description="Repeats without a seam; by default as the class")
+        ] = None,
+        palette: Annotated[int | None, Form(ge=1, le=256, description="Colors per image")] = None,
+        file: Uploads = [],  # noqa: B006 - FastAPI copies it
+        url: Url = None,
+        strength: Annotated[
+            float, Form(ge=0, le=1, description="How far a given image is changed")
+        ] = 0.6,
+        format: Annotated[
+            Literal["json", "zip"], Form(description="zip: PNG files")
+        ] = "json",
+    ) -> Response:
+        served = service.find_run(run, "generate")
+        served.run.find_label(label)
+        sampling = served.run.sampling(seed, guidance, None, tileable, strength)
+        upload, like = None, None
+        if file or url:
+            upload = await service.read_file(file, url)
+            image = await service.decode(upload, service.limits.pixels)
+            like = await service.in_thread(service.decoders, served.run.prepare_image, image)
+        order = Order(label, count, sampling, palette, None if like is None else like.tobytes())
+        images = await service.call(served.generate, order)
+        arguments = (served.run, order, images, upload and upload.name)
+        files = await service.in_thread(service.decoders, encode_images, *arguments)
+        if format == "zip":
+            return attach(zip_images(files), "application/zip", "generated.zip")
+        described = {"run": served.name, "label": label, "seed": seed}
+        described |= {"tileable": is_tileable(served.run, order), "names": list(files)}
+        return JSONResponse(described | {"images": [to_data_uri(d) for d in files.values()]})
 
 
 async def png_response(service: Service, pixels: Any) -> Response:

@@ -19,6 +19,7 @@ from gv_jax.serving.api import PREFIX, make_router
 from gv_jax.serving.clips import Clips
 from gv_jax.serving.examples import make_examples
 from gv_jax.serving.fetch_url import fetch_url
+from gv_jax.serving.generation import make_warm_order
 from gv_jax.serving.guard import Guard
 from gv_jax.serving.limits import Limits
 from gv_jax.serving.metrics import Metrics
@@ -28,7 +29,11 @@ from gv_jax.serving.uploads import UploadError, decode_image
 from gv_jax.serving.worker import BusyError, ExpiredError, Worker
 
 FOLDER = Path(__file__).parent
-ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+ASSETS = {
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "generate.js": "text/javascript; charset=utf-8",
+}
 EXAMPLE_PIXELS = 2**22  # at most
 WARM_BATCHES = (1, 4, 16)  # numbers of images that programs are compiled for in advance
 
@@ -71,7 +76,7 @@ def create_app(
 
     app = FastAPI(
         title="gv_jax",
-        summary="Predictions of finished runs",
+        summary="Predictions and images of finished runs",
         version="1",
         docs_url=None,  # these pages load scripts of another host
         redoc_url=None,
@@ -86,11 +91,16 @@ def create_app(
 
 
 def warm_up(served: ServedRun, worker: Worker, examples: Sequence[bytes]) -> None:
-    """Compiles programs while nothing waits: for batches, or for images as large as an example."""
+    """Compiles programs while nothing waits: for batches, or for images as large as an example.
+
+    Those of generation fit all requests.
+    """
     if served.action == "predict":
         image = served.prepare(np.zeros((8, 8, 3), np.uint8))
         for count in WARM_BATCHES:
             worker.submit_idle(served.predict, image.repeat(count, 0))
+    elif served.action == "generate":
+        worker.submit_idle(served.generate, make_warm_order(served.run))
     elif examples:
         function = served.colorize if served.action == "colorize" else served.upscale
         worker.submit_idle(function, decode_image(examples[0], EXAMPLE_PIXELS))
@@ -118,6 +128,10 @@ def add_pages(
     @app.get("/page.js", include_in_schema=False)
     async def get_script() -> Response:
         return Response(files["page.js"], media_type=ASSETS["page.js"])
+
+    @app.get("/generate.js", include_in_schema=False)
+    async def get_generation_script() -> Response:
+        return Response(files["generate.js"], media_type=ASSETS["generate.js"])
 
 
 def add_state(app: FastAPI, worker: Worker, metrics: Metrics) -> None:

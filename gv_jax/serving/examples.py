@@ -14,7 +14,12 @@ SCENE_SIZE = (128, 96)  # (width, height)
 
 
 def make_examples(served: ServedRun) -> list[bytes]:
-    """PNG files: of different classes if the run stores training images, else drawn."""
+    """PNG files: of different classes if the run stores training images, else drawn.
+
+    Runs that generate images have none.
+    """
+    if served.action == "generate":
+        return []
     if served.action == "predict" and (stored := find_stored(served)):
         return stored
     if served.action == "colorize":

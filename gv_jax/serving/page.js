@@ -1,4 +1,5 @@
 "use strict";
+// generate.js is loaded before this file, and has GenerationForm.
 
 const API = "api/v1/";
 const TOP = 5, LEVEL = 0.9, NEAREST = 6, POLL_MS = 500, MAX_MB = 32, BATCH = 25, SMALL_PX = 256, MAX_ATTEMPTS = 5;
@@ -61,6 +62,7 @@ class Panel {
       [".status", ".error", "progress", ".result"].map(this.find);
     this.drop = this.find(".drop");
     this.job = 0;
+    this.generation = root.dataset.action === "generate" ? new GenerationForm(this) : null;
     this.listen();
   }
 
@@ -127,7 +129,9 @@ class Panel {
       return;
     }
     const action = this.root.dataset.action;
-    if (action === "predict" && files.length > 1) {
+    if (this.generation) {
+      this.generation.setImage(files[0]);
+    } else if (action === "predict" && files.length > 1) {
       this.work(`Classifying ${files.length} files …`, (current) => this.classifyAll(files, current));
     } else if (action === "predict") {
       this.work("Classifying …", () => this.classify(files[0]));
@@ -137,6 +141,10 @@ class Panel {
   }
 
   useUrl(url) {
+    if (this.generation) {
+      this.generation.fetchImage(url);
+      return;
+    }
     this.work("Fetching …", async (current) => {
       const action = this.root.dataset.action;
       if (action === "colorize") return this.transform(null, action, current, url);
@@ -233,12 +241,17 @@ class Panel {
   }
 
   makeZipButton(files) {
-    const button = make("button", { type: "button" }, "Download zip, a folder per class");
+    const fields = { run: this.run, file: files, format: "zip" };
+    return this.makeSaver("Download zip, a folder per class", "predict", fields, "sorted.zip");
+  }
+
+  // A button that saves the response to a request.
+  makeSaver(text, route, fields, name) {
+    const button = make("button", { type: "button" }, text);
     button.addEventListener("click", async () => {
       button.disabled = true;
       try {
-        const blob = await (await post("predict", { run: this.run, file: files, format: "zip" })).blob();
-        saveButton("", blob, "sorted.zip").click();
+        saveButton("", await (await post(route, fields)).blob(), name).click();
       } catch (error) {
         this.error.textContent = error.message;
       }

@@ -1,6 +1,5 @@
 """Predictions for the files of a request, batch by batch."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,13 @@ import numpy as np
 from gv_jax.errors import UserError
 from gv_jax.serving.served_run import ServedRun, describe_prediction
 from gv_jax.serving.service import File, Service
-from gv_jax.serving.uploads import UploadError, clean_name, decode_image, encode_png
+from gv_jax.serving.uploads import (
+    UploadError,
+    clean_name,
+    decode_image,
+    encode_png,
+    to_data_uri,
+)
 
 FILES_PER_CALL = 16
 
@@ -98,11 +103,11 @@ async def find_nearest(
             "name": clean_name(neighbor.id) if neighbor.id else None,
             "label": neighbor.label,
             "distance": round(neighbor.distance, 4),
-            "thumbnail": None if neighbor.thumbnail is None else to_data_uri(neighbor.thumbnail),
+            "thumbnail": encode_thumbnail(neighbor.thumbnail),
         }
         for neighbor in await service.call(served.nearest, (image, count))
     ]
 
 
-def to_data_uri(pixels: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(encode_png(pixels)).decode()
+def encode_thumbnail(pixels: np.ndarray | None) -> str | None:
+    return None if pixels is None else to_data_uri(encode_png(pixels))

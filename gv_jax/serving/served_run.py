@@ -7,6 +7,7 @@ import numpy as np
 
 from gv_jax.errors import UserError
 from gv_jax.inference.prediction import Predictions
+from gv_jax.serving.generation import describe_generator, make_generate
 from gv_jax.serving.worker import run_each
 
 ACTIONS = {
@@ -14,19 +15,20 @@ ACTIONS = {
     "multi_label": "predict",
     "colorization": "colorize",
     "super_resolution": "upscale",
+    "generation": "generate",
 }
 
 
 class ServedRun:
     """A run behind the server.
 
-    The attributes `predict`, `explain`, `nearest`, `colorize` and `upscale` are functions of
-    batches; only the worker calls them.
+    The attributes `predict`, `explain`, `nearest`, `colorize`, `upscale` and `generate` are
+    functions of batches; only the worker calls them.
 
     Attributes:
         run: As of `load_run`.
         name: By which clients name it; unique.
-        action: "predict", "colorize" or "upscale".
+        action: "predict", "colorize", "upscale" or "generate".
     """
 
     def __init__(self, run: Any, name: str) -> None:
@@ -36,6 +38,7 @@ class ServedRun:
         self.nearest = run_each(self._nearest)
         self.colorize = run_each(run.colorize)
         self.upscale = run_each(run.upscale)
+        self.generate = run_each(make_generate(run))
 
     def predict(self, items: Sequence[np.ndarray]) -> list[Predictions]:
         """Predictions for the prepared images [n h w c] of each item, in one call."""
@@ -69,6 +72,8 @@ class ServedRun:
         if self.action == "predict":
             described["classes"] = list(self.run.classes)
             described["image_size"] = list(self.run.image_size)
+        elif self.action == "generate":
+            described |= describe_generator(self.run)
         described["summary"] = str(self.run.results.get("summary", ""))
         return described
 

@@ -28,7 +28,10 @@ from gv_jax.training.run_dir import RunDir, write_json
 
 TEMPLATES = Path(__file__).parent / "space_files"
 KEPT_METADATA = ("format_version", "versions", "seed")  # of config.json, besides the config
-PRIVATE_FIELDS = (("data", "root"), ("data", "path"), ("model", "pretrained"))
+PRIVATE_FIELDS = (
+    *(("data", "root"), ("data", "path"), ("data", "generated")),
+    ("model", "pretrained"),
+)
 UPSCALER_FIELD = ("data", "super_resolution")  # the run of a preprocessing step
 PRIVATE_RESULTS = ("audit", "data_changes", "epochs", "skipped", "sources", "warnings")
 EXTRAS = ("serve", "video")

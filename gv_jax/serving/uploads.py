@@ -1,5 +1,6 @@
 """Bytes from a client -> uint8 arrays; the first bytes of a file say what it is, not its name."""
 
+import base64
 import io
 import re
 from pathlib import PurePosixPath, PureWindowsPath
@@ -78,6 +79,11 @@ def encode_png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels[..., 0] if single else pixels).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
+
+
+def to_data_uri(png: bytes) -> str:
+    """A PNG file as the address of an image in a page."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def clean_name(name: str | None, default: str = "image") -> str:

@@ -1,10 +1,8 @@
 """Writes generated images as PNG files that say so, and a contact sheet of them."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,14 +12,17 @@ from tqdm import tqdm
 from gv_jax.data.formats.header import CorruptImageError
 from gv_jax.errors import UserError
 from gv_jax.inference.files.contact_sheet import ContactSheet
-from gv_jax.inference.files.png_metadata import make_metadata, read_metadata
-from gv_jax.inference.finished_run import hash_run
+from gv_jax.inference.files.png_metadata import (
+    Source,
+    describe_image,
+    describe_settings,
+    read_metadata,
+    save_generated,
+)
 from gv_jax.inference.generation.generator import BATCH_SIZE, Sampling
 from gv_jax.inference.generation.generator_run import GeneratorRun, Palette
 from gv_jax.inference.partial_file import write_partial
 from gv_jax.inference.sorting.class_folders import name_folders
-from gv_jax.training.run_dir import RunDir
-from gv_jax.training.run_metadata import package_version
 from gv_jax.wording import count_noun
 
 SHEET_FILE = "contact_sheet.png"
@@ -106,7 +107,7 @@ def generate_files(
             indices = [job.index for job in batch]
             outputs = snap(run.generator.generate(labels, indices, sampling, images))
             for job, image in zip(batch, outputs, strict=True):
-                write_generated(job, image, describe_image(job, settings, sources))
+                write_generated(job, image, describe_job(job, settings, sources))
                 sheet.add(job.label, image)
                 outcome.written += 1
                 progress.update()
@@ -137,10 +138,24 @@ def iter_jobs(
     for label, count in counts.items():
         folder = folders[label]
         for position, source in enumerate(like or [None]):
-            stem = folder if source is None else f"like_{position}_{source.stem}"
             for index in range(count):
-                name = f"{stem}_{sampling.seed}_{index:0{DIGITS}}.png"
+                name = name_file(folder, sampling.seed, index, source, position)
                 yield ImageJob(label, index, source, output / folder / name)
+
+
+def name_file(
+    folder: str, seed: int, index: int, like: PurePath | None = None, position: int = 0
+) -> str:
+    """The name of the file of an image.
+
+    Args:
+        folder: Of its class.
+        seed: Of its noise.
+        index: Its number.
+        like: The image that it varies, and its `position` among several.
+    """
+    stem = folder if like is None else f"like_{position}_{like.stem}"
+    return f"{stem}_{seed}_{index:0{DIGITS}}.png"
 
 
 def iter_missing(
@@ -160,7 +175,7 @@ def iter_missing(
     for job in jobs:
         if not job.target.exists():
             batch.append(job)
-        elif read_metadata(job.target) == describe_image(job, settings, sources):
+        elif read_metadata(job.target) == describe_job(job, settings, sources):
             outcome.kept += 1
             progress.update()
             if sheet.has_room(job.label):
@@ -177,36 +192,15 @@ def iter_missing(
         yield batch
 
 
-def describe_settings(
-    run: GeneratorRun, sampling: Sampling, palette: Palette | None
-) -> dict[str, Any]:
-    """What every file of a command records."""
-    return {
-        "software": f"gv_jax {package_version('gv_jax')}",
-        "run": run.name,
-        "run_hash": hash_run(RunDir(run.path)),
-        "dataset": run.results["dataset"],
-        **sampling._asdict(),
-        "sampler": run.config["generation"]["sampler"],
-        "palette": run.config["generation"]["palette"] if palette is None else str(palette),
-    }
-
-
-def describe_image(
+def describe_job(
     job: ImageJob, settings: Mapping[str, Any], sources: Mapping[Path, np.ndarray]
 ) -> dict[str, Any]:
     """What the file of an image records."""
-    like = {}
-    if job.like is not None:
-        like = {
-            "like": job.like.name,
-            "like_hash": hashlib.sha256(sources[job.like].tobytes()).hexdigest()[:20],
-        }
-    return json.loads(json.dumps({**settings, "class": job.label, "index": job.index, **like}))
+    like = None if job.like is None else Source(job.like.name, sources[job.like])
+    return describe_image(settings, job.label, job.index, like)
 
 
 def write_generated(job: ImageJob, image: np.ndarray, description: Mapping[str, Any]) -> None:
     """Writes the PNG file of an image; it is complete or absent."""
-    pixels = image[..., 0] if image.shape[-1] == 1 else image
     with write_partial(job.target) as partial:
-        Image.fromarray(pixels).save(partial, "PNG", pnginfo=make_metadata(description))
+        save_generated(image, description, partial)

@@ -1,12 +1,18 @@
 """Text in PNG files that states that an image is generated, and how."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
+
+from gv_jax.inference.generation.generator import Sampling
+from gv_jax.inference.generation.generator_run import GeneratorRun, Palette
+from gv_jax.training.run_metadata import package_version
 
 METADATA_KEY = "gv_jax"  # of the text with run, seed and settings, as JSON
 # IPTC's term for images of a generative model, which galleries and search engines read.
@@ -15,6 +21,54 @@ XMP = f"""<x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
  Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"/></rdf:RDF></x:xmpmeta>"""
+
+
+class Source(NamedTuple):
+    """An image that is varied: its name, and its pixels as the network is given them."""
+
+    name: str
+    pixels: np.ndarray
+
+
+def describe_settings(
+    run: GeneratorRun, sampling: Sampling, palette: Palette | None
+) -> dict[str, Any]:
+    """What all images of a run with the same settings record."""
+    return {
+        "software": f"gv_jax {package_version('gv_jax')}",
+        "run": run.name,
+        "run_hash": run.hash,
+        "dataset": run.results["dataset"],
+        **sampling._asdict(),
+        "sampler": run.config["generation"]["sampler"],
+        "palette": run.config["generation"]["palette"] if palette is None else str(palette),
+    }
+
+
+def describe_image(
+    settings: Mapping[str, Any], label: str, index: int, like: Source | None = None
+) -> dict[str, Any]:
+    """What an image records.
+
+    Args:
+        settings: As of `describe_settings`.
+        label: Its class.
+        index: Its number among the images of its class and seed.
+        like: The image that it varies.
+    """
+    source = {}
+    if like is not None:
+        digest = hashlib.sha256(like.pixels.tobytes()).hexdigest()[:20]
+        source = {"like": like.name, "like_hash": digest}
+    return json.loads(json.dumps({**settings, "class": label, "index": index, **source}))
+
+
+def save_generated(
+    image: np.ndarray, description: Mapping[str, Any], file: Path | IO[bytes]
+) -> None:
+    """Writes an image uint8 [h w c] as PNG with what it records, as of `describe_image`."""
+    pixels = image[..., 0] if image.shape[-1] == 1 else image
+    Image.fromarray(pixels).save(file, "PNG", pnginfo=make_metadata(description))
 
 
 def make_metadata(description: Mapping[str, Any]) -> PngInfo:
