@@ -1,15 +1,17 @@
 """The model card of an exported run: data, results, uses, limits, licenses, and how to load it."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 
 from gv_jax.evaluation.class_metrics import wilson_interval
+from gv_jax.evaluation.generation.evaluation import KINDS
 from gv_jax.export.snippets import load_section
 from gv_jax.inference.classifier import ClassifierRun
+from gv_jax.inference.generation.generator_run import GeneratorRun
 from gv_jax.inference.run import Run
 from gv_jax.models.pretrained.weights_record import recorded_license
 from gv_jax.reporting.formatting import format_number
@@ -24,6 +26,7 @@ USES = {
     "multi_label": "Labeling images with the labels above, of the kind that it was trained on.",
     "colorization": "Suggesting colors for gray images of the kind that it was trained on.",
     "super_resolution": "Doubling the size of images of the kind that it was trained on.",
+    "generation": "Making new images of the classes above, such as drafts of textures of a game.",
 }
 LIMITS = {
     "classification": (
@@ -45,6 +48,12 @@ LIMITS = {
         "Details that the small image does not show are invented.",
         "The training images were reduced by an antialiased bicubic filter; other reductions and "
         "compressed images are enlarged worse.",
+    ),
+    "generation": (
+        "All outputs are generated. State that where you publish them; `gv-jax generate` writes it "
+        "into its files.",
+        "It knows no other classes than those above, and one size of images.",
+        "Outputs may resemble training images, whose license may then hold for them.",
     ),
 }
 
@@ -85,6 +94,7 @@ def front_matter(run: Run) -> str:
         "multi_label": "image-classification",
         "colorization": "image-to-image",
         "super_resolution": "image-to-image",
+        "generation": "unconditional-image-generation",  # hubs have no tag for classes as input
     }
     return f"---\nlicense: unknown\npipeline_tag: {tags[run.task]}\ntags: [gv_jax, jax]\n---"
 
@@ -99,12 +109,22 @@ def describe_data(run: Run) -> Iterator[str]:
         height, width = run.image_size
         channels = count_noun(run.channels, "channel")
         yield f"Input: {width}x{height} pixels, {channels}, 8 bits per channel"
-        listed = ", ".join(run.classes[:MAX_CLASSES])
-        others = len(run.classes) - MAX_CLASSES
-        more = f" and {others} more, see config.json" if others > 0 else ""
-        yield f"{len(run.classes)} classes: {listed}{more}"
+        yield from describe_classes(run.classes)
+    if isinstance(run, GeneratorRun):
+        height, width = run.generator.size
+        channels = count_noun(run.generator.task.channels, "channel")
+        yield f"Output: {width}x{height} pixels, {channels}, 8 bits per channel"
+        yield from describe_classes(run.classes)
+        if tileable := run.config["generation"]["tileable"]:
+            yield f"Repeat without a seam: {', '.join(tileable)}"
     for warning in results.get("warnings", ()):
         yield f"Note: {warning}"
+
+
+def describe_classes(classes: Sequence[str]) -> Iterator[str]:
+    others = len(classes) - MAX_CLASSES
+    more = f" and {others} more, see config.json" if others > 0 else ""
+    yield f"{len(classes)} classes: {', '.join(classes[:MAX_CLASSES])}{more}"
 
 
 def results_table(run: Run) -> str:
@@ -177,6 +197,8 @@ def describe_limits(run: Run) -> Iterator[str]:
     for split, found in leaks.items():
         if isinstance(found, dict) and sum(v for v in found.values() if isinstance(v, int)):
             yield f"Images of the {split} split are also in the training split: {found}."
+    if run.task == "generation":
+        yield describe_copies(run.results)
     if run.task == "colorization":
         others = [k for k in ("blur", "noise", "jpeg") if run.config["degrade"].get(k)]
         if others:
@@ -184,6 +206,19 @@ def describe_limits(run: Run) -> Iterator[str]:
                 f"Training degraded the gray images ({', '.join(others)}); this file does not, "
                 "and expects images that are."
             )
+
+
+def describe_copies(results: Mapping[str, Any]) -> str:
+    """How many generated images are near copies of a training image, beside held-out images."""
+    copies = results[results["main_split"]].get("copies") if "main_split" in results else None
+    if copies is None:
+        return "How many outputs are near copies of a training image was not measured."
+    rows = {row["images"]: row for row in results["comparison"]}
+    text = (
+        f"{copies:.1%} of {count_noun(results['generated_count'], 'output')} are near copies of a "
+        f"training image, as are {rows[KINDS['real']]['copies']:.1%} of held-out images."
+    )
+    return text.replace("%", " %")
 
 
 def describe_licenses(run: Run) -> Iterator[str]:

@@ -18,6 +18,7 @@ from gv_jax.export.stablehlo import require, to_stablehlo
 from gv_jax.export.web import write_page
 from gv_jax.export.weights import to_state_dict
 from gv_jax.inference.classifier import ClassifierRun
+from gv_jax.inference.generation.generator_run import GeneratorRun
 from gv_jax.inference.run import Run, load_run
 
 CARD, CONFIG = "README.md", "config.json"
@@ -99,6 +100,9 @@ def describe(run: Run) -> dict[str, Any]:
         if run.multi_label:  # a label is predicted from this probability on
             thresholds = np.asarray(run.confidence.label_thresholds, np.float64)
             outputs["label_thresholds"] = thresholds.tolist() or [0.5] * len(run.classes)
+    elif isinstance(run, GeneratorRun):
+        alpha = dict(zip(run.classes, run.generator.task.alpha, strict=True))
+        outputs = {"classes": run.classes, "image_size": run.generator.size, "alpha": alpha}
     return {"task": run.task, "model": run.results["model"], **outputs, "config": run.config}
 
 

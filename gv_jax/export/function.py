@@ -13,10 +13,12 @@ from jax import Array
 
 from gv_jax.data.augment.degrade import posterize
 from gv_jax.data.augment.tta import tta_transforms
+from gv_jax.errors import UserError
 from gv_jax.image.color import gray_to_lightness, lightness_to_gray, rgb_to_lab
 from gv_jax.image.standardize import standardize
 from gv_jax.inference.classifier import ClassifierRun
 from gv_jax.inference.color.color_transfer import keep_gray
+from gv_jax.inference.generation.generator_run import GeneratorRun
 from gv_jax.inference.run import Run
 from gv_jax.tasks.colorization import Colorization, network_input
 from gv_jax.training.step import make_predict
@@ -51,8 +53,13 @@ def make_image_function(run: Run) -> ImageFunction:
     """The function of a run.
 
     Raises:
-        UserError: The run prepares its images with another network.
+        UserError: The run generates images.
     """
+    if isinstance(run, GeneratorRun):
+        raise UserError(
+            f"{run.path} generates images in many steps, which is no single function: give "
+            "--format safetensors"
+        )
     if isinstance(run, ClassifierRun):
         return classify_function(run)
     if run.task == "colorization":

@@ -8,6 +8,7 @@ from safetensors import safe_open
 
 from gv_jax.export.function import make_image_function
 from gv_jax.inference.classifier import ClassifierRun
+from gv_jax.inference.generation.generator_run import GeneratorRun
 from gv_jax.inference.run import Run
 from gv_jax.models.pooled_head import ALL, has_pooled_head
 
@@ -122,12 +123,30 @@ def describe_safetensors(run: Run, file: Path) -> str:
 
 
 def standardization(run: Run) -> str:
+    if isinstance(run, GeneratorRun):
+        return describe_velocity(run)
     if not isinstance(run, ClassifierRun):
         return "Images are in [0, 1]; see config.json for the rest of the preprocessing."
     data: dict[str, Any] = run.config["data"]
     mean, std = list(data["mean"]), list(data["std"])
     inputs = f"Inputs are images in [0, 1], minus {mean}, divided by {std}."
     return inputs + describe_pooled_head(run)
+
+
+def describe_velocity(run: GeneratorRun) -> str:
+    """Inputs and output of the network of a generator, and how images come from it."""
+    height, width = run.generator.size
+    section: dict[str, Any] = run.config["generation"]
+    return (
+        f"The network predicts a velocity [n {height} {width} {run.generator.task.channels}] from "
+        "noisy images of this shape, times [n] from 0 (noise) to 1 (image), classes [n] (their "
+        f"index in config.json; {len(run.classes)}: no class), and whether each image repeats [n] "
+        "(1: convolutions wrap around). Images are in [-1, 1], colors multiplied by alpha in "
+        "[0, 1] before. To generate, begin with normal noise and integrate the velocity v over "
+        f"the times: {section['steps']} steps of {section['sampler'].capitalize()}'s method, with "
+        f"v = v(no class) + {section['guidance']:g} (v(class) - v(no class)). The model itself is "
+        "`gv_jax/models/diffusion/`."
+    )
 
 
 def describe_pooled_head(run: ClassifierRun) -> str:

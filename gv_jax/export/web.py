@@ -40,14 +40,14 @@ def write_page(run: Run, folder: Path, ort_dir: Path | None) -> None:
         ort_dir: A folder with ORT_FILES, such as `dist` of the npm package; None: download it.
 
     Raises:
-        UserError: The files are missing, or cannot be downloaded.
+        UserError: The run generates images; the files are missing, or cannot be downloaded.
     """
+    # Within a script element, "</" would end it
+    settings = json.dumps(page_settings(run)).replace("</", "<\\/")
     files = read_ort_files(ort_dir) if ort_dir else extract_ort_files(download_ort())
     for name, content in files.items():
         (folder / name).write_bytes(content)
     template = resources.files("gv_jax.export").joinpath("page.html").read_text("utf-8")
-    # Within a script element, "</" would end it
-    settings = json.dumps(page_settings(run)).replace("</", "<\\/")
     page = template.replace("{{ title }}", escape(run.name)).replace("{{ settings }}", settings)
     (folder / "index.html").write_text(page, encoding="utf-8")
 

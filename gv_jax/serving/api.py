@@ -198,9 +198,7 @@ def add_generation(router: APIRouter, service: Service) -> None:
         strength: Annotated[
             float, Form(ge=0, le=1, description="How far a given image is changed")
         ] = 0.6,
-        format: Annotated[
-            Literal["json", "zip"], Form(description="zip: PNG files")
-        ] = "json",
+        format: Annotated[Literal["json", "zip"], Form(description="zip: PNG files")] = "json",
     ) -> Response:
         served = service.find_run(run, "generate")
         served.run.find_label(label)

@@ -43,7 +43,7 @@ class GenerationForm {
       return;
     }
     this.image = file;
-    this.given.hidden = this.form.querySelector(".strength").hidden = !file;
+    this.given.hidden = !file;
     this.panel.drop.hidden = Boolean(file);
     (file ? this.form.querySelector(".primary") : this.panel.drop.querySelector("input")).focus();
   }

@@ -74,9 +74,7 @@ def describe_generator(run: Any) -> dict[str, Any]:
     task = run.generator.task
     return {
         "classes": list(run.classes),
-        "tileable": [
-            name for name, wraps in zip(run.classes, task.tileable, strict=True) if wraps
-        ],
+        "tileable": [name for name, wraps in zip(run.classes, task.tileable, strict=True) if wraps],
         "image_size": list(run.generator.size),
         "guidance": run.sampling().guidance,
         "max_count": MAX_IMAGES,

@@ -12,6 +12,7 @@ from gv_jax.inference.stored.confidence_file import write_confidence
 from tests.inference.runs import (
     write_classification_run,
     write_colorization_run,
+    write_generation_run,
     write_super_resolution_run,
 )
 
@@ -37,6 +38,7 @@ def runs(tmp_path_factory):
         "multi_label": write_classification_run(root / "labels", task="multi_label"),
         "colorization": write_colorization_run(root / "colors", **{"degrade.gray_levels": 4}),
         "super_resolution": write_super_resolution_run(root / "upscaler"),
+        "generation": write_generation_run(root / "generator"),
     }
 
 
