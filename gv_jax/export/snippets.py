@@ -143,8 +143,8 @@ def describe_velocity(run: GeneratorRun) -> str:
         f"index in config.json; {len(run.classes)}: no class), and whether each image repeats [n] "
         "(1: convolutions wrap around). Images are in [-1, 1], colors multiplied by alpha in "
         "[0, 1] before. To generate, begin with normal noise and integrate the velocity v over "
-        f"the times: {section['steps']} steps of {section['sampler'].capitalize()}'s method, with "
-        f"v = v(no class) + {section['guidance']:g} (v(class) - v(no class)). The model itself is "
+        f"the times: {section['steps']} steps of {section['sampler'].capitalize()}'s method (the last one "
+        f"Euler's), with v = v(no class) + {section['guidance']:g} (v(class) - v(no class)). The model is "
         "`gv_jax/models/diffusion/`."
     )
 

@@ -20,6 +20,10 @@ class GenerationForm {
       event.preventDefault();
       this.generate();
     });
+    this.form.addEventListener("invalid", (event) => { // a closed part would hide the message
+      const part = event.target.closest("details");
+      if (part) part.open = true;
+    }, true);
     this.fields.label.addEventListener("change", () => this.setClass());
     this.form.querySelector(".random").addEventListener("click", () => {
       this.fields.seed.value = Math.floor(Math.random() * SEEDS);

@@ -2,35 +2,28 @@
 
 import contextlib
 import io
-import os
 import re
-import socket
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 
-from gv_jax.serving.app import create_app
 from gv_jax.serving.fetch_url import FetchError
+from tests.serving.browsing import (
+    NEEDS_CHROMIUM,
+    expect_result,
+    launch_browser,
+    open_page,
+    playwright,
+    serve,
+    upload,
+)
 from tests.serving.fake_runs import FakeClassifier, FakeColorizer, FakeUpscaler
 from tests.serving.images import GREEN, RED, animate, encode
 
-playwright = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"),
-    *("--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream"),
-    "--use-fake-device-for-media-stream",
-]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 def fetch(url):
@@ -41,60 +34,20 @@ def fetch(url):
 
 @pytest.fixture(scope="module")
 def address():
-    app = create_app(
-        [FakeClassifier(), FakeColorizer(), FakeUpscaler()], ("127.0.0.1",), fetch=fetch
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(10)
+    with serve(FakeClassifier(), FakeColorizer(), FakeUpscaler(), fetch=fetch) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield launched
-        launched.close()
+    with launch_browser() as browser:
+        yield browser
 
 
 @pytest.fixture
 def page(browser, address):
-    """The page; the test fails for errors in the console and for requests to other hosts."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    problems = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: note_console(message, problems))
-    page.on("request", lambda request: note_host(request.url, address, problems))
-    page.goto(address)
-    yield page
-    context.close()
-    assert problems == []
-
-
-def note_console(message, problems):
-    if message.type == "error" and "status of 4" not in message.text:  # a refused request
-        problems.append(message.text)
-
-
-def note_host(url, address, problems):
-    if not url.startswith((address, "blob:", "data:")):
-        problems.append(url)
-
-
-def upload(page, data, name="a.png", panel=0):
-    files = [{"name": name, "mimeType": "image/png", "buffer": data}]
-    page.locator(f"#panel{panel} input[type=file]").set_input_files(files)
-
-
-def expect_result(page, panel=0):
-    result = page.locator(f"#panel{panel} .result")
-    result.wait_for(state="visible", timeout=20_000)
-    return result
+    with open_page(browser, address) as page:
+        yield page
 
 
 def video_width(video):
