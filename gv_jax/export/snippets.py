@@ -137,14 +137,15 @@ def describe_velocity(run: GeneratorRun) -> str:
     """Inputs and output of the network of a generator, and how images come from it."""
     height, width = run.generator.size
     section: dict[str, Any] = run.config["generation"]
+    method = section["sampler"].capitalize()
     return (
         f"The network predicts a velocity [n {height} {width} {run.generator.task.channels}] from "
         "noisy images of this shape, times [n] from 0 (noise) to 1 (image), classes [n] (their "
         f"index in config.json; {len(run.classes)}: no class), and whether each image repeats [n] "
         "(1: convolutions wrap around). Images are in [-1, 1], colors multiplied by alpha in "
         "[0, 1] before. To generate, begin with normal noise and integrate the velocity v over "
-        f"the times: {section['steps']} steps of {section['sampler'].capitalize()}'s method (the last one "
-        f"Euler's), with v = v(no class) + {section['guidance']:g} (v(class) - v(no class)). The model is "
+        f"the times: {section['steps']} steps of {method}'s method (the last one Euler's), with "
+        f"v = v(no class) + {section['guidance']:g} (v(class) - v(no class)). The model is in "
         "`gv_jax/models/diffusion/`."
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from gv_jax.errors import UserError
 from gv_jax.inference.prediction import Predictions
 from gv_jax.serving.generation import describe_generator, make_generate
-from gv_jax.serving.worker import run_each
+from gv_jax.serving.worker import BatchFunction, run_each
 
 ACTIONS = {
     "classification": "predict",
@@ -38,7 +38,16 @@ class ServedRun:
         self.nearest = run_each(self._nearest)
         self.colorize = run_each(run.colorize)
         self.upscale = run_each(run.upscale)
-        self.generate = run_each(make_generate(run))
+        self._generate = make_generate(run)
+
+    @property
+    def generate(self) -> BatchFunction:
+        """The images of orders; a new function each time.
+
+        So the worker joins no orders: a batch of them would take minutes, and each would wait for
+        all.
+        """
+        return run_each(self._generate)
 
     def predict(self, items: Sequence[np.ndarray]) -> list[Predictions]:
         """Predictions for the prepared images [n h w c] of each item, in one call."""

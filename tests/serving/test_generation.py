@@ -3,6 +3,7 @@
 import base64
 import io
 import threading
+import time
 import zipfile
 
 import numpy as np
@@ -155,6 +156,41 @@ def test_a_full_queue_is_503(run):
         waiting.result()
     assert response.status_code == 503
     assert int(response.headers["retry-after"]) >= 1
+
+
+def test_an_order_does_not_wait_for_those_behind_it(run, monkeypatch):
+    """Orders that wait at the same time are no batch."""
+    generate, gate, results = run.generator.generate, threading.Event(), []
+
+    def hold_second(labels, indices, sampling, like=None):
+        if sampling.seed == 2:
+            assert gate.wait(10)
+        return generate(labels, indices, sampling, like)
+
+    monkeypatch.setattr(run.generator, "generate", hold_second)
+    worker = Worker(batch_seconds=0.2)
+    with open_client(run, worker=worker) as client:
+
+        def request(seed):
+            results.append(post(client, "generate", label="hero", count="1", seed=seed))
+
+        started, release = threading.Event(), threading.Event()
+        blocked = worker.submit(lambda items: [started.set() or release.wait(10)], None, 10)
+        assert started.wait(10)
+        threads = [threading.Thread(target=request, args=(seed,)) for seed in "12"]
+        for number, thread in enumerate(threads):
+            thread.start()
+            while worker.depth <= number:  # in this order
+                time.sleep(0.01)
+        release.set()
+        try:
+            threads[0].join(5)
+            assert [response.json()["seed"] for response in results] == [1]
+        finally:
+            gate.set()
+            for thread in threads:
+                thread.join()
+        assert blocked.result()
 
 
 def test_programs_are_compiled_in_advance(run, monkeypatch):
