@@ -20,7 +20,11 @@ from gv_jax.inference.stored.neighbors import (
     write_neighbors,
 )
 from gv_jax.serving.space import export_space
-from tests.inference.runs import write_classification_run, write_colorization_run
+from tests.inference.runs import (
+    write_classification_run,
+    write_colorization_run,
+    write_generation_run,
+)
 
 PRIVATE = "/home/someone/private"
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -29,7 +33,8 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     path = write_classification_run(
-        tmp_path_factory.mktemp("runs") / "tiles", **{"data.path": PRIVATE, "data.root": PRIVATE}
+        tmp_path_factory.mktemp("runs") / "tiles",
+        **{"data.path": PRIVATE, "data.root": PRIVATE, "data.generated": PRIVATE + "/a,b"},
     )
     thumbnail = encode_thumbnail(np.full((8, 8, 3), 7, np.uint8), 8)
     size = load_run(path).embed(np.zeros((16, 24, 3), np.uint8)).shape[1]
@@ -60,6 +65,15 @@ def test_a_space_predicts_what_the_run_predicts(run, tmp_path):
     np.testing.assert_array_equal(
         copied.predict(image).probabilities, load_run(run).predict(image).probabilities
     )
+
+
+def test_a_space_generates_what_the_run_generates(tmp_path):
+    run = write_generation_run(tmp_path / "textures")
+    export_space([run], tmp_path / "space", images=False)
+    copied = load_run(tmp_path / "space" / "runs" / "textures")
+    images = copied.generate("brick", 2, seed=3)
+    np.testing.assert_array_equal(images, load_run(run).generate("brick", 2, seed=3))
+    assert (tmp_path / "space" / "gv_jax" / "serving" / "generate.js").is_file()
 
 
 def test_nothing_private_is_copied(run, tmp_path):
