@@ -57,14 +57,14 @@ def get_config() -> ConfigDict:
                 "logit_adjustment": 0.0,  # tau: adds tau * log(class prior) to the logits
             },
             "optimizer": {
-                "name": "adamw",  # adam, adamw or sgd
+                "name": "adamw",  # adam, adamw, muon or sgd
                 "learning_rate": 1e-3,  # peak of the schedule
                 "schedule": "one_cycle",  # constant, cosine, one_cycle or step
                 "warmup_epochs": 0.0,  # linear warm-up of a constant, cosine or step schedule
                 "step_milestones": (0.5, 0.75),  # step: fractions of training at which the rate …
                 "step_gamma": 0.1,  # … is multiplied by this factor
                 "momentum": 0.9,  # of sgd
-                "weight_decay": 0.0,  # kernels only; decoupled in adamw, L2 in adam and sgd
+                "weight_decay": 0.0,  # of kernels; L2 in adam and sgd, else decoupled
                 "clip_norm": 0.0,  # maximum global norm of the gradient
                 "grad_accum_steps": 1,  # batches whose gradients are averaged for one update
             },
@@ -80,7 +80,7 @@ def get_config() -> ConfigDict:
                 "label_dropout": 0.1,  # probability of training without the class, for guidance
                 "time_mean": 0.0,  # of the logit of training times (0: noise, 1: image) …
                 "time_std": 1.0,  # … and its standard deviation
-                "guidance": 1.5,  # weight of the class (classifier-free guidance); 1: plain
+                "guidance": 2.5,  # weight of the class (classifier-free guidance); 1: plain
                 "sampler": "heun",  # euler or heun, which evaluates the network twice per step
                 "steps": 12,  # of the sampler
                 "palette": 0,  # colors of a generated image, chosen by k-means; 0: any

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import optax
-from optax import GradientTransformation
+from optax import GradientTransformation, contrib
 
 from gv_jax.errors import UserError, unknown
 from gv_jax.training.finetune import FinetuneSpec, Schedule, per_stage_optimizer
@@ -38,7 +38,38 @@ def make_sgd(
     return optax.chain(weight_decay, velocity, optax.scale_by_learning_rate(learning_rate))
 
 
-OPTIMIZERS = {"adam": make_adam, "adamw": make_adamw, "sgd": make_sgd}
+def make_muon(
+    learning_rate: Schedule, weight_decay: GradientTransformation, momentum: float
+) -> GradientTransformation:
+    """Muon: orthogonalized momentum of kernels; Adam for all other arrays; decoupled weight decay.
+
+    Jordan et al. 2024, https://kellerjordan.github.io/posts/muon. A kernel [a b ci co] is a matrix
+    of a * b * ci rows. Updates have the size of Adam's (Liu et al. 2025, arXiv:2502.16982, section
+    2.2), so that one learning rate is for both.
+    """
+    orthogonalize = contrib.muon(
+        1.0, consistent_rms=0.2, muon_weight_dimension_numbers=find_matrices
+    )
+    return optax.chain(
+        orthogonalize,
+        optax.scale(-1),  # `muon` has the sign of updates
+        weight_decay,
+        optax.scale_by_learning_rate(learning_rate),
+    )
+
+
+def find_matrices(params):
+    """How each kernel is a matrix, for `contrib.muon`; None for arrays that Adam updates."""
+
+    def as_matrix(path, leaf):
+        if getattr(path[-1], "key", None) != "kernel" or leaf.ndim not in (2, 4):
+            return None
+        return contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
+
+    return jax.tree.map_with_path(as_matrix, params)
+
+
+OPTIMIZERS = {"adam": make_adam, "adamw": make_adamw, "muon": make_muon, "sgd": make_sgd}
 
 
 def constant_schedule(

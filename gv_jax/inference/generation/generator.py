@@ -14,7 +14,7 @@ from gv_jax.inference.generation.sampler import Conditions, draw_noise, make_sam
 from gv_jax.tasks.generation import BINARY, OPAQUE, Generation, to_network_range
 from gv_jax.training.step import make_predict
 
-BATCH_SIZE = 32  # images per call of the network, which gets each twice
+BATCH_SIZE = 16  # images per call of the network, which gets each twice
 
 
 class Sampling(NamedTuple):
