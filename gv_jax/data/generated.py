@@ -14,6 +14,7 @@ from gv_jax.data import decode
 from gv_jax.data.arrays import Dataset, Split
 from gv_jax.data.box import NO_BOX, Box
 from gv_jax.data.builders.system_files import is_system_name
+from gv_jax.data.class_folders import name_folders
 from gv_jax.data.formats.header import CorruptImageError
 from gv_jax.data.image_hash import hash_image
 from gv_jax.data.natural_order import natural_key
@@ -94,6 +95,8 @@ def check_ids(dataset: Dataset) -> None:
 def list_generated(folder: Path, classes: Sequence[str]) -> list[GeneratedFile]:
     """The files of all classes, each in natural order; opens no image.
 
+    A class folder has the name of the class, or the one that `gv-jax generate` gives it.
+
     Raises:
         UserError: There is no such folder, a class is unknown, or a folder has no image.
     """
@@ -104,17 +107,18 @@ def list_generated(folder: Path, classes: Sequence[str]) -> list[GeneratedFile]:
     names = sorted((name for name in names if not is_system_name(name)), key=natural_key)
     if not names:
         raise UserError(f"{option}: has no class folders.")
+    labels = {folder: label for label, folder in enumerate(name_folders(classes).values())}
+    labels |= {name: label for label, name in enumerate(classes)}
     files = []
     for name in names:
-        if name not in classes:
+        if name not in labels:
             raise unknown(f"class (folder in {option})", name, classes)
         found = [path for path in (folder / name).iterdir() if path.suffix.lower() == SUFFIX]
         found = [path for path in found if not is_system_name(path.name)]
         if not found:
             raise UserError(f"{option}: the class folder {name!r} has no {SUFFIX} files.")
-        label = classes.index(name)
         for path in sorted(found, key=lambda path: natural_key(path.name)):
-            files.append(GeneratedFile(path, f"{PREFIX}{name}/{path.name}", label))
+            files.append(GeneratedFile(path, f"{PREFIX}{name}/{path.name}", labels[name]))
     return files
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gv_jax.data.class_folders import name_folders
 from gv_jax.inference.files.generate_files import name_file
 from gv_jax.inference.files.png_metadata import (
     Source,
@@ -17,7 +18,6 @@ from gv_jax.inference.files.png_metadata import (
     save_generated,
 )
 from gv_jax.inference.generation.generator import Sampling
-from gv_jax.inference.sorting.class_folders import name_folders
 from gv_jax.serving.prediction_files import ZIP_DATE
 
 MAX_IMAGES = 24  # of a request: one call of the network

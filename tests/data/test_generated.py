@@ -8,6 +8,7 @@ from PIL import Image
 
 from gv_jax.config import default
 from gv_jax.data.dataset import load_dataset
+from gv_jax.data.generated import list_generated
 from gv_jax.data.rows import LazyImages
 from gv_jax.errors import UserError
 from tests.data.cat_dog import ARRAYS, write_cat_dog
@@ -208,3 +209,15 @@ def test_a_section_of_a_run_without_these_fields(section):
     for name in ("train_fraction", "generated", "generated_ratio"):
         del recorded[name]
     assert load(recorded).splits["train"].ids == load(section).splits["train"].ids
+
+
+def test_folders_have_the_names_that_the_command_gives_them(tmp_path):
+    classes = ("a:b", "plain")
+    for folder in ("a_b", "plain"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "0.png").write_bytes(b"")
+    files = list_generated(tmp_path, classes)
+    assert [(file.id, file.label) for file in files] == [
+        ("generated/a_b/0.png", 0),
+        ("generated/plain/0.png", 1),
+    ]

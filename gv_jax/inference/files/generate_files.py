@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from gv_jax.data.class_folders import name_folders
 from gv_jax.data.formats.header import CorruptImageError
 from gv_jax.errors import UserError
 from gv_jax.inference.files.contact_sheet import ContactSheet
@@ -22,7 +23,6 @@ from gv_jax.inference.files.png_metadata import (
 from gv_jax.inference.generation.generator import BATCH_SIZE, Sampling
 from gv_jax.inference.generation.generator_run import GeneratorRun, Palette
 from gv_jax.inference.partial_file import write_partial
-from gv_jax.inference.sorting.class_folders import name_folders
 from gv_jax.wording import count_noun
 
 SHEET_FILE = "contact_sheet.png"

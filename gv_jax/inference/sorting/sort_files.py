@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from gv_jax.data.class_folders import name_folders
 from gv_jax.errors import UserError
 from gv_jax.inference.files.input_files import ImageSource, Inputs
 from gv_jax.inference.files.path_text import escape_path
 from gv_jax.inference.files.predict_files import PredictedBatch, Predictor
 from gv_jax.inference.files.predict_formats import format_flag, format_probability, rows_of
-from gv_jax.inference.sorting.class_folders import name_folders
 from gv_jax.inference.sorting.manifest import COPY, MANIFEST, MOVE, Entry
 from gv_jax.inference.sorting.sorted_folder import (
     check_folder,

@@ -12,11 +12,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from gv_jax.data.class_folders import UNSURE
 from gv_jax.errors import UserError
 from gv_jax.inference.files.input_files import ImageSource
 from gv_jax.inference.files.path_text import escape_path
 from gv_jax.inference.files.zip_members import ZipFiles
-from gv_jax.inference.sorting.class_folders import UNSURE
 from gv_jax.inference.sorting.manifest import (
     COPY,
     FOLDER,

@@ -13,6 +13,7 @@ from gv_jax.reporting.figures.style import INK, MUTED, RED
 
 PER_CLASS = 12  # images of a row
 NUM_PAIRS = 12
+PAIR_COLUMNS = 6  # images of a row
 TILES_PER_CLASS = 4
 REPEATS = 3  # of a tile, along both axes
 SHEET_WIDTH = 14.0  # inches
@@ -72,7 +73,7 @@ def draw_pairs(evaluation: GenerationEvaluation, folder: Path) -> ReportFigure:
             [CaptionLine(name, INK), CaptionLine(f"{distance:.3f}, ratio {ratio:.2f}", color)],
             [CaptionLine(str(training.ids[int(row)]), INK), CaptionLine("training image", MUTED)],
         ]
-    figure = image_grid(images, captions, columns=8)
+    figure = image_grid(images, captions, columns=PAIR_COLUMNS, width=SHEET_WIDTH)
     file = folder / "closest_pairs.png"
     return save_report_figure(figure, file, "gallery", "Closest pairs", PAIRS_CAPTION, photos=True)
 

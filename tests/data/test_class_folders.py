@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gv_jax.inference.sorting.class_folders import name_folders
+from gv_jax.data.class_folders import name_folders
 
 
 @pytest.mark.parametrize(
