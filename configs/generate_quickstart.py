@@ -25,11 +25,12 @@ def get_config() -> ConfigDict:
     config.data.crop_pct = 0.6
     config.data.interpolation = "nearest"  # keeps the colors of the console
     config.model.name = "velocity_unet"
-    config.train.batch_size = 32
-    config.train.epochs = 16
+    config.train.batch_size = 16
+    config.train.epochs = 10
     config.train.ema = 0.995
     config.inference.samples = 96
-    config.optimizer.learning_rate = 2e-3
+    config.optimizer.name = "muon"
+    config.optimizer.learning_rate = 3e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_epochs = 0.5
     config.optimizer.clip_norm = 1.0

@@ -17,10 +17,11 @@ def get_config() -> ConfigDict:
     config.data.channels = 4
     config.model.name = "velocity_unet"
     config.generation.tileable = ("floor", "wall", "water")
-    config.train.batch_size = 32
-    config.train.epochs = 50
+    config.train.batch_size = 16
+    config.train.epochs = 32
     config.train.ema = 0.999
-    config.optimizer.learning_rate = 1e-3
+    config.optimizer.name = "muon"
+    config.optimizer.learning_rate = 3e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_epochs = 0.5
     config.optimizer.clip_norm = 1.0
