@@ -55,10 +55,12 @@ def load_finished_run(path: Path, *tasks: str) -> RunDir:
     return run_dir
 
 
-def hash_run(run_dir: RunDir) -> str:
-    """A hash that identifies a finished run wherever its directory is."""
-    files = [(run_dir.path / name).read_bytes() for name in ("config.json", "results.json")]
-    return hashlib.sha256(b"".join(files)).hexdigest()[:20]
+def hash_weights(weights: Weights) -> str:
+    """A hash that identifies a finished run, also if it is moved or evaluated again."""
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(weights):
+        digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()[:20]
 
 
 def load_network(run_dir: RunDir) -> LoadedNetwork:

@@ -1,5 +1,6 @@
 """A finished super-resolution run as a function: doubles the size of images of any size."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -9,12 +10,7 @@ import numpy as np
 
 from gv_jax.distributed import compiler_options
 from gv_jax.errors import UserError
-from gv_jax.inference.finished_run import (
-    LoadedNetwork,
-    hash_run,
-    load_finished_run,
-    load_network,
-)
+from gv_jax.inference.finished_run import LoadedNetwork, load_finished_run, load_network
 from gv_jax.training.step import make_predict
 
 UPSCALER_TASK = "super_resolution"
@@ -31,7 +27,9 @@ def run_fingerprint(run: Path | str) -> str:
     Raises:
         UserError: `run` is not a finished super-resolution run.
     """
-    return hash_run(load_finished_run(Path(run), UPSCALER_TASK))
+    run_dir = load_finished_run(Path(run), UPSCALER_TASK)
+    files = [(run_dir.path / name).read_bytes() for name in ("config.json", "results.json")]
+    return hashlib.sha256(b"".join(files)).hexdigest()[:20]
 
 
 def load_upscaler(run: Path | str) -> Callable[[np.ndarray], np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gv_jax.errors import UserError, unknown
-from gv_jax.inference.finished_run import find_image_size, hash_run
+from gv_jax.inference.finished_run import find_image_size, hash_weights
 from gv_jax.inference.generation.generator import Generator, Sampling
 from gv_jax.inference.generation.proportions import divide_in_proportion
 from gv_jax.inference.generation.snap_colors import limit_colors, read_palette, snap_colors
@@ -25,7 +25,7 @@ class GeneratorRun(Run):
     Attributes:
         classes: Class names.
         generator: The network as a function.
-        hash: Identifies the run wherever its directory is.
+        hash: Of the weights: identifies the run.
     """
 
     purpose = "generates images"
@@ -35,7 +35,7 @@ class GeneratorRun(Run):
         section = self.config["generation"]
         self.classes: tuple[str, ...] = tuple(self.results["classes"])
         self.generator = Generator(self.loaded, find_image_size(run_dir), section["sampler"])
-        self.hash = hash_run(run_dir)
+        self.hash = hash_weights(self.weights)
         self._prepare = make_preparation(self.config["data"], self.generator.size)
 
     def generate(
