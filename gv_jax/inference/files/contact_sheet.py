@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gv_jax.reporting.figures.grids import checkerboard, fit_in_box, to_pil
+from gv_jax.reporting.figures.enlarged import checkerboard, fit_in_box, to_pil
 
 COLUMNS = 12
 MAX_ROWS = 10  # of one class, if it is the only one

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from gv_jax.reporting.figures.grids import to_pil
+from gv_jax.reporting.figures.enlarged import to_pil
 from gv_jax.reporting.figures.style import FIGURE_WIDTH, INK, MUTED, axes_in_inches, with_style
 
 MAPS_PER_LAYER = 8  # maps of the largest variance over positions

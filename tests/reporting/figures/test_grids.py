@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from gv_jax.reporting.figures.enlarged import fit_in_box, to_pil
 from gv_jax.reporting.figures.fonts import FONT_FAMILY, glyphs, replace_missing_glyphs
-from gv_jax.reporting.figures.grids import CaptionLine, fit_in_box, image_grid, to_pil
+from gv_jax.reporting.figures.grids import CaptionLine, image_grid
 from gv_jax.reporting.figures.style import DPI, FIGURE_WIDTH
 from tests.reporting.figures.pngs import make_names, save_and_load
 
