@@ -126,4 +126,5 @@ def choose_counts(run: "GeneratorRun", options: argparse.Namespace) -> dict[str,
         return {name: count for name, count in counts.items() if count}
     for name in names:
         run.find_label(name)
-    return {name: options.count for name in dict.fromkeys(names)}
+    count: int = options.count
+    return dict.fromkeys(names, count)

@@ -26,8 +26,9 @@ from gv_jax.inference.stored.confidence_file import read_confidence
 from gv_jax.inference.stored.neighbors import Neighbor, Neighbors, read_neighbors
 from gv_jax.models.stages import call_with_input
 from gv_jax.tasks.run_task import RunTask
+from gv_jax.training.cast import cast_floats
 from gv_jax.training.run_dir import RunDir
-from gv_jax.training.step import SplitModule, Tree, cast_floats, transform_inputs
+from gv_jax.training.step import SplitModule, Tree, transform_inputs
 
 BATCH_SIZES = (1, 4, 16, 64, 256)  # a program is compiled for each that is used
 MAX_BATCH_PIXELS = 2**20  # of the images of a batch: limits the memory of feature maps

@@ -11,7 +11,8 @@ from gv_jax.data.augment.tta import Transform
 from gv_jax.models.layers import Conv
 from gv_jax.models.stages import capture_input
 from gv_jax.models.summary import layer_outputs
-from gv_jax.training.step import SplitModule, Tree, cast_floats, eval_key, transform_inputs
+from gv_jax.training.cast import cast_floats
+from gv_jax.training.step import SplitModule, Tree, eval_key, transform_inputs
 from gv_jax.training.task import Batch, Task
 
 

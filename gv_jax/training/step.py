@@ -16,6 +16,7 @@ from flax import nnx
 from gv_jax.data.augment.base import Augmentation
 from gv_jax.data.augment.tta import Transform
 from gv_jax.models.stages import is_under
+from gv_jax.training.cast import cast_floats, cast_images
 from gv_jax.training.ema import update_ema
 from gv_jax.training.task import Batch, Task
 
@@ -181,18 +182,6 @@ def init_train_state(
         ema=weights if ema else {},
     )
     return jax.tree.map(jnp.array, state)  # buffers of its own: the step donates them
-
-
-def cast_floats(tree: Tree, dtype: Any) -> Tree:
-    """`tree` with its floating-point arrays in `dtype`."""
-    return jax.tree.map(
-        lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a, tree
-    )
-
-
-def cast_images(inputs: Tree, dtype: Any) -> Tree:
-    """Network inputs with their images [n h w c] in `dtype`; numbers per image stay as they are."""
-    return jax.tree.map(lambda a: a.astype(dtype) if a.ndim > 1 else a, inputs)
 
 
 def make_train_step(

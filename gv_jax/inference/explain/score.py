@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from gv_jax.tasks.run_task import RunTask
-from gv_jax.training.step import SplitModule, Tree, cast_floats, transform_inputs
+from gv_jax.training.cast import cast_floats
+from gv_jax.training.step import SplitModule, Tree, transform_inputs
 
 # Images float32 [n h w c] in [0, 255] -> logits of the class [n], feature maps by name [n ...]
 Score = Callable[[Array], tuple[Array, dict[str, Array]]]
