@@ -3,6 +3,9 @@
 gv-jax train --config=configs/generate_quickstart.py
 gv-jax generate runs/generate_quickstart --output=generated
 
+Class accuracy 99 % (held-out frames 99 %), KID 0.29 (training frames 0.00), near copies 24 %
+(held-out frames 34 %, as frames of a game repeat): seed 0, 96 generated and 160 held-out frames.
+Cost: 6.4 minutes of CPU time with report, and 0.4 for the images.
 Nothing is downloaded: the games are played on this machine, and the middle 60 % of the screen's
 width and height are taken. `pip install 'gv_jax[weights]'` adds the metrics that compare features.
 """

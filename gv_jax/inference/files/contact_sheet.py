@@ -9,7 +9,7 @@ from gv_jax.reporting.figures.enlarged import checkerboard, fit_in_box, to_pil
 
 COLUMNS = 12
 MAX_ROWS = 10  # of one class, if it is the only one
-SIDE = 64  # of the space for an image, in pixels
+SIDE = 64  # least length of the longer side of an image, in pixels
 GAP = 6
 TITLE_HEIGHT = 22
 MAX_IMAGES = 1200  # on a sheet
@@ -28,8 +28,8 @@ class ContactSheet:
         rows = max(min(MAX_ROWS, MAX_IMAGES // COLUMNS // max(len(classes), 1)), 1)
         self._limit = COLUMNS * (rows if len(classes) == 1 else 1)
         height, width = size
-        scale = max(SIDE // max(height, width), 1)
-        self._box = (max(SIDE, width * scale), max(SIDE, height * scale))
+        scale = -(-SIDE // max(height, width))  # whole, so that pixels stay squares of one size
+        self._box = (width * scale, height * scale)
 
     def has_room(self, label: str) -> bool:
         """Whether another image of a class is shown."""

@@ -139,3 +139,10 @@ def test_the_sheet_has_a_row_for_each_class_and_is_bounded():
     for _ in range(1000):
         single.add("a", image)
     assert single.draw().height < 11 * 80
+
+
+def test_the_sheet_enlarges_by_whole_factors():
+    sheet = ContactSheet(["a"], (40, 32))
+    color = np.uint8([200, 30, 90])  # not of the text
+    sheet.add("a", np.tile(color, (40, 32, 1)))
+    assert (np.asarray(sheet.draw()) == color).all(-1).sum() == 80 * 64
