@@ -14,6 +14,7 @@ from gv_jax.inference.generation.sampler import Conditions, draw_noise, make_sam
 from gv_jax.tasks.generation import BINARY, OPAQUE, Generation, to_network_range
 from gv_jax.training.step import make_predict
 
+DEFAULT_STRENGTH = 0.6  # of a variation
 BATCH_SIZE = 16  # images per call of the network, which gets each twice
 
 
@@ -33,7 +34,7 @@ class Sampling(NamedTuple):
     guidance: float
     steps: int
     tileable: bool | None = None
-    strength: float = 0.6
+    strength: float = DEFAULT_STRENGTH
 
     @classmethod
     def from_section(cls, section: Mapping[str, Any], seed: int) -> "Sampling":

@@ -8,7 +8,7 @@ import numpy as np
 
 from gv_jax.errors import UserError, unknown
 from gv_jax.inference.finished_run import find_image_size, hash_weights
-from gv_jax.inference.generation.generator import Generator, Sampling
+from gv_jax.inference.generation.generator import DEFAULT_STRENGTH, Generator, Sampling
 from gv_jax.inference.generation.proportions import divide_in_proportion
 from gv_jax.inference.generation.snap_colors import limit_colors, read_palette, snap_colors
 from gv_jax.inference.network_input import ImageInput, make_preparation
@@ -49,7 +49,7 @@ class GeneratorRun(Run):
         tileable: bool | None = None,
         palette: Palette | None = None,
         like: ImageInput | None = None,
-        strength: float = 0.6,
+        strength: float = DEFAULT_STRENGTH,
     ) -> np.ndarray:
         """Generates images of a class.
 
@@ -83,7 +83,7 @@ class GeneratorRun(Run):
         guidance: float | None = None,
         steps: int | None = None,
         tileable: bool | None = None,
-        strength: float = 0.6,
+        strength: float = DEFAULT_STRENGTH,
     ) -> Sampling:
         """The arguments of `generate` with the defaults of the run; UserError out of range."""
         defaults = Sampling.from_section(self.config["generation"], seed)

@@ -23,7 +23,10 @@ class WrapConv(Conv):
             in_features, out_features, 3, use_bias=True, kernel_init=kernel_init, rngs=rngs
         )
 
-    def __call__(self, x: Array, wraps: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
+    # It takes one argument more than `Conv`, whose weights and initialization it shares.
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, x: Array, wraps: Array
+    ) -> Array:
         assert self.bias is not None
         kernel, bias = (value[...].astype(x.dtype) for value in (self.kernel, self.bias))
         return convolve(pad_wrapped(x, wraps), kernel, bias)
