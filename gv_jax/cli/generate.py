@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 ALL_CLASSES = "all"
 MAX_COUNT = 1_000_000
-DEFAULT_STRENGTH = 0.6
 GENERATION_TASK = "generation"
 
 
@@ -93,9 +92,8 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--strength",
         type=float,
-        default=DEFAULT_STRENGTH,
         metavar="X",
-        help=f"how far --like changes: 0 not at all, 1 entirely ({DEFAULT_STRENGTH})",
+        help="how far --like changes: 0 not at all, 1 entirely",
     )
     options = parser.parse_args(arguments)
     if options.count > MAX_COUNT:

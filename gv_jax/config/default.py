@@ -75,7 +75,7 @@ def get_config() -> ConfigDict:
                 "temperature": 0.38,  # bins, palette: 1 is the mean, 0 the most likely color
                 "rebalance_lambda": 0.5,  # bins: weight of the uniform distribution
             },
-            "generation": {  # by flow matching; the last four can be changed later
+            "generation": {  # by flow matching; the last five can be changed later
                 "tileable": (),  # classes whose images repeat without a seam: they wrap around
                 "label_dropout": 0.1,  # probability of training without the class, for guidance
                 "time_mean": 0.0,  # of the logit of training times (0: noise, 1: image) …
@@ -84,6 +84,7 @@ def get_config() -> ConfigDict:
                 "sampler": "heun",  # euler or heun, which evaluates the network twice per step
                 "steps": 12,  # of the sampler
                 "palette": 0,  # colors of a generated image, chosen by k-means; 0: any
+                "strength": 0.6,  # how far variations change an image: 0 not at all, 1 entirely
             },
             "degrade": {  # colorization: degradations of the gray input, in this order
                 "gray_levels": 0,  # evenly spaced gray levels; 4 on a Game Boy

@@ -78,6 +78,7 @@ RANGES = {  # field: (minimum, maximum)
     "generation.guidance": (0, 20),
     "generation.steps": (1, 1000),
     "generation.palette": (0, 256),
+    "generation.strength": (0.0, 1.0),
     "inference.samples": (0, 100_000),
     "inference.neighbors": (0, math.inf),
     "inference.explanations": (0, 8),

@@ -196,8 +196,8 @@ def add_generation(router: APIRouter, service: Service) -> None:
         file: Uploads = [],  # noqa: B006 - FastAPI copies it
         url: Url = None,
         strength: Annotated[
-            float, Form(ge=0, le=1, description="How far a given image is changed")
-        ] = 0.6,
+            float | None, Form(ge=0, le=1, description="How far a given image is changed")
+        ] = None,
         format: Annotated[Literal["json", "zip"], Form(description="zip: PNG files")] = "json",
     ) -> Response:
         served = service.find_run(run, "generate")

@@ -71,12 +71,13 @@ def make_warm_order(run: Any) -> Order:
 
 def describe_generator(run: Any) -> dict[str, Any]:
     """What clients may know of a GeneratorRun."""
-    task = run.generator.task
+    task, sampling = run.generator.task, run.sampling()
     return {
         "classes": list(run.classes),
         "tileable": [name for name, wraps in zip(run.classes, task.tileable, strict=True) if wraps],
         "image_size": list(run.generator.size),
-        "guidance": run.sampling().guidance,
+        "guidance": sampling.guidance,
+        "strength": sampling.strength,
         "max_count": MAX_IMAGES,
     }
 

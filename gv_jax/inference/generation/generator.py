@@ -14,7 +14,6 @@ from gv_jax.inference.generation.sampler import Conditions, draw_noise, make_sam
 from gv_jax.tasks.generation import BINARY, OPAQUE, Generation, to_network_range
 from gv_jax.training.step import make_predict
 
-DEFAULT_STRENGTH = 0.6  # of a variation
 BATCH_SIZE = 16  # images per call of the network, which gets each twice
 
 
@@ -25,21 +24,21 @@ class Sampling(NamedTuple):
         seed: Of the noise.
         guidance: Weight of the class; 1: as in the training images.
         steps: Steps of the sampler.
+        strength: How far images of `like` are changed: 0 not at all, 1 entirely.
         tileable: Whether all images repeat without a seam; None: those of the classes that the
             network was trained for that with.
-        strength: How far images of `like` are changed: 0 not at all, 1 entirely.
     """
 
     seed: int
     guidance: float
     steps: int
+    strength: float
     tileable: bool | None = None
-    strength: float = DEFAULT_STRENGTH
 
     @classmethod
     def from_section(cls, section: Mapping[str, Any], seed: int) -> "Sampling":
         """The sampling of the section config.generation."""
-        return cls(seed, section["guidance"], section["steps"])
+        return cls(seed, section["guidance"], section["steps"], section["strength"])
 
 
 class Generator:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gv_jax.errors import UserError, unknown
 from gv_jax.inference.finished_run import find_image_size, hash_weights
-from gv_jax.inference.generation.generator import DEFAULT_STRENGTH, Generator, Sampling
+from gv_jax.inference.generation.generator import Generator, Sampling
 from gv_jax.inference.generation.proportions import divide_in_proportion
 from gv_jax.inference.generation.snap_colors import limit_colors, read_palette, snap_colors
 from gv_jax.inference.network_input import ImageInput, make_preparation
@@ -49,7 +49,7 @@ class GeneratorRun(Run):
         tileable: bool | None = None,
         palette: Palette | None = None,
         like: ImageInput | None = None,
-        strength: float = DEFAULT_STRENGTH,
+        strength: float | None = None,
     ) -> np.ndarray:
         """Generates images of a class.
 
@@ -63,7 +63,8 @@ class GeneratorRun(Run):
             palette: A palette file, or a maximum number of colors per image; None:
                 config.generation's.
             like: An image to vary, as of `network_input.to_pil`.
-            strength: How far it is changed: 0 not at all, 1 entirely.
+            strength: How far it is changed: 0 not at all, 1 entirely; None:
+                config.generation's.
 
         Returns:
             uint8 [count h w c].
@@ -83,7 +84,7 @@ class GeneratorRun(Run):
         guidance: float | None = None,
         steps: int | None = None,
         tileable: bool | None = None,
-        strength: float = DEFAULT_STRENGTH,
+        strength: float | None = None,
     ) -> Sampling:
         """The arguments of `generate` with the defaults of the run; UserError out of range."""
         defaults = Sampling.from_section(self.config["generation"], seed)
@@ -91,8 +92,8 @@ class GeneratorRun(Run):
             seed,
             defaults.guidance if guidance is None else guidance,
             defaults.steps if steps is None else steps,
+            defaults.strength if strength is None else strength,
             tileable,
-            strength,
         )
         bounds = {"seed": (0, 2**32 - 1), "guidance": (0, 20), "steps": (1, 1000)}
         for name, (low, high) in {**bounds, "strength": (0, 1)}.items():
