@@ -13,7 +13,8 @@ from typing import NamedTuple
 # What the system says where nothing can be written. Native libraries pass on the text only.
 UNWRITABLE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
 )
 
 LOST_STATUS = 69  # EX_UNAVAILABLE of sysexits.h: another process of the run is gone
@@ -36,7 +37,7 @@ class UserError(Exception):
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UserError:
     """The error for a name that is in no table: says the nearest valid name, then all of them."""
     valid = sorted(valid)
-    near = difflib.get_close_matches(name, valid, n=1)
+    near = difflib.get_close_matches(str(name), valid, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return UserError(f"no {kind} is called {name!r}{hint} Valid: {', '.join(valid)}")
 

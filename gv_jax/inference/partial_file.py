@@ -1,6 +1,8 @@
 """Output files that are complete or absent."""
 
+import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +13,28 @@ def write_partial(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write to; it becomes `path`, or is removed after an error.
 
     Its name is short, so that every name that the file system takes can be written.
+
+    Raises:
+        OSError: The file cannot be written; it names `path`, or the folder that cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{hashlib.sha256(path.name.encode()).hexdigest()[:12]}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise _make_error(errno.ENOTDIR, error.filename) from error
+    if path.is_dir():
+        raise _make_error(errno.EISDIR, path)
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
+    partial = path.with_name(f".{digest}.partial")
     try:
         yield partial
         partial.replace(path)
+    except OSError as error:
+        if str(error.filename) == str(partial):
+            error.filename = os.fspath(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _make_error(number: int, path: str | Path) -> OSError:
+    return OSError(number, os.strerror(number), os.fspath(path))
