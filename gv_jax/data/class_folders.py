@@ -20,15 +20,16 @@ def name_folders(classes: Sequence[str]) -> dict[str, str]:
     """
     taken: set[str] = set()
     folders: dict[str, str] = {}
-    for name in sorted(classes, key=lambda name: _to_name(name) != name):  # exact ones first
-        stem = _to_name(name)
+    for name in sorted(classes, key=lambda name: to_file_name(name) != name):  # exact ones first
+        stem = to_file_name(name)
         folder = next(name for name in _iter_candidates(stem) if name.casefold() not in taken)
         taken.add(folder.casefold())
         folders[name] = folder
     return {name: folders[name] for name in classes}
 
 
-def _to_name(name: str) -> str:
+def to_file_name(name: str) -> str:
+    """A name as every system takes it, as of `name_folders`, of at most MAX_BYTES."""
     text = "".join(char if char.isprintable() else "_" for char in INVALID.sub("_", name))
     text = text.encode("utf-8", "replace")[:MAX_BYTES].decode("utf-8", "ignore")
     inner = text.rstrip(". ")

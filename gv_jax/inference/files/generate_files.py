@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from gv_jax.data.class_folders import name_folders
+from gv_jax.data.class_folders import name_folders, to_file_name
 from gv_jax.data.formats.header import CorruptImageError
 from gv_jax.errors import UserError
 from gv_jax.inference.files.contact_sheet import ContactSheet
@@ -154,7 +154,7 @@ def name_file(
         index: Its number.
         like: The image that it varies, and its `position` among several.
     """
-    stem = folder if like is None else f"like_{position}_{like.stem}"
+    stem = folder if like is None else f"like_{position}_{to_file_name(like.stem)}"
     return f"{stem}_{seed}_{index:0{DIGITS}}.png"
 
 

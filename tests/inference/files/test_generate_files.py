@@ -1,6 +1,7 @@
 """Files of generated images: names, metadata, contact sheet, and what an interruption leaves."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -97,6 +98,18 @@ def test_each_image_is_varied(run, tmp_path):
     )
     assert light > dark + 30
     assert (read_metadata(files[0]) or {})["like"] == "a.png"
+
+
+@pytest.mark.parametrize("name", [b"x" * 251 + b".png", b"\xff.png", b"a\\b.png"])
+def test_every_name_of_a_varied_image_gives_a_file_name(run, tmp_path, name):
+    source = tmp_path / os.fsdecode(name)
+    Image.new("RGB", (16, 16)).save(source)
+    assert write(run, tmp_path / "out", {"brick": 1}, like=[source]).written == 1
+    assert write(run, tmp_path / "out", {"brick": 1}, like=[source]).kept == 1
+    (file,) = (tmp_path / "out" / "brick").iterdir()
+    assert file.name.isprintable()
+    assert "\\" not in file.name
+    assert (read_metadata(file) or {})["like"] == source.name
 
 
 @pytest.mark.parametrize("content", [None, b"no image"])
