@@ -14,7 +14,8 @@ from gv_jax.inference.image_file import read_image
 
 MAX_PALETTE = 4096  # colors of a palette file
 TEXT_SUFFIXES = (".hex", ".gpl", ".pal", ".txt")
-HEX_COLOR = re.compile(r"^\s*#?([0-9a-fA-F]{6})(?:[0-9a-fA-F]{2})?\s*$")
+HEX_COLOR = re.compile(r"^\s*#?([0-9a-fA-F]{6}(?:[0-9a-fA-F]{2})?)\s*$")
+ARGB_HEADER = ";paint.net"  # first line of files whose colors are AARRGGBB
 RGB_COLOR = re.compile(r"^\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})(?:\s.*)?$")
 
 
@@ -59,29 +60,35 @@ def read_palette(file: Path) -> np.ndarray:
     """The colors of a palette file, uint8 [k 3].
 
     Args:
-        file: An image, whose colors are taken, or a text file: a color per line as RRGGBB, or as
-            three numbers from 0 to 255 (GIMP's .gpl, JASC's .pal).
+        file: An image, whose colors are taken, or a text file: a color per line as RRGGBB (of
+            Paint.NET as AARRGGBB), or as three numbers from 0 to 255 (GIMP's .gpl, JASC's .pal).
 
     Raises:
         UserError: It cannot be read, or has no colors or more than MAX_PALETTE.
     """
     try:
         if file.suffix.lower() in TEXT_SUFFIXES:
-            colors = _parse_colors(file.read_text("utf-8", "replace"))
+            colors = _parse_colors(file.read_text("utf-8-sig", "replace"))
         else:
             colors = _image_colors(read_image(file).pixels)
     except OSError as error:
-        raise UserError(f"--palette {file}: cannot be read ({error.strerror})") from error
+        raise _make_error(file, f"cannot be read ({error.strerror})") from error
     except CorruptImageError as error:
+        raise _make_error(file, str(error)) from error
+    if not len(colors):
+        raise _make_error(file, "has no colors")
+    if len(colors) > MAX_PALETTE:
         raise UserError(
-            f"--palette {file} {error}: give an image, or a text file "
-            f"({', '.join(TEXT_SUFFIXES)}) with a color per line, as in ff8800"
-        ) from error
-    if not 1 <= len(colors) <= MAX_PALETTE:
-        raise UserError(
-            f"--palette {file} has {len(colors):,} colors: give a palette of 1 to {MAX_PALETTE:,}"
+            f"palette {file} has {len(colors):,} colors: give one of 1 to {MAX_PALETTE:,}"
         )
     return colors
+
+
+def _make_error(file: Path, defect: str) -> UserError:
+    return UserError(
+        f"palette {file} {defect}: give an image, or a text file ({', '.join(TEXT_SUFFIXES)}) "
+        "with a color per line, as in ff8800 or 255 136 0"
+    )
 
 
 def _image_colors(pixels: np.ndarray) -> np.ndarray:
@@ -94,9 +101,11 @@ def _image_colors(pixels: np.ndarray) -> np.ndarray:
 
 def _parse_colors(text: str) -> np.ndarray:
     colors = []
+    skipped = 2 if text.lower().startswith(ARGB_HEADER) else 0  # digits of alpha
     for line in text.splitlines():
         if match := HEX_COLOR.match(line):
-            colors.append(tuple(bytes.fromhex(match[1])))
+            digits = match[1] if len(match[1]) == 6 else match[1][skipped:][:6]
+            colors.append(tuple(bytes.fromhex(digits)))
         elif match := RGB_COLOR.match(line):
             values = tuple(map(int, match.groups()))
             if max(values) <= 255:

@@ -43,12 +43,14 @@ def test_transparent_images_and_images_of_few_colors_are_unchanged():
     ("name", "text"),
     [
         ("a.hex", "000000\nffffff\n\ndc1e1e\n"),
+        ("a.hex", "\ufeff#000000\r\n#FFFFFF80\r\nDC1E1EFF\r\n"),
+        ("a.txt", ";paint.net Palette File\nFF000000\n80FFFFFF\nFFDC1E1E\n"),
         ("a.gpl", "GIMP Palette\nName: x\nColumns: 3\n#\n0 0 0 Black\n255 255 255\n220 30 30 r\n"),
         ("a.pal", "JASC-PAL\n0100\n3\n0 0 0\n255 255 255\n220 30 30\n"),
     ],
 )
 def test_text_files(tmp_path, name, text):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, "utf-8")
     np.testing.assert_array_equal(read_palette(tmp_path / name), PALETTE)
 
 
@@ -62,14 +64,16 @@ def test_visible_colors_of_an_image(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("a.hex", b"no color\n"), ("a.png", b"no image"), ("a.gpl", b"300 0 0\n"), ("a.hex", None)],
+    [("a.hex", b"no color\n"), ("a.hex", b""), ("a.png", b"no image"), ("a.gpl", b"300 0 0\n"), ("a.hex", None)],
 )
 def test_errors_name_the_file(tmp_path, name, content):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=name) as caught:
         read_palette(tmp_path / name)
-    assert "\n" not in str(caught.value)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "ff8800" in message
 
 
 def test_too_many_colors(tmp_path):
