@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from gv_jax.data.class_folders import name_folders, to_file_name
 from gv_jax.data.formats.header import CorruptImageError
+from gv_jax.data.output_folder import check_output
 from gv_jax.errors import UserError
 from gv_jax.inference.files.contact_sheet import ContactSheet
 from gv_jax.inference.files.png_metadata import (
@@ -19,6 +20,7 @@ from gv_jax.inference.files.png_metadata import (
     describe_settings,
     read_metadata,
     save_generated,
+    save_sheet,
 )
 from gv_jax.inference.generation.generator import BATCH_SIZE, Sampling
 from gv_jax.inference.generation.generator_run import GeneratorRun, Palette
@@ -91,8 +93,7 @@ def generate_files(
     Raises:
         UserError: An image of `like` cannot be read, or a file is there that would be overwritten.
     """
-    if outcome.output.exists() and not outcome.output.is_dir():
-        raise UserError(f"--output {outcome.output} is a file: give a folder")
+    check_folder(run, outcome.output)
     snap = run.palette_filter(palette)
     sources = {path: read_like(run, path) for path in like}
     settings = describe_settings(run, sampling, palette)
@@ -113,7 +114,17 @@ def generate_files(
                 progress.update()
     outcome.sheet = outcome.output / SHEET_FILE
     with write_partial(outcome.sheet) as partial:
-        sheet.draw().save(partial, "PNG")
+        save_sheet(sheet.draw(), settings, partial)
+
+
+def check_folder(run: GeneratorRun, output: Path) -> None:
+    """Raises UserError if nothing can be written to a folder without harm to what is there."""
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output {output} is a file: give a folder")
+    check_output(run.config["data"], output, "the generated images", "--output")
+    sheet = output / SHEET_FILE
+    if sheet.exists() and read_metadata(sheet) is None:
+        raise UserError(f"{sheet} is there, and not of gv-jax generate: give another --output")
 
 
 def read_like(run: GeneratorRun, path: Path) -> np.ndarray:

@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from gv_jax.inference.generation.generator import Sampling
 from gv_jax.inference.generation.generator_run import GeneratorRun, Palette
+from gv_jax.inference.generation.snap_colors import read_palette
 from gv_jax.training.run_metadata import package_version
 
 METADATA_KEY = "gv_jax"  # of the text with run, seed and settings, as JSON
@@ -41,8 +42,16 @@ def describe_settings(
         "dataset": run.results["dataset"],
         **sampling._asdict(),
         "sampler": run.config["generation"]["sampler"],
-        "palette": run.config["generation"]["palette"] if palette is None else str(palette),
+        **describe_palette(run.config["generation"]["palette"] if palette is None else palette),
     }
+
+
+def describe_palette(palette: Palette) -> dict[str, Any]:
+    """What images record of a palette: a number, or the name of a file and a hash of its colors."""
+    if isinstance(palette, int):
+        return {"palette": palette}
+    file = Path(palette)
+    return {"palette": file.name, "palette_hash": hash_pixels(read_palette(file))}
 
 
 def describe_image(
@@ -58,9 +67,13 @@ def describe_image(
     """
     source = {}
     if like is not None:
-        digest = hashlib.sha256(like.pixels.tobytes()).hexdigest()[:20]
-        source = {"like": like.name, "like_hash": digest}
+        source = {"like": like.name, "like_hash": hash_pixels(like.pixels)}
     return json.loads(json.dumps({**settings, "class": label, "index": index, **source}))
+
+
+def hash_pixels(pixels: np.ndarray) -> str:
+    """A hash of an array uint8 that identifies it."""
+    return hashlib.sha256(pixels.tobytes()).hexdigest()[:20]
 
 
 def save_generated(
@@ -68,17 +81,29 @@ def save_generated(
 ) -> None:
     """Writes an image uint8 [h w c] as PNG with what it records, as of `describe_image`."""
     pixels = image[..., 0] if image.shape[-1] == 1 else image
-    Image.fromarray(pixels).save(file, "PNG", pnginfo=make_metadata(description))
+    subject = f"Generated image of the class {description['class']!r}: number"
+    metadata = make_metadata(description, f"{subject} {description['index']} of")
+    Image.fromarray(pixels).save(file, "PNG", pnginfo=metadata)
 
 
-def make_metadata(description: Mapping[str, Any]) -> PngInfo:
-    """The text chunks of a generated image; `description` has its run, class and seed."""
+def save_sheet(sheet: Image.Image, settings: Mapping[str, Any], file: Path) -> None:
+    """Writes a contact sheet as PNG with the settings of its images, of `describe_settings`."""
+    sheet.save(file, "PNG", pnginfo=make_metadata(settings, "Generated images:"))
+
+
+def make_metadata(description: Mapping[str, Any], subject: str) -> PngInfo:
+    """The text chunks of a file of generated images.
+
+    Args:
+        description: Has their run and seed.
+        subject: What the file shows, before "seed".
+    """
     info = PngInfo()
     info.add_text("Software", description["software"])
     info.add_itxt(
         "Description",
-        f"Generated image of the class {description['class']!r}: number {description['index']} of "
-        f"seed {description['seed']}, run {description['run']!r} ({description['run_hash']})",
+        f"{subject} seed {description['seed']}, run {description['run']!r} "
+        f"({description['run_hash']})",
     )
     info.add_itxt(METADATA_KEY, json.dumps(description))
     info.add_itxt("XML:com.adobe.xmp", XMP)

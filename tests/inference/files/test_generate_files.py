@@ -129,6 +129,54 @@ def test_a_file_in_place_of_the_folder(run, tmp_path):
         write(run, tmp_path / "out", {"brick": 1})
 
 
+@pytest.mark.parametrize("kind", ["image", "folder"])
+def test_a_contact_sheet_of_others_is_kept(run, tmp_path, kind):
+    sheet = tmp_path / "contact_sheet.png"
+    if kind == "image":
+        Image.new("RGB", (2, 2)).save(sheet)
+    else:
+        sheet.mkdir()
+    with pytest.raises(UserError, match=r"contact_sheet\.png.*--output"):
+        write(run, tmp_path, {"brick": 1})
+    assert list(tmp_path.iterdir()) == [sheet]
+
+
+def test_the_contact_sheet_says_that_it_is_generated(run, tmp_path):
+    for _ in range(2):  # it may be written again
+        write(run, tmp_path, {"brick": 1}, seed=3)
+    text = Image.open(tmp_path / "contact_sheet.png").text
+    assert SOURCE_TYPE in text["XML:com.adobe.xmp"]
+    assert "seed 3" in text["Description"]
+    assert (read_metadata(tmp_path / "contact_sheet.png") or {})["run"] == "run"
+
+
+def test_nothing_is_written_among_the_training_images(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(run.config["data"], "path", str(tmp_path))
+    with pytest.raises(UserError, match="--output"):
+        write(run, tmp_path / "brick", {"brick": 1})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_palette_is_recorded_by_its_colors(run, tmp_path):
+    file, copy = tmp_path / "a.hex", tmp_path / "copy" / "a.hex"
+    copy.parent.mkdir()
+    for path in (file, copy):
+        path.write_text("ff0000\n00ff00\n")
+    output = tmp_path / "out"
+    write(run, output, {"brick": 1}, palette=file)
+    assert (read_metadata(output / "brick" / "brick_0_00000.png") or {})["palette"] == "a.hex"
+    assert write(run, output, {"brick": 1}, palette=copy).kept == 1
+    file.write_text("0000ff\n")
+    with pytest.raises(UserError, match="--output"):
+        write(run, output, {"brick": 1}, palette=file)
+
+
+def test_a_default_number_of_colors_is_that_number(run, tmp_path, monkeypatch):
+    write(run, tmp_path, {"brick": 1}, palette=4)
+    monkeypatch.setitem(run.config["generation"], "palette", 4)
+    assert write(run, tmp_path, {"brick": 1}).kept == 1
+
+
 def test_metadata_of_other_files_is_none(tmp_path):
     Image.new("RGB", (2, 2)).save(tmp_path / "plain.png")
     (tmp_path / "text.png").write_text(json.dumps({}))
