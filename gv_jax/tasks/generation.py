@@ -85,13 +85,7 @@ class Generation:
         section = config.generation
         if section.sampler not in SAMPLERS:
             raise unknown("value of config.generation.sampler", section.sampler, SAMPLERS)
-        multiple = GENERATORS[config.model.name].func.multiple
-        sides = [side for side in config.data.size if side % multiple]
-        if sides or config.augment.random_crop % multiple:
-            raise UserError(
-                f"config.data.size is {tuple(config.data.size)}: for model {config.model.name!r}, "
-                f"sides and config.augment.random_crop must be multiples of {multiple}"
-            )
+        check_sides(config, config.data.size)
 
     @classmethod
     def num_inputs(cls, config: Config) -> int:
@@ -112,6 +106,7 @@ class Generation:
         for name in section.tileable:
             if name not in dataset.classes:
                 raise unknown("class in config.generation.tileable", name, dataset.classes)
+        check_sides(config, dataset.splits["train"].images.shape[1:3])
         warn_of_few_images(np.asarray(dataset.splits["train"].labels), dataset.classes)
         return cls(
             classes=dataset.classes,
@@ -188,6 +183,17 @@ class Generation:
         from gv_jax.reporting.figures.generation import draw_generation
 
         return draw_generation(evaluation, folder)
+
+
+def check_sides(config: Config, size: Sequence[int]) -> None:
+    """Raises UserError if the network cannot be applied to images of a size (height, width)."""
+    multiple = GENERATORS[config.model.name].func.multiple
+    if any(side % multiple for side in (*size, config.augment.random_crop)):
+        raise UserError(
+            f"images have the size (height, width) {tuple(size)}: for model "
+            f"{config.model.name!r}, config.data.size and config.augment.random_crop must be "
+            f"multiples of {multiple}"
+        )
 
 
 def warn_of_few_images(labels: np.ndarray, classes: Sequence[str]) -> None:

@@ -83,3 +83,12 @@ def test_few_images_are_warned_of(caplog):
     Generation.from_config(config, make_dataset(classes=("wall", "floor")))
     assert "4 training images" in caplog.text
     assert "floor (0)" in caplog.text
+
+
+@pytest.mark.parametrize("size", [(0, 0), (10, 15)])
+def test_images_that_the_network_cannot_fold(size):
+    config = make_config("generation", "velocity_unet", **{"data.size": size})
+    images = np.zeros((4, 10, 15, 3), np.uint8)
+    with pytest.raises(UserError, match=r"\(10, 15\).*config\.data\.size.* 4"):
+        Generation.validate(config)
+        Generation.from_config(config, make_dataset(images))
