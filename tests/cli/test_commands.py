@@ -32,3 +32,28 @@ def test_module_entry_points(words):
     )
     assert done.returncode == 2
     assert "configs/none.py" in done.stderr
+
+
+INTERRUPTED = """
+import atexit, sys
+import gv_jax.__main__ as entry
+
+class Crash:
+    def __del__(self):
+        print("crashed", flush=True)
+
+def main():
+    entry.crash = Crash()
+    atexit.register(print, "cleaned up")
+    print("interrupted")
+    sys.exit(130)
+
+entry.main, entry.restart_on_huge_pages = main, lambda: None
+entry.start()
+"""
+
+
+def test_an_interrupted_command_cleans_up_but_frees_no_modules():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stdout.split("\n") == ["interrupted", "cleaned up", ""]
