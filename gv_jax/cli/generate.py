@@ -98,8 +98,8 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.count > MAX_COUNT:
         raise UserError(f"--count is {options.count:,}: give at most {MAX_COUNT:,} per command")
-    if options.like and len(options.classes or ()) != 1:
-        raise UserError("--like needs the class of its images: give --class NAME once")
+    if options.strength is not None and not options.like:
+        raise UserError("--strength is of variations: give --like FILE too, or leave it out")
     return options
 
 
@@ -119,7 +119,12 @@ def load(path: Path) -> "GeneratorRun":
 def choose_counts(run: "GeneratorRun", options: argparse.Namespace) -> dict[str, int]:
     """Class -> number of images; UserError for an unknown class."""
     names: list[str] = options.classes or list(run.classes)
-    if names == [ALL_CLASSES] and ALL_CLASSES not in run.classes:
+    is_all = ALL_CLASSES in names and ALL_CLASSES not in run.classes
+    if options.like and (is_all or len(options.classes or ()) != 1):
+        raise UserError("--like needs the class of its images: give --class NAME once")
+    if is_all and len(names) > 1:
+        raise UserError(f"--class {ALL_CLASSES} has every class: give it alone, or class names")
+    if is_all:
         counts = run.divide_count(options.count)
         return {name: count for name, count in counts.items() if count}
     for name in names:
