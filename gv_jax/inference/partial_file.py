@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gv_jax.errors import UserError
+from gv_jax.inference.files.path_text import escape_path
+
 
 @contextmanager
 def write_partial(path: Path) -> Iterator[Path]:
@@ -16,6 +19,7 @@ def write_partial(path: Path) -> Iterator[Path]:
 
     Raises:
         OSError: The file cannot be written; it names `path`, or the folder that cannot be made.
+        UserError: Another process wrote or removed it at the same time.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,8 +33,14 @@ def write_partial(path: Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     except OSError as error:
-        if str(error.filename) == str(partial):
-            error.filename = os.fspath(path)
+        if str(error.filename) != str(partial):
+            raise
+        if error.errno == errno.ENOENT:
+            raise UserError(
+                f"{escape_path(path)} vanished while it was written: if another command writes to "
+                "this folder, let it end; then repeat this one"
+            ) from error
+        error.filename = os.fspath(path)
         raise
     finally:
         partial.unlink(missing_ok=True)

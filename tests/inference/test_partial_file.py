@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gv_jax.errors import find_unwritable
+from gv_jax.errors import UserError, find_unwritable
 from gv_jax.inference.partial_file import write_partial
 
 
@@ -36,6 +36,18 @@ def test_an_error_leaves_the_old_file(tmp_path):
         fail()
     assert os.listdir(tmp_path) == ["a.txt"]
     assert path.read_text() == "content"
+
+
+def test_another_process_that_writes_the_same_file_is_one_line(tmp_path):
+    def write_at_once():
+        with write_partial(tmp_path / "a.txt") as partial:
+            partial.write_text("first")
+            write(tmp_path / "a.txt")
+
+    with pytest.raises(UserError, match=r"a\.txt") as caught:
+        write_at_once()
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "a.txt").read_text() == "content"
 
 
 @pytest.mark.parametrize("path", ["file/a.png", "file/sub/a.png", "folder", "x" * 256])
