@@ -1,6 +1,8 @@
 """Validation of a configuration: one-line errors for invalid values and combinations."""
 
 import math
+import os
+from pathlib import Path
 
 from flax import nnx
 
@@ -143,6 +145,12 @@ def validate_generated(config: Config) -> None:
         raise UserError(
             f"{prefix}a linear probe chooses its penalty on held-out training images, which must "
             "be real ones; train the network instead"
+        )
+    folder = os.path.realpath(config.data.generated)
+    if config.data.path and Path(folder).is_relative_to(os.path.realpath(config.data.path)):
+        raise UserError(
+            f"{prefix}it is in config.data.path ({config.data.path}), whose held-out images would "
+            "be trained on; give a folder that gv-jax generate wrote"
         )
 
 

@@ -83,6 +83,7 @@ def test_super_resolution_refuses(changes, names):
             {"data.generated": "new", "task": "colorization", "model.name": "unet"},
             r"config\.data\.generated is new.*classification",
         ),
+        ({"data.generated": "a/../b/c", "data.path": "b"}, r"config\.data\.generated is a/.*path"),
         ({"data.generated": "new", "probe.method": "ridge"}, r"config\.data\.generated is new"),
         ({"tta.shift": -1}, r"shift.*-1"),
         ({"seed": 2**32}, r"config\.seed is 4294967296.* 0 .* 4294967295$"),
