@@ -1,6 +1,7 @@
 """A finished generation run as a Python object: `run.generate("brick", count=30)`."""
 
 from collections.abc import Callable
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,16 @@ from gv_jax.inference.run import Run
 from gv_jax.training.run_dir import RunDir
 
 MAX_COLORS = 256  # of `limit_colors`
+MAX_COUNT = 1_000_000  # images that `generate` returns
 Palette = str | Path | int  # a file, or a number of colors
+
+
+def check_number(name: str, value: float, low: int, high: int, *, whole: bool = False) -> None:
+    """Raises UserError unless the value of an argument is a number from `low` to `high`."""
+    kind: type = Integral if whole else Real
+    if not isinstance(value, kind) or not low <= value <= high:
+        noun = "a whole number" if whole else "a number"
+        raise UserError(f"{name} is {value!r}: it must be {noun} from {low} to {high}")
 
 
 class GeneratorRun(Run):
@@ -71,12 +81,17 @@ class GeneratorRun(Run):
 
         Raises:
             UserError: There is no such class, or an argument is out of range.
+            CorruptImageError: The file `like` is no image.
         """
         sampling = self.sampling(seed, guidance, steps, tileable, strength)
+        snap = self.palette_filter(palette)
+        check_number("count", count, 0, MAX_COUNT, whole=True)
         labels = np.full(count, self.find_label(label))
-        images = None if like is None else np.repeat(self._prepare(like)[None], count, 0)
-        outputs = self.generator.generate(labels, np.arange(count), sampling, images)
-        return self.palette_filter(palette)(outputs)
+        images = None
+        if like is not None:
+            image = self._prepare(like)
+            images = np.broadcast_to(image, (count, *image.shape))
+        return snap(self.generator.generate(labels, np.arange(count), sampling, images))
 
     def sampling(
         self,
@@ -95,11 +110,10 @@ class GeneratorRun(Run):
             defaults.strength if strength is None else strength,
             tileable,
         )
-        bounds = {"seed": (0, 2**32 - 1), "guidance": (0, 20), "steps": (1, 1000)}
-        for name, (low, high) in {**bounds, "strength": (0, 1)}.items():
-            value = getattr(sampling, name)
-            if not low <= value <= high:
-                raise UserError(f"{name} is {value}: it must be from {low} to {high}")
+        check_number("seed", sampling.seed, 0, 2**32 - 1, whole=True)
+        check_number("guidance", sampling.guidance, 0, 20)
+        check_number("steps", sampling.steps, 1, 1000, whole=True)
+        check_number("strength", sampling.strength, 0, 1)
         return sampling
 
     def find_label(self, name: str) -> int:

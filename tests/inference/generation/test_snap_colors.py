@@ -64,7 +64,13 @@ def test_visible_colors_of_an_image(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("a.hex", b"no color\n"), ("a.hex", b""), ("a.png", b"no image"), ("a.gpl", b"300 0 0\n"), ("a.hex", None)],
+    [
+        ("a.hex", b"no color\n"),
+        ("a.hex", b""),
+        ("a.png", b"no image"),
+        ("a.gpl", b"300 0 0\n"),
+        ("a.hex", None),
+    ],
 )
 def test_errors_name_the_file(tmp_path, name, content):
     if content is not None:
