@@ -1,5 +1,7 @@
 """The inputs, targets and checks of the generation task."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -88,7 +90,7 @@ def test_few_images_are_warned_of(caplog):
 @pytest.mark.parametrize("size", [(0, 0), (10, 15)])
 def test_images_that_the_network_cannot_fold(size):
     config = make_config("generation", "velocity_unet", **{"data.size": size})
-    images = np.zeros((4, 10, 15, 3), np.uint8)
+    dataset = make_dataset(np.zeros((4, 10, 15, 3), np.uint8))
+    check = Generation.validate if any(size) else partial(Generation.from_config, dataset=dataset)
     with pytest.raises(UserError, match=r"\(10, 15\).*config\.data\.size.* 4"):
-        Generation.validate(config)
-        Generation.from_config(config, make_dataset(images))
+        check(config)
