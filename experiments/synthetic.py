@@ -31,8 +31,8 @@ MODELS = {
 RATIOS = {"quarter": 0.25, "equal": 1.0}  # generated tiles per real one
 VARIANTS = {}
 REFERENCE = {}
-for name, fields in MODELS.items():
-    for percent in (10, 30, 100):
+for percent in (10, 30, 100):
+    for name, fields in MODELS.items():
         plain = f"{name}_{percent}"
         VARIANTS[plain] = {**fields, **AUGMENTED, "data.train_fraction": percent / 100}
         for suffix, ratio in RATIOS.items():

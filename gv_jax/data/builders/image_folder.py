@@ -131,7 +131,8 @@ class ImageFolder(ImageBuilder, skip_registration=True):
             content = f"only the class {names[0]!r}" if names else "no class folder with images"
             advice = self.layout.wrong_level or (
                 "Make one folder for each of at least two classes and put its images there "
-                f"({FORMAT_NAMES})."
+                f"({FORMAT_NAMES}). For a task without classes, and to generate images of a single "
+                "one, give --config.data.name=unlabeled_folder."
             )
             raise UserError(f"{path}: contains {content}. {advice}")
         return names

@@ -60,7 +60,7 @@ class References:
         is_tileable: of every class, bool [k].
         embed: images -> features; None: metrics of features are left out.
         held_out: features of held-out images [n f].
-        classifier: of training features; None without `embed`.
+        classifier: of training features; None without `embed`, and for a single class.
     """
 
     training: LabeledImages
@@ -116,7 +116,8 @@ def measure_samples(
     features, classifier = None, None
     if embed is not None:
         features = embed(np.asarray(training.images[fitted]))
-        classifier = fit_classifier(features, training.labels[fitted], groups[fitted], seed)
+        if len(class_names) > 1:
+            classifier = fit_classifier(features, training.labels[fitted], groups[fitted], seed)
     reference = embed(held_out.images) if embed is not None else np.empty((0, 0))
     references = References(training, groups, is_tileable, embed, reference, classifier)
 
@@ -156,12 +157,13 @@ def measure_set(
     nearest = find_copies(part, references)
     if not len(part.labels):
         return Measured(row, is_right, nearest)
-    if references.embed is not None and references.classifier is not None:
+    if references.embed is not None:
         features = references.held_out if is_reference else references.embed(part.images)
         if not is_reference:
             row |= compare_features(features, references.held_out)
-        is_right = predict_labels(references.classifier, features) == part.labels
-        row["class_accuracy"] = float(is_right.mean())
+        if references.classifier is not None:
+            is_right = predict_labels(references.classifier, features) == part.labels
+            row["class_accuracy"] = float(is_right.mean())
     row["copies"] = float(nearest.is_copy.mean())
     tiles = part.images[references.is_tileable[part.labels]]
     if len(tiles):

@@ -62,6 +62,14 @@ def test_rows_are_measured_against_held_out_images(metrics, sets):
     assert metrics.rows["generated"]["kid_error"] == pytest.approx(error)
 
 
+def test_a_single_class_has_no_accuracy(sets):
+    ones = [LabeledImages(part.images, np.zeros_like(part.labels)) for part in sets]
+    metrics = measure_all(ones, embed=embed, class_names=("image",))
+    for row in metrics.rows.values():
+        assert row.keys() & FEATURE_METRICS == FEATURE_METRICS - {"class_accuracy"}
+    assert "class_accuracy" not in metrics.per_class["generated"]["image"]
+
+
 def test_classes_are_measured_where_they_have_images(metrics):
     assert set(metrics.per_class["generated"]) == set(CLASSES)
     assert set(metrics.per_class["real"]) == {"dark", "bright"}
