@@ -80,7 +80,7 @@ def get_config() -> ConfigDict:
                 "label_dropout": 0.1,  # probability of training without the class, for guidance
                 "time_mean": 0.0,  # of the logit of training times (0: noise, 1: image) …
                 "time_std": 1.0,  # … and its standard deviation
-                "guidance": 2.5,  # weight of the class (classifier-free guidance); 1: plain
+                "guidance": 4.0,  # weight of the class; 1: as in the training images
                 "sampler": "heun",  # euler or heun, which evaluates the network twice per step
                 "steps": 12,  # of the sampler
                 "palette": 0,  # colors of a generated image, chosen by k-means; 0: any

@@ -45,7 +45,7 @@ def test_the_run_is_described(client):
     assert (run["name"], run["action"]) == ("tiles", "generate")
     assert (run["classes"], run["tileable"]) == (["brick", "hero"], ["brick"])
     assert (run["image_size"], run["max_count"]) == ([16, 16], MAX_IMAGES)
-    assert (run["guidance"], run["strength"]) == (2.5, 0.6)
+    assert (run["guidance"], run["strength"]) == (4.0, 0.6)
 
 
 def test_images_are_those_of_the_run(client, run):

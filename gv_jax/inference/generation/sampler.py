@@ -32,9 +32,13 @@ class Conditions(NamedTuple):
 
 
 def guide(predict: Predict, weights: Any, conditions: Conditions, missing: int) -> Velocity:
-    """The velocity v(none) + guidance * (v(class) - v(none)).
+    """The velocity towards an image that is more typical of its class.
 
-    Ho & Salimans 2022, arXiv:2207.12598, equation 6, whose w is guidance - 1.
+    With D the image that a velocity leads to, premultiplied and 0 where transparent:
+    D(class) + (guidance - 1) * (D(class) - D(none)), without the part of the difference that is
+    parallel to D(class). That part saturates colors and alpha at high guidance. Classifier-free
+    guidance, Ho & Salimans 2022, arXiv:2207.12598; the projection is of Sadat et al. 2024,
+    arXiv:2410.02416, with eta = 0; they center images at gray.
 
     Args:
         predict: the network.
@@ -50,9 +54,19 @@ def guide(predict: Predict, weights: Any, conditions: Conditions, missing: int) 
         params, batch_stats = weights
         outputs = predict(params, batch_stats, join_inputs(inputs, plain))
         with_class, without = jnp.split(outputs, 2)
-        return without + conditions.guidance * (with_class - without)
+        image = images + (1 - time) * with_class + 1  # of [-1, 1]
+        change = remove_parallel(with_class - without, image)
+        return with_class + (conditions.guidance - 1) * change
 
     return velocity
+
+
+def remove_parallel(vectors: Array, directions: Array) -> Array:
+    """The part of each of `vectors` [n h w c] that is orthogonal to its direction [n h w c]."""
+    axes = (1, 2, 3)
+    products = (vectors * directions).sum(axes, keepdims=True)
+    squares = jnp.square(directions).sum(axes, keepdims=True)
+    return vectors - products / jnp.maximum(squares, 1e-6) * directions
 
 
 def step_euler(velocity: Velocity, images: Array, time: Array, end: Array) -> Array:

@@ -13,6 +13,7 @@ from gv_jax.inference.generation.sampler import (
     step_euler,
     step_heun,
 )
+from gv_jax.models.diffusion.flow_inputs import FlowInputs
 
 MEAN, STD = 0.3, 0.5
 
@@ -67,14 +68,23 @@ def test_heun_is_of_second_order():
     assert first / second == pytest.approx(4, rel=0.15)
 
 
-def test_guidance_extrapolates_from_the_velocity_without_a_class():
-    images, time = jnp.ones((2, 2, 2, 1)), jnp.float32(0.5)
+def test_guidance_goes_away_from_the_velocity_without_a_class():
+    images, time = jax.random.normal(jax.random.key(0), (2, 2, 2, 4)), jnp.float32(0.5)
     one, three = (
         guide(predict_gaussian, ((), ()), make_conditions(2, guidance), missing=1)(images, time)
         for guidance in (1.0, 3.0)
     )
-    np.testing.assert_allclose(three, 3 * one, rtol=1e-6)  # that without a class is 0
-    assert np.abs(one).min() > 0.1
+    inputs = FlowInputs(images, jnp.full(2, time), jnp.zeros(2, int), jnp.zeros(2))
+    velocity = predict_gaussian((), (), inputs)  # that without a class is 0
+    np.testing.assert_array_equal(one, velocity)
+    shown = np.asarray(images + time * velocity + 1).reshape(2, -1)
+    change, difference = (np.asarray(x).reshape(2, -1) for x in (three - one, velocity))
+    np.testing.assert_allclose((change * shown).sum(1), 0, atol=1e-4)  # is no brighter
+    # only multiples of what is shown are missing from the difference
+    left_out = 2 * difference - change
+    cosine = (left_out * shown).sum(1) / np.linalg.norm(left_out, axis=1)
+    np.testing.assert_allclose(np.abs(cosine), np.linalg.norm(shown, axis=1), rtol=1e-4)
+    assert (np.linalg.norm(change, axis=1) > 0.1).all()
 
 
 def test_noise_is_a_function_of_seed_label_and_index():
