@@ -17,12 +17,12 @@ none at the same model and fraction. The generators know the same fraction only.
 CONFIG = "configs/dungeon_tiles.py"
 AUGMENTED = {"augment.flip": 0.5, "augment.pad_crop": 2}
 MODELS = {
-    "baseline": {"train.steps_per_epoch": 50, "train.epochs": 20},
+    "baseline": {"train.steps_per_epoch": 50, "train.epochs": 12},
     "resnet18": {
         "model.name": "resnet18",
         "model.stem": "imagenet",  # its stages take 1/16 of the operations of `small`
         "train.steps_per_epoch": 50,
-        "train.epochs": 8,
+        "train.epochs": 6,
         "optimizer.name": "adamw",
         "optimizer.weight_decay": 0.05,
         "augment.label_smoothing": 0.1,
