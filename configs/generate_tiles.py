@@ -22,7 +22,7 @@ def get_config() -> ConfigDict:
     config.model.name = "velocity_unet"
     config.generation.tileable = ("floor", "wall", "water")
     config.train.batch_size = 16
-    config.train.epochs = 32
+    config.train.epochs = 96
     config.train.ema = 0.999
     config.optimizer.name = "muon"
     config.optimizer.learning_rate = 3e-3

@@ -5,13 +5,15 @@
 Baseline CNN and ResNet-18 on 10, 30 and 100 % of the training tiles of Dungeon Crawl, each with
 shifts and flips only, and with generated tiles added at 0.25 and 1 times the number of real ones.
 Variants of one model have the same number of training steps, and generated tiles are compared with
-none at the same model and fraction. The generators know the same fraction only. For each PERCENT of
-10, 30 and 100 (with --config.data.train_fraction=0.1, 0.3 and 1.0; --count=310, 940 and 3130):
+none at the same model and fraction. The generators know the same fraction only, and their guidance
+is low, for variety. For PERCENT = 10, 30 and 100:
 
-    gv-jax train --config=configs/generate_tiles.py --config.data.train_fraction=FRACTION \
-        --workdir=runs/generate_tiles_PERCENT
-    gv-jax generate runs/generate_tiles_PERCENT --class all --count COUNT \
+    gv-jax train --config=configs/generate_tiles.py --workdir=runs/generate_tiles_PERCENT \
+        --config.data.train_fraction=FRACTION --config.train.epochs=EPOCHS
+    gv-jax generate runs/generate_tiles_PERCENT --class all --count COUNT --guidance 2 \
         --output runs/generate_tiles_PERCENT/samples
+
+FRACTION is 0.1, 0.3 and 1.0, EPOCHS 60, 32 and 96, COUNT 310, 940 and 3130.
 """
 
 CONFIG = "configs/dungeon_tiles.py"
