@@ -97,9 +97,9 @@ def test_each_image_is_varied(run, tmp_path):
     dark, light = (
         np.mean([read(file)[..., :3].mean() for file in part]) for part in (files[:3], files[3:])
     )
+    assert light > dark + 30
     recorded = read_metadata(files[0]) or {}
     assert (recorded["like"], "strength" in recorded) == ("a.png", True)
-    assert (read_metadata(files[0]) or {})["like"] == "a.png"
 
 
 @pytest.mark.parametrize("name", [b"x" * 251 + b".png", b"\xff.png", b"a\\b.png"])
