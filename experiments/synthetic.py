@@ -1,4 +1,4 @@
-"""Do generated tiles help a classifier, with few and with many real ones?
+r"""Do generated tiles help a classifier, with few and with many real ones?
 
     gv-jax ablate experiments/synthetic.py [--config.data.path=DIR]
 
