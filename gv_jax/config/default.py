@@ -75,7 +75,7 @@ def get_config() -> ConfigDict:
                 "temperature": 0.38,  # bins, palette: 1 is the mean, 0 the most likely color
                 "rebalance_lambda": 0.5,  # bins: weight of the uniform distribution
             },
-            "generation": {  # by flow matching; the last five can be changed later
+            "generation": {  # by flow matching; from guidance on, fields of sampling only
                 "tileable": (),  # classes whose images repeat without a seam: they wrap around
                 "label_dropout": 0.1,  # probability of training without the class, for guidance
                 "time_mean": 0.0,  # of the logit of training times (0: noise, 1: image) …
