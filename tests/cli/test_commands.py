@@ -37,6 +37,7 @@ def test_module_entry_points(words):
 INTERRUPTED = """
 import atexit, sys
 import gv_jax.__main__ as entry
+from gv_jax.cli import process
 
 class Crash:
     def __del__(self):
@@ -48,7 +49,7 @@ def main():
     print("interrupted")
     sys.exit(130)
 
-entry.main, entry.restart_on_huge_pages = main, lambda: None
+entry.main, process.restart_on_huge_pages = main, lambda: None
 entry.start()
 """
 
