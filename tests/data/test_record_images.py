@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tensorflow_datasets.core.data_sources.base import BaseDataSource
 
 from gv_jax import distributed
 from gv_jax.config import default
@@ -98,6 +99,18 @@ def test_batches_are_the_same_for_any_storage_and_number_of_threads(folder, thre
         expected = resident(rows)
         np.testing.assert_array_equal(batch["image"], expected["image"])
         np.testing.assert_array_equal(batch["label"], expected["label"])
+
+
+def test_a_batch_is_one_read(folder, monkeypatch):
+    images = load_cat_dog(folder, cache_mb=0).splits["train"].images
+    expected = images[np.arange(6)]
+    calls, read = [], BaseDataSource.__getitems__
+    monkeypatch.setattr(
+        BaseDataSource, "__getitems__", lambda self, rows: calls.append(rows) or read(self, rows)
+    )
+    order = [4, 0, 5, 1]
+    np.testing.assert_array_equal(images[np.array(order)], expected[order])
+    assert calls == [[0, 1, 4, 5]]
 
 
 @pytest.mark.parametrize("threads", [0, 4])

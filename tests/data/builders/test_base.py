@@ -87,6 +87,26 @@ def test_a_prepared_builder_restores_what_it_stored(data, tmp_path):
     assert [image_id for image_id, *_ in builder.examples("test")] == ["only"]
 
 
+@pytest.mark.parametrize(("read_bytes", "calls"), [(2**23, 3), (1, 300)])
+def test_stored_examples_are_read_in_blocks(data, tmp_path, monkeypatch, read_bytes, calls):
+    """A call takes as long as the data set is large, so that one per image would be quadratic."""
+    builder = Numbers(root=tmp_path / "data", **COMMON)
+    builder.prepare()
+    source, blocks = builder.read_source("train"), []
+
+    class Blocks:
+        def __getitems__(self, rows):
+            blocks.append(len(rows))
+            return source.__getitems__(rows)
+
+    monkeypatch.setattr(base, "MAX_READ", 128)
+    monkeypatch.setattr(base, "READ_BYTES", read_bytes)
+    monkeypatch.setattr(builder, "read_source", lambda split: Blocks())
+    ids = [image_id for image_id, *_ in builder.examples("train")]
+    assert ids == [f"n{(7 * number) % 300}" for number in range(300)]
+    assert len(blocks) == calls
+
+
 def test_tfds_reads_the_prepared_data_set(data, tmp_path, capfd):
     (info,) = (tmp_path / "data" / "prepared").rglob("dataset_info.json")
     assert json.loads(info.read_text())["fileFormat"] == "array_record"
