@@ -9,7 +9,8 @@ none at the same model and fraction. The generators know the same fraction only,
 is low, for variety. For PERCENT = 10, 30 and 100:
 
     gv-jax train --config=configs/generate_tiles.py --workdir=runs/generate_tiles_PERCENT \
-        --config.data.train_fraction=FRACTION --config.train.epochs=EPOCHS
+        --config.data.train_fraction=FRACTION --config.train.epochs=EPOCHS \
+        --config.generation.layouts=0
     gv-jax generate runs/generate_tiles_PERCENT --class all --count COUNT --guidance 2 \
         --output runs/generate_tiles_PERCENT/samples
 

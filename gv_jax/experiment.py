@@ -1,8 +1,9 @@
 """One run, from images to report."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +30,7 @@ from gv_jax.run_data import (
 )
 from gv_jax.run_processes import check_same_program, load_same_data
 from gv_jax.run_report import Fitted, Session, evaluate_and_report
+from gv_jax.tasks.generation import SAMPLING_FIELDS
 from gv_jax.tasks.registry import TASKS
 from gv_jax.tasks.run_task import RunTask
 from gv_jax.training.calls import compile_calls, limit_steps_per_call
@@ -105,15 +107,15 @@ def note_changed_data(config: Config, run_dir: RunDir, policy: DataPolicy) -> No
 def evaluate(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES) -> str:
     """Evaluates and reports the finished run of `config` in `workdir` again; as `run`.
 
-    config.tta may differ from that of the run, as it affects the evaluation only.
+    config.tta and the fields of config.generation that only sampling uses may differ from those of
+    the run.
     """
     config = validate(resolve(config))
     check_same_program(config)
     run_dir = RunDir(workdir, processes.is_primary())
     if not is_finished(run_dir):
         raise UserError(f"{workdir} holds no finished run: train it first, without --mode=evaluate")
-    trained = {**config.to_dict(), "tta": run_dir.config.get("tta", config.tta.to_dict())}
-    run_dir.check_same_config(trained, resolved_defaults())
+    run_dir.check_same_config(restore_trained(config, run_dir.config), resolved_defaults())
     before = run_dir.results or {}
     with hold_run(workdir, config.train.batch_size) as held:
         data = load_same_data(config, run_dir, policy, training=False)
@@ -127,6 +129,15 @@ def evaluate(config: Config, workdir: Path, policy: DataPolicy = REJECT_CHANGES)
         fitted = Fitted(best, before["training"], timing["train_s"])
         evaluate_and_report(config, setup, runtime, fitted, session)
     return run_dir.outcome
+
+
+def restore_trained(config: Config, trained: Mapping[str, Any]) -> dict[str, Any]:
+    """`config`, but what does not affect training as in the config of a run, if it is there."""
+    values = config.to_dict()
+    sampling = {name: values["generation"][name] for name in SAMPLING_FIELDS}
+    recorded = trained.get("generation", {})
+    values["generation"] |= {name: recorded.get(name, sampling[name]) for name in sampling}
+    return {**values, "tta": trained.get("tta", values["tta"])}
 
 
 def prepare(config: Config, dataset: Dataset) -> tuple[TrainSetup, Runtime]:

@@ -74,6 +74,7 @@ RANGES = {  # field: (minimum, maximum)
     "optimizer.grad_accum_steps": (1, math.inf),
     "probe.folds": (2, math.inf),
     "probe.cache_mb": (0, math.inf),
+    "generation.layouts": (0, 1000),
     "generation.label_dropout": (0, 1),
     "generation.time_mean": (-5, 5),
     "generation.time_std": (0.01, 5),

@@ -103,6 +103,8 @@ def describe(run: Run) -> dict[str, Any]:
     elif isinstance(run, GeneratorRun):
         alpha = dict(zip(run.classes, run.generator.task.alpha, strict=True))
         outputs = {"classes": run.classes, "image_size": run.generator.size, "alpha": alpha}
+        if run.generator.task.layouts is not None:
+            outputs["layouts"] = run.generator.task.layouts.to_results(run.classes)
     return {"task": run.task, "model": run.results["model"], **outputs, "config": run.config}
 
 

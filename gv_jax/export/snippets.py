@@ -10,6 +10,7 @@ from gv_jax.export.function import make_image_function
 from gv_jax.inference.classifier import ClassifierRun
 from gv_jax.inference.generation.generator_run import GeneratorRun
 from gv_jax.inference.run import Run
+from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
 from gv_jax.models.pooled_head import ALL, has_pooled_head
 
 TORCHVISION_MODELS = {  # models that torchvision builds by this name
@@ -136,17 +137,26 @@ def standardization(run: Run) -> str:
 def describe_velocity(run: GeneratorRun) -> str:
     """Inputs and output of the network of a generator, and how images come from it."""
     height, width = run.generator.size
-    section: dict[str, Any] = run.config["generation"]
+    section, task = run.section, run.generator.task
     method = section["sampler"].capitalize()
+    layouts = f"layouts [n {LAYOUT_SIDE} {LAYOUT_SIDE} {task.channels}] (0)"
+    if task.layouts is not None:
+        layouts = (
+            f"layouts [n {LAYOUT_SIDE} {LAYOUT_SIDE} {task.channels}] (of the class, drawn by "
+            "`layouts` in config.json, whose bytes are mean colors, in [-1, 1]; without a class 0)"
+        )
     return (
-        f"The network predicts a velocity [n {height} {width} {run.generator.task.channels}] from "
-        "noisy images of this shape, times [n] from 0 (noise) to 1 (image), classes [n] (their "
-        f"index in config.json; {len(run.classes)}: no class), and whether each image repeats [n] "
-        "(1: convolutions wrap around). Images are in [-1, 1], colors multiplied by alpha in "
-        "[0, 1] before. To generate, begin with normal noise and integrate the velocity v over "
+        f"The network predicts a velocity [n {height} {width} {task.channels}] from "
+        f"noisy images of this shape, times [n] from 0 (noise) to 1 (image), classes [n] (their "
+        f"index in config.json; {task.outputs}: no class), {layouts}, and whether each image "
+        "repeats [n] (1: convolutions wrap around). Images are in [-1, 1], "
+        "colors multiplied by alpha in [0, 1] before. To generate, begin with normal noise and "
+        "integrate the velocity v over "
         f"the times: {section['steps']} steps of {method}'s method (the last one Euler's), with "
-        f"v = v(no class) + {section['guidance']:g} (v(class) - v(no class)). The model is in "
-        "`gv_jax/models/diffusion/`."
+        f"v = v(class) + {section['guidance'] - 1:g} d, where d is v(class) - v(no class) without "
+        "its part that is parallel to the premultiplied image in [0, 1] that v(class) leads to. "
+        "The model is in `gv_jax/models/diffusion/`, the sampler in "
+        "`gv_jax/inference/generation/sampler.py`."
     )
 
 

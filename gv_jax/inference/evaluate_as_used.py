@@ -7,7 +7,7 @@ from gv_jax.evaluation.evaluator import Runtime
 from gv_jax.inference.color.held_out_images import evaluate_held_out_images
 from gv_jax.inference.finished_run import LoadedNetwork
 from gv_jax.inference.stored.stored_files import store_inference_files
-from gv_jax.tasks.generation import Generation
+from gv_jax.tasks.generation import SAMPLING_FIELDS, Generation
 from gv_jax.training.run_dir import RunDir
 
 
@@ -39,6 +39,8 @@ def evaluate_as_used(
     if isinstance(task, Generation):
         from gv_jax.inference.generation.measure_run import measure_run  # scikit-learn is slow
 
+        sampling = {name: config.generation[name] for name in SAMPLING_FIELDS}
+        evaluation.results["sampling"] = sampling
         if section.samples:
             return measure_run(
                 evaluation, loaded, builder.group_of, config.generation, section.samples

@@ -19,7 +19,7 @@ from gv_jax.evaluation.generation.evaluation import (
 )
 from gv_jax.image.alpha import premultiply
 from gv_jax.models import GENERATORS
-from gv_jax.models.diffusion.flow_inputs import FlowInputs
+from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE, FlowInputs
 from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
 from gv_jax.tasks.run_task import (
     LABEL_FIELDS,
@@ -30,16 +30,19 @@ from gv_jax.tasks.run_task import (
     check_off,
 )
 from gv_jax.training.flow import draw_times, drop_labels, interpolate, roll_each
+from gv_jax.training.layouts import Layouts, fit_layouts
 from gv_jax.training.task import Batch
 
 LOGGER = logging.getLogger(__name__)
 
 OPAQUE, BINARY, SMOOTH = "opaque", "binary", "smooth"  # alpha channels of the images of a class
 ALPHA_IMAGES = 4096  # training images that determine them
+LAYOUT_IMAGES = 20_000  # training images that layouts are fitted to
 BINARY_FRACTION = 0.995  # of the pixels of a class with binary alpha that are 0 or 255
 FEW_IMAGES = 500  # training images; of fewer, a warning says so …
 FEW_OF_CLASS = 20  # … as of fewer of a class
 SAMPLERS = ("euler", "heun")
+SAMPLING_FIELDS = ("guidance", "sampler", "steps", "palette", "strength")  # not used in training
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Generation:
         tileable: Of each class: whether its images repeat without a seam. They are rolled in
             training, and convolutions wrap around.
         alpha: Of each class: OPAQUE, BINARY or SMOOTH.
+        layouts: Of each class; None: the network is conditioned on the class alone.
         channels: Channels of the images.
         label_dropout: Probability of training without the class.
         time_mean: Mean of the logit of training times.
@@ -70,6 +74,7 @@ class Generation:
     classes: tuple[str, ...]
     tileable: tuple[bool, ...]
     alpha: tuple[str, ...]
+    layouts: Layouts | None = None
     channels: int = 4
     label_dropout: float = 0.1
     time_mean: float = 0.0
@@ -97,7 +102,7 @@ class Generation:
 
     @property
     def outputs(self) -> int:
-        """The number of classes, which the network is built for."""
+        """The number of classes that the network is built for; as a label, it stands for none."""
         return len(self.classes)
 
     @classmethod
@@ -108,9 +113,11 @@ class Generation:
                 raise unknown("class in config.generation.tileable", name, dataset.classes)
         check_sides(config, dataset.splits["train"].images.shape[1:3])
         warn_of_few_images(np.asarray(dataset.splits["train"].labels), dataset.classes)
+        tileable = tuple(name in section.tileable for name in dataset.classes)
         return cls(
             classes=dataset.classes,
-            tileable=tuple(name in section.tileable for name in dataset.classes),
+            tileable=tileable,
+            layouts=find_layouts(dataset, tileable, section.layouts, config.seed),
             alpha=find_alpha(dataset.splits["train"], len(dataset.classes)),
             channels=config.data.channels,
             label_dropout=section.label_dropout,
@@ -125,6 +132,9 @@ class Generation:
             classes=classes,
             tileable=tuple(name in section["tileable"] for name in classes),
             alpha=tuple(results["alpha"][name] for name in classes),
+            layouts=Layouts.from_results(results["layouts"], classes)
+            if "layouts" in results
+            else None,
             channels=config["data"]["channels"],
             label_dropout=section["label_dropout"],
             time_mean=section["time_mean"],
@@ -145,6 +155,7 @@ class Generation:
         time_key, noise_key, label_key, roll_key = jax.random.split(key, 4)
         n, h, w, _ = images.shape
         wraps = jnp.array(self.tileable)[targets]
+        layouts = self.find_layouts(images, targets)
         images = to_network_range(images)
         if any(self.tileable):
             shifts = jax.random.randint(roll_key, (2, n), 0, jnp.array([[h], [w]]))
@@ -153,8 +164,16 @@ class Generation:
         times = draw_times(time_key, n, self.time_mean, self.time_std)
         noise = jax.random.normal(noise_key, images.shape)
         noisy, velocity = interpolate(images, noise, times)
-        labels = drop_labels(label_key, targets, self.label_dropout, len(self.classes))
-        return FlowInputs(noisy, times, labels, wraps.astype(jnp.float32)), velocity
+        labels = drop_labels(label_key, targets, self.label_dropout, self.outputs)
+        layouts = remove_layouts(layouts, labels == self.outputs)
+        return FlowInputs(noisy, times, labels, layouts, wraps.astype(jnp.float32)), velocity
+
+    def find_layouts(self, images: jax.Array, labels: jax.Array) -> jax.Array:
+        """The layout of the class that is nearest to each image [n h w c] in [0, 1]; see select."""
+        if self.layouts is None:
+            shape = (len(labels), LAYOUT_SIDE, LAYOUT_SIDE, self.channels)
+            return jnp.zeros(shape, jnp.float32)
+        return self.layouts.select(labels, self.layouts.find(images, labels))
 
     def metrics(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
         return {"loss": jnp.square(outputs - targets).mean((1, 2, 3))}
@@ -169,6 +188,8 @@ class Generation:
         labels = tuple(int(label) for label in np.flatnonzero(self.tileable))
         evaluation = evaluate_loss(outputs, dataset, labels)
         evaluation.results["alpha"] = dict(zip(self.classes, self.alpha, strict=True))
+        if self.layouts is not None:
+            evaluation.results["layouts"] = self.layouts.to_results(self.classes)
         return evaluation
 
     def draw(
@@ -224,6 +245,28 @@ def to_network_range(images: jax.Array) -> jax.Array:
     return 2 * premultiply(images) - 1
 
 
+def find_layouts(
+    dataset: Dataset, tileable: Sequence[bool], count: int, seed: int
+) -> Layouts | None:
+    """Layouts of up to LAYOUT_IMAGES evenly chosen training images; None for `count` 0."""
+    if not count:
+        return None
+    training = dataset.splits["train"]
+    rows = choose_rows(len(training.labels), LAYOUT_IMAGES)
+    images, labels = np.asarray(training.images[rows]), np.asarray(training.labels)[rows]
+    return fit_layouts(images, labels, tileable, count, seed)
+
+
+def remove_layouts(layouts: jax.Array, is_dropped: jax.Array) -> jax.Array:
+    """Layouts [n l l c], 0 where they are dropped, bool [n]."""
+    return jnp.where(is_dropped[:, None, None, None], jnp.zeros_like(layouts), layouts)
+
+
+def choose_rows(count: int, limit: int) -> np.ndarray:
+    """Indices of at most `limit` of `count` images, evenly chosen."""
+    return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(int))
+
+
 def find_alpha(split: Split, num_classes: int) -> tuple[str, ...]:
     """The alpha channel of each class, of up to ALPHA_IMAGES evenly chosen images.
 
@@ -231,8 +274,7 @@ def find_alpha(split: Split, num_classes: int) -> tuple[str, ...]:
     """
     if split.images.shape[-1] != 4:
         return (OPAQUE,) * num_classes
-    count = len(split.labels)
-    rows = np.unique(np.linspace(0, count - 1, min(count, ALPHA_IMAGES)).astype(int))
+    rows = choose_rows(len(split.labels), ALPHA_IMAGES)
     alpha, labels = np.asarray(split.images[rows])[..., 3], np.asarray(split.labels)[rows]
     kinds = []
     for label in range(num_classes):

@@ -13,6 +13,7 @@ from gv_jax.export.export import export_run
 from gv_jax.export.weights import flatten_variables
 from gv_jax.inference.run import load_run
 from tests.export.conftest import change_results
+from tests.inference.runs import write_generation_run
 
 MEASURED = {
     "main_split": "test",
@@ -54,6 +55,14 @@ def test_the_card_states_the_measured_copies(runs, tmp_path):
     assert "12.5 % of 80 outputs are near copies" in card
     assert "5.0 % of held-out images" in card
     assert "was not measured" not in card
+
+
+def test_layouts_are_exported(tmp_path):
+    run = write_generation_run(tmp_path / "run", **{"generation.layouts": 3})
+    folder, card = export(run, tmp_path)
+    layouts = json.loads((folder / "config.json").read_text())["layouts"]
+    assert layouts == load_run(run).results["layouts"]
+    assert "`layouts` in config.json" in card
 
 
 @pytest.mark.parametrize("format_name", ["stablehlo", "onnx", "web"])

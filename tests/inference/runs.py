@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optax
 from flax import nnx
 
@@ -10,6 +11,7 @@ from gv_jax import models
 from gv_jax.config import default
 from gv_jax.data.record import DataRecord
 from gv_jax.training.checkpoint import Checkpoints
+from gv_jax.training.layouts import fit_layouts
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, init_train_state
 
@@ -86,6 +88,11 @@ def write_generation_run(path: Path, **fields: Any) -> Path:
         "train_counts": {"brick": 30, "hero": 10},
         "image_size": [16, 16],
     }
+    if count := fields.get("generation.layouts"):
+        rng = np.random.default_rng(0)
+        images = rng.integers(0, 256, (40, 16, 16, 4), np.uint8)
+        layouts = fit_layouts(images, np.arange(40) % 2, (True, False), count, seed=0)
+        results["layouts"] = layouts.to_results(classes)
     changes = {
         "data.size": (16, 16),
         "data.channels": 4,

@@ -8,6 +8,7 @@ import gv_jax
 from configs import generate_tiles
 from gv_jax import experiment
 from gv_jax.cli.generate import generate
+from gv_jax.errors import UserError
 from tests.runs.runs import find_unregistered_metrics, read_results
 
 pytestmark = pytest.mark.slow
@@ -16,13 +17,16 @@ COLORS = {"grass": (40, 180, 60), "lava": (220, 60, 20)}
 
 
 def write_tiles(folder, count=60):
-    """Flat tiles of two colors with a little noise; those of "lava" have a transparent corner."""
+    """Flat tiles of two colors with a little noise; those of "lava" have a transparent corner.
+
+    A third of each class is darker than the rest.
+    """
     rng = np.random.default_rng(0)
     for name, color in COLORS.items():
         (folder / name).mkdir(parents=True)
         for index in range(count):
             pixels = np.empty((16, 16, 4), np.uint8)
-            noise = rng.integers(-12, 13, (16, 16, 3)) + rng.integers(-20, 21)
+            noise = rng.integers(-12, 13, (16, 16, 3)) + (10, -40)[index % 3 == 0]
             pixels[..., :3] = np.clip(np.array(color) + noise, 0, 255)
             pixels[..., 3] = 255
             if name == "lava":
@@ -41,6 +45,7 @@ def make_config(folder, base, epochs=12):
             "data.valid_fraction": 0.15,
             "data.test_fraction": 0.2,
             "generation.tileable": ("grass",),
+            "generation.layouts": 2,
             "generation.steps": 6,
             "inference.samples": 24,
             "train.batch_size": 16,
@@ -97,6 +102,37 @@ def test_images_have_the_color_and_the_alpha_of_their_class(run):
         assert corner < 0.3 if name == "lava" else corner == 1, (name, corner)
     results = read_results(run)
     assert results["test"]["class_accuracy"] > 0.7
+
+
+def test_kinds_of_images_are_as_frequent_as_in_training(run):
+    loaded = gv_jax.load_run(run)
+    for name, color in COLORS.items():
+        fractions = read_results(run)["layouts"][name]["fractions"]
+        assert min(fractions) == pytest.approx(1 / 3, abs=0.1)
+        images = loaded.generate(name, 12, seed=3).astype(float)
+        means = [image[..., :3][image[..., 3] == 255].mean() for image in images]
+        dark = np.mean(np.array(means) < np.mean(color) - 15)
+        assert dark == pytest.approx(min(fractions), abs=0.18), (name, means)
+        dark_image = np.full((16, 16, 4), (*np.maximum(np.array(color) - 40, 0), 255), np.uint8)
+        likes = loaded.generate(name, 6, like=dark_image, strength=0.9)[..., :3].mean((1, 2, 3))
+        assert (likes < np.mean(color)).mean() > 0.8
+
+
+def test_a_finished_run_is_evaluated_with_other_guidance(run):
+    before = read_results(run)
+    config = make_config(run.parent / "tiles", run.parent)
+    config.generation.guidance = 1.5
+    experiment.evaluate(config, run)
+    after = read_results(run)
+    assert (before["sampling"]["guidance"], after["sampling"]["guidance"]) == (4.0, 1.5)
+    assert gv_jax.load_run(run).sampling().guidance == 1.5
+    assert after["test"]["loss"] == before["test"]["loss"]
+    assert after["test"]["colors"] != before["test"]["colors"]
+    config.generation.layouts = 1
+    with pytest.raises(UserError, match="layouts is 2 "):
+        experiment.evaluate(config, run)
+    config = make_config(run.parent / "tiles", run.parent)
+    experiment.evaluate(config, run)
 
 
 def test_the_command_writes_the_images_of_the_report(run, tmp_path):

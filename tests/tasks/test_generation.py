@@ -9,7 +9,9 @@ import pytest
 
 from gv_jax.data.arrays import Split
 from gv_jax.errors import UserError
+from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
 from gv_jax.tasks.generation import BINARY, OPAQUE, SMOOTH, Generation, find_alpha
+from gv_jax.training.layouts import Layouts
 from tests.tasks.configs import make_config, make_dataset
 
 TASK = Generation(classes=("a", "b"), tileable=(False, True), alpha=(SMOOTH, SMOOTH))
@@ -30,6 +32,25 @@ def test_inputs_and_velocity_give_the_image_back():
     np.testing.assert_allclose((restored[::2] + 1) / 2, expected, atol=1e-5)
     assert set(np.asarray(inputs.labels)) <= {0, 1, 2}
     np.testing.assert_array_equal(inputs.wraps, np.asarray(labels, np.float32))
+
+
+def test_images_with_a_class_have_the_nearest_layout():
+    colors = np.zeros((2, 3, LAYOUT_SIDE, LAYOUT_SIDE, 4), np.uint8)
+    colors[:, 1] = 255
+    layouts = Layouts(colors, np.array([[0.5, 0.5, 0]] * 2))
+    task = Generation(
+        ("a", "b"), (False, False), (OPAQUE, OPAQUE), layouts=layouts, label_dropout=0.5
+    )
+    images = jnp.concatenate([jnp.full((20, 8, 8, 4), 0.9), jnp.full((20, 8, 8, 4), 0.1)])
+    labels = jnp.repeat(jnp.array([0, 1]), 20)
+    inputs, _ = task.make_inputs(jax.random.key(0), images, labels)
+    has_class = np.asarray(inputs.labels) < task.outputs
+    assert 5 < has_class.sum() < 35
+    expected = np.where(has_class, np.repeat([1, -1], 20), 0)
+    values = np.asarray(inputs.layouts).reshape(40, -1)
+    np.testing.assert_array_equal(values, np.broadcast_to(expected[:, None], values.shape))
+    without, _ = TASK.make_inputs(jax.random.key(0), images, labels)
+    assert not np.asarray(without.layouts).any()
 
 
 def test_only_images_of_tileable_classes_are_rolled():

@@ -97,6 +97,8 @@ def generate_files(
     snap = run.palette_filter(palette)
     sources = {path: read_like(run, path) for path in like}
     settings = describe_settings(run, sampling, palette)
+    if not sources:
+        del settings["strength"]  # has no effect
     sheet = ContactSheet(list(counts), run.generator.size)
     jobs = iter_jobs(run, counts, outcome.output, sampling, list(sources))
     total = sum(counts.values()) * max(len(sources), 1)

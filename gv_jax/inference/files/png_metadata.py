@@ -41,8 +41,8 @@ def describe_settings(
         "run_hash": run.hash,
         "dataset": run.results["dataset"],
         **sampling._asdict(),
-        "sampler": run.config["generation"]["sampler"],
-        **describe_palette(run.config["generation"]["palette"] if palette is None else palette),
+        "sampler": run.section["sampler"],
+        **describe_palette(run.section["palette"] if palette is None else palette),
     }
 
 
@@ -67,7 +67,7 @@ def describe_image(
     """
     described = {**settings, "class": label, "index": index}
     if like is None:
-        del described["strength"]  # has no effect
+        described.pop("strength", None)  # has no effect
     else:
         described |= {"like": like.name, "like_hash": hash_pixels(like.pixels)}
     return json.loads(json.dumps(described))

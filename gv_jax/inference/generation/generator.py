@@ -55,7 +55,7 @@ class Generator:
         self.size = size
         self._weights = loaded.weights
         predict = make_predict(loaded.network)
-        self._sample = make_sampler(predict, sampler, len(self.task.classes))
+        self._sample = make_sampler(predict, sampler, self.task.outputs)
 
     def generate(
         self,
@@ -96,21 +96,34 @@ class Generator:
         like: np.ndarray | None,
     ) -> np.ndarray:
         noise = draw_noise(sampling.seed, labels, indices, (*self.size, self.task.channels))
-        start, images = 0.0, noise
+        start, images, clean = 0.0, noise, None
         if like is not None:
             start = 1 - sampling.strength
-            clean = to_network_range(jnp.asarray(like, jnp.float32) / 255)
-            images = (1 - start) * noise + start * clean
+            clean = jnp.asarray(like, jnp.float32) / 255
+            images = (1 - start) * noise + start * to_network_range(clean)
         wraps = np.array(self.task.tileable, np.float32)[labels]
         if sampling.tileable is not None:
             wraps = np.full_like(wraps, sampling.tileable)
         steps = max(round(sampling.steps * (1 - start)), 1)
         times = np.linspace(start, 1, steps + 1).astype(np.float32)
         conditions = Conditions(
-            jnp.asarray(labels), jnp.asarray(wraps), jnp.float32(sampling.guidance)
+            jnp.asarray(labels),
+            self._find_layouts(labels, indices, sampling.seed, clean),
+            jnp.asarray(wraps),
+            jnp.float32(sampling.guidance),
         )
         outputs = self._sample(self._weights, images, times, conditions)
         return np.asarray(to_pixels(outputs, *self._alpha_kinds(labels)))
+
+    def _find_layouts(
+        self, labels: np.ndarray, indices: np.ndarray, seed: int, like: Array | None
+    ) -> Array:
+        """A layout of the class of each image: the nearest to `like`, or a drawn one."""
+        layouts = self.task.layouts
+        if layouts is None or like is not None:
+            images = jnp.zeros((len(labels), *self.size, self.task.channels))
+            return self.task.find_layouts(images if like is None else like, jnp.asarray(labels))
+        return layouts.select(jnp.asarray(labels), jnp.asarray(layouts.draw(seed, labels, indices)))
 
     def _alpha_kinds(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Whether the alpha of each image is opaque, and whether binary, bool [n]."""

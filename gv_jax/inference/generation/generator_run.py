@@ -36,15 +36,17 @@ class GeneratorRun(Run):
         classes: Class names.
         generator: The network as a function.
         hash: Of the weights: identifies the run.
+        section: The section config.generation, with the sampling of the last evaluation.
     """
 
     purpose = "generates images"
 
     def __init__(self, run_dir: RunDir) -> None:
         super().__init__(run_dir)
-        section = self.config["generation"]
+        sampling: dict[str, Any] = self.results.get("sampling", {})
+        self.section: dict[str, Any] = {**self.config["generation"], **sampling}
         self.classes: tuple[str, ...] = tuple(self.results["classes"])
-        self.generator = Generator(self.loaded, find_image_size(run_dir), section["sampler"])
+        self.generator = Generator(self.loaded, find_image_size(run_dir), self.section["sampler"])
         self.hash = hash_weights(self.weights)
         self._prepare = make_preparation(self.config["data"], self.generator.size)
 
@@ -102,7 +104,7 @@ class GeneratorRun(Run):
         strength: float | None = None,
     ) -> Sampling:
         """The arguments of `generate` with the defaults of the run; UserError out of range."""
-        defaults = Sampling.from_section(self.config["generation"], seed)
+        defaults = Sampling.from_section(self.section, seed)
         sampling = Sampling(
             seed,
             defaults.guidance if guidance is None else guidance,
@@ -132,7 +134,7 @@ class GeneratorRun(Run):
         Raises:
             UserError: The file holds no palette, or the number is out of range.
         """
-        chosen: Any = self.config["generation"]["palette"] if palette is None else palette
+        chosen: Any = self.section["palette"] if palette is None else palette
         if isinstance(chosen, int):
             if not 0 <= chosen <= MAX_COLORS:
                 raise UserError(f"palette is {chosen}: give 1 to {MAX_COLORS} colors, or a file")

@@ -22,11 +22,13 @@ class Conditions(NamedTuple):
 
     Attributes:
         labels: int32 [n].
+        layouts: [n l l c], as of `FlowInputs`.
         wraps: float32 [n], 1 for images that repeat without a seam.
         guidance: float32 [], the weight of the class.
     """
 
     labels: Array
+    layouts: Array
     wraps: Array
     guidance: Array
 
@@ -49,8 +51,10 @@ def guide(predict: Predict, weights: Any, conditions: Conditions, missing: int) 
 
     def velocity(images: Array, time: Array) -> Array:
         times = jnp.broadcast_to(time, conditions.labels.shape)
-        inputs = FlowInputs(images, times, conditions.labels, conditions.wraps)
-        plain = inputs._replace(labels=jnp.full_like(conditions.labels, missing))
+        inputs = FlowInputs(images, times, conditions.labels, conditions.layouts, conditions.wraps)
+        plain = inputs._replace(
+            labels=jnp.full_like(inputs.labels, missing), layouts=jnp.zeros_like(inputs.layouts)
+        )
         params, batch_stats = weights
         outputs = predict(params, batch_stats, join_inputs(inputs, plain))
         with_class, without = jnp.split(outputs, 2)

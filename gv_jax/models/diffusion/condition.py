@@ -1,4 +1,4 @@
-"""Time, class and tiling of noisy images as one vector, and how it modulates features."""
+"""Time, class, layout and tiling of noisy images as one vector, and how it modulates features."""
 
 import math
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from gv_jax.models.diffusion.flow_inputs import FlowInputs
+from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE, FlowInputs
 from gv_jax.models.layers import Dense, small_normal
 from gv_jax.models.ops.silu import silu
 from gv_jax.models.ops.xla_cpu import scale_each, shift_each
@@ -16,14 +16,20 @@ MAX_PERIOD = 10_000.0  # of the slowest wave, in thousandths of the time
 
 
 class Condition(nnx.Module):
-    """fc2(silu(fc1(waves(time)))) + vector of the class + vector of the tiling.  # [n width]"""
+    """fc2(silu(fc1(waves(time)))) + vectors of class, layout and tiling.  # [n width]"""
 
-    def __init__(self, num_classes: int, width: int, *, rngs: nnx.Rngs):
+    def __init__(self, in_features: int, num_classes: int, width: int, *, rngs: nnx.Rngs):
         self.fc1 = Dense(WAVES, width, kernel_init=nnx.initializers.lecun_normal(), rngs=rngs)
         self.fc2 = Dense(width, width, kernel_init=nnx.initializers.lecun_normal(), rngs=rngs)
         # One more row than classes: that of an image without a class.
         self.classes = nnx.Param(
             nnx.initializers.normal(1.0)(rngs.params(), (num_classes + 1, width))
+        )
+        self.layout = Dense(
+            LAYOUT_SIDE**2 * in_features,
+            width,
+            kernel_init=nnx.initializers.lecun_normal(),
+            rngs=rngs,
         )
         self.tiling = nnx.Param(small_normal(rngs.params(), (1, width)))
 
@@ -31,6 +37,7 @@ class Condition(nnx.Module):
         dtype = inputs.images.dtype
         vector = self.fc2(silu(self.fc1(time_waves(inputs.times).astype(dtype))))
         vector = vector + self.classes[...].astype(dtype)[inputs.labels]
+        vector = vector + self.layout(inputs.layouts.reshape(len(vector), -1).astype(dtype))
         return vector + self.tiling[...].astype(dtype) * inputs.wraps.astype(dtype)[:, None]
 
 

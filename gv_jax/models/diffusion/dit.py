@@ -54,7 +54,7 @@ class DiT(nnx.Module):
             num_classes: classes of the images.
             rngs: random streams.
         """
-        self.condition = Condition(num_classes, width, rngs=rngs)
+        self.condition = Condition(in_features, num_classes, width, rngs=rngs)
         self.patch_embed = Conv(
             in_features,
             width,

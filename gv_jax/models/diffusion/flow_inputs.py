@@ -1,8 +1,10 @@
-"""What a velocity network takes: noisy images, their times, their classes and how they tile."""
+"""What a velocity network takes: noisy images, their times, what they show, how they tile."""
 
 from typing import NamedTuple
 
 from jax import Array
+
+LAYOUT_SIDE = 4  # regions per side of an image
 
 
 class FlowInputs(NamedTuple):
@@ -12,10 +14,13 @@ class FlowInputs(NamedTuple):
         images: [n h w c], (1 - t) * noise + t * image, of images in [-1, 1].
         times: t in [0, 1], float32 [n].
         labels: int32 [n], the class of each image; the number of classes stands for none.
+        layouts: [n l l c] in [-1, 1], l = LAYOUT_SIDE, mean colors of the regions of an image like
+            it; 0 without a class.
         wraps: float32 [n], 1 for images that repeat without a seam, else 0.
     """
 
     images: Array
     times: Array
     labels: Array
+    layouts: Array
     wraps: Array

@@ -70,7 +70,7 @@ class VelocityUNet(nnx.Module):
             rngs: random streams.
         """
         fine, coarse = widths
-        self.condition = Condition(num_classes, CONDITION_WIDTH, rngs=rngs)
+        self.condition = Condition(in_features, num_classes, CONDITION_WIDTH, rngs=rngs)
         self.fold = Lambda(fold_pixels, scale=FOLD)
         self.stem = WrapConv(in_features * FOLD**2, fine, rngs=rngs)
         self.down = nnx.List(ConditionedBlock(fine, rngs=rngs) for _ in range(BLOCKS))

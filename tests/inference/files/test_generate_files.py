@@ -175,7 +175,7 @@ def test_a_palette_is_recorded_by_its_colors(run, tmp_path):
 
 def test_a_default_number_of_colors_is_that_number(run, tmp_path, monkeypatch):
     write(run, tmp_path, {"brick": 1}, palette=4)
-    monkeypatch.setitem(run.config["generation"], "palette", 4)
+    monkeypatch.setitem(run.section, "palette", 4)
     assert write(run, tmp_path, {"brick": 1}).kept == 1
 
 

@@ -31,7 +31,12 @@ def predict_gaussian(params, batch_stats, inputs):
 
 
 def make_conditions(count, guidance=1.0):
-    return Conditions(jnp.zeros(count, jnp.int32), jnp.zeros(count), jnp.float32(guidance))
+    return Conditions(
+        jnp.zeros(count, jnp.int32),
+        jnp.ones((count, 4, 4, 1)),
+        jnp.zeros(count),
+        jnp.float32(guidance),
+    )
 
 
 def sample(sampler, steps, count=4000):
@@ -74,7 +79,9 @@ def test_guidance_goes_away_from_the_velocity_without_a_class():
         guide(predict_gaussian, ((), ()), make_conditions(2, guidance), missing=1)(images, time)
         for guidance in (1.0, 3.0)
     )
-    inputs = FlowInputs(images, jnp.full(2, time), jnp.zeros(2, int), jnp.zeros(2))
+    inputs = FlowInputs(
+        images, jnp.full(2, time), jnp.zeros(2, int), jnp.zeros((2, 4, 4, 4)), jnp.zeros(2)
+    )
     velocity = predict_gaussian((), (), inputs)  # that without a class is 0
     np.testing.assert_array_equal(one, velocity)
     shown = np.asarray(images + time * velocity + 1).reshape(2, -1)
@@ -85,6 +92,15 @@ def test_guidance_goes_away_from_the_velocity_without_a_class():
     cosine = (left_out * shown).sum(1) / np.linalg.norm(left_out, axis=1)
     np.testing.assert_allclose(np.abs(cosine), np.linalg.norm(shown, axis=1), rtol=1e-4)
     assert (np.linalg.norm(change, axis=1) > 0.1).all()
+
+
+def test_the_velocity_without_a_class_is_without_a_layout_too():
+    def predict(params, batch_stats, inputs):
+        has_class = inputs.labels == 0
+        np.testing.assert_array_equal(inputs.layouts[:, 0, 0, 0], has_class)
+        return jnp.zeros_like(inputs.images)
+
+    guide(predict, ((), ()), make_conditions(3), missing=1)(jnp.ones((3, 2, 2, 1)), jnp.float32(0))
 
 
 def test_noise_is_a_function_of_seed_label_and_index():

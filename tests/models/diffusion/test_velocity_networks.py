@@ -10,7 +10,7 @@ from jax import lax
 from gv_jax import models
 from gv_jax.models.diffusion.condition import time_waves
 from gv_jax.models.diffusion.dit import wave_positions
-from gv_jax.models.diffusion.flow_inputs import FlowInputs
+from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE, FlowInputs
 from gv_jax.models.diffusion.velocity_unet import fold_pixels
 from gv_jax.models.diffusion.wrap_conv import WrapConv
 from gv_jax.models.layers import pixel_shuffle
@@ -22,7 +22,8 @@ CLASSES = 3
 def make_inputs(size=(16, 24), channels=4, seed=0):
     images = jax.random.normal(jax.random.key(seed), (2, *size, channels))
     labels, wraps = jnp.array([0, 2], jnp.int32), jnp.array([0.0, 1.0])
-    return FlowInputs(images, jnp.array([0.25, 0.75]), labels, wraps)
+    layouts = jax.random.uniform(jax.random.key(seed), (2, LAYOUT_SIDE, LAYOUT_SIDE, channels))
+    return FlowInputs(images, jnp.array([0.25, 0.75]), labels, layouts, wraps)
 
 
 def random_model(name, channels=4):
@@ -57,7 +58,7 @@ def test_a_new_network_predicts_no_velocity(name):
 
 
 @pytest.mark.parametrize("name", models.GENERATORS)
-@pytest.mark.parametrize("field", ["images", "times", "labels", "wraps"])
+@pytest.mark.parametrize("field", ["images", "times", "labels", "layouts", "wraps"])
 def test_each_image_depends_on_its_own_inputs_only(name, field):
     model, inputs = random_model(name), make_inputs()
     before = np.asarray(model(inputs))
@@ -117,7 +118,7 @@ def test_sizes_and_layers_of_the_networks():
     unet = nnx.eval_shape(
         lambda: models.build("velocity_unet", inputs=4, classes=15, rngs=nnx.Rngs(0))
     )
-    assert count_params(unet) == (1_816_400, 1_816_400)
+    assert count_params(unet) == (1_833_040, 1_833_040)
     shapes = {name: shape for name, _, shape in layer_shapes(unet, (32, 32), 4)}
     assert shapes["shrink"] == (1, 8, 8, 128)
     assert shapes["unfold"] == (1, 32, 32, 4)
