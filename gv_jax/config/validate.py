@@ -25,6 +25,7 @@ from gv_jax.tasks.registry import TASKS
 from gv_jax.training import linear
 from gv_jax.training.cross_validation import check_l2
 from gv_jax.training.finetune import is_finetuned, make_stage_specs
+from gv_jax.training.layouts import MIN_TIME
 from gv_jax.training.losses import CLASS_WEIGHTING
 from gv_jax.training.optimizer import OPTIMIZERS, SCHEDULES
 from gv_jax.training.run_dir import flatten_config
@@ -80,6 +81,7 @@ RANGES = {  # field: (minimum, maximum)
     "generation.time_std": (0.01, 5),
     "generation.guidance": (0, 20),
     "generation.steps": (1, 1000),
+    "generation.layout_time": (MIN_TIME, 1.0),
     "generation.palette": (0, 256),
     "generation.strength": (0.0, 1.0),
     "inference.samples": (0, 100_000),

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from gv_jax.export.function import make_image_function
 from gv_jax.inference.classifier import ClassifierRun
 from gv_jax.inference.generation.generator_run import GeneratorRun
+from gv_jax.inference.generation.sampler import PARALLEL
 from gv_jax.inference.run import Run
 from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
 from gv_jax.models.pooled_head import ALL, has_pooled_head
@@ -139,11 +140,13 @@ def describe_velocity(run: GeneratorRun) -> str:
     height, width = run.generator.size
     section, task = run.section, run.generator.task
     method = section["sampler"].capitalize()
-    layouts = f"layouts [n {LAYOUT_SIDE} {LAYOUT_SIDE} {task.channels}] (0)"
+    layouts = f"layouts [n {LAYOUT_SIDE} {LAYOUT_SIDE} {task.channels}] and their times [n] (0)"
     if task.layouts is not None:
+        time = section["layout_time"]
         layouts = (
-            f"layouts [n {LAYOUT_SIDE} {LAYOUT_SIDE} {task.channels}] (of the class, drawn by "
-            "`layouts` in config.json, whose bytes are mean colors, in [-1, 1]; without a class 0)"
+            f"layouts [n {LAYOUT_SIDE} {LAYOUT_SIDE} {task.channels}] and their times [n] "
+            f"({time:g}; {time:g} of one of the class in `layouts` in config.json, whose bytes are "
+            f"mean colors, in [-1, 1], and {1 - time:g} of normal noise; without a class 0 and 0)"
         )
     return (
         f"The network predicts a velocity [n {height} {width} {task.channels}] from "
@@ -153,8 +156,9 @@ def describe_velocity(run: GeneratorRun) -> str:
         "colors multiplied by alpha in [0, 1] before. To generate, begin with normal noise and "
         "integrate the velocity v over "
         f"the times: {section['steps']} steps of {method}'s method (the last one Euler's), with "
-        f"v = v(class) + {section['guidance'] - 1:g} d, where d is v(class) - v(no class) without "
-        "its part that is parallel to the premultiplied image in [0, 1] that v(class) leads to. "
+        f"v = v(class) + {section['guidance'] - 1:g} d, where d is v(class) - v(no class) with "
+        f"{PARALLEL:g} times its part that is parallel to the premultiplied image in [0, 1] that "
+        "v(class) leads to. "
         "The model is in `gv_jax/models/diffusion/`, the sampler in "
         "`gv_jax/inference/generation/sampler.py`."
     )

@@ -81,7 +81,7 @@ def layer_shapes(
         number: Any = jax.ShapeDtypeStruct((1,), jnp.float32)
         label: Any = jax.ShapeDtypeStruct((1,), jnp.int32)
         layout: Any = jax.ShapeDtypeStruct((1, LAYOUT_SIDE, LAYOUT_SIDE, channels), jnp.float32)
-        inputs = FlowInputs(inputs, number, label, layout, number)
+        inputs = FlowInputs(inputs, number, label, layout, number, number)
     jax.eval_shape(call, state, inputs)
     return shapes
 

@@ -30,19 +30,19 @@ from gv_jax.tasks.run_task import (
     check_off,
 )
 from gv_jax.training.flow import draw_times, drop_labels, interpolate, roll_each
-from gv_jax.training.layouts import Layouts, fit_layouts
+from gv_jax.training.layouts import MIN_TIME, Layouts, average_regions, stack_layouts
 from gv_jax.training.task import Batch
 
 LOGGER = logging.getLogger(__name__)
 
 OPAQUE, BINARY, SMOOTH = "opaque", "binary", "smooth"  # alpha channels of the images of a class
 ALPHA_IMAGES = 4096  # training images that determine them
-LAYOUT_IMAGES = 20_000  # training images that layouts are fitted to
 BINARY_FRACTION = 0.995  # of the pixels of a class with binary alpha that are 0 or 255
 FEW_IMAGES = 500  # training images; of fewer, a warning says so …
 FEW_OF_CLASS = 20  # … as of fewer of a class
 SAMPLERS = ("euler", "heun")
-SAMPLING_FIELDS = ("guidance", "sampler", "steps", "palette", "strength")  # not used in training
+# Fields of config.generation that training does not use.
+SAMPLING_FIELDS = ("guidance", "sampler", "steps", "layout_time", "palette", "strength")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Generation:
         tileable: Of each class: whether its images repeat without a seam. They are rolled in
             training, and convolutions wrap around.
         alpha: Of each class: OPAQUE, BINARY or SMOOTH.
-        layouts: Of each class; None: the network is conditioned on the class alone.
+        layouts: Of training images; None: the network is conditioned on the class alone.
         channels: Channels of the images.
         label_dropout: Probability of training without the class.
         time_mean: Mean of the logit of training times.
@@ -117,7 +117,7 @@ class Generation:
         return cls(
             classes=dataset.classes,
             tileable=tileable,
-            layouts=find_layouts(dataset, tileable, section.layouts, config.seed),
+            layouts=find_layouts(dataset, section.layouts),
             alpha=find_alpha(dataset.splits["train"], len(dataset.classes)),
             channels=config.data.channels,
             label_dropout=section.label_dropout,
@@ -132,7 +132,7 @@ class Generation:
             classes=classes,
             tileable=tuple(name in section["tileable"] for name in classes),
             alpha=tuple(results["alpha"][name] for name in classes),
-            layouts=Layouts.from_results(results["layouts"], classes)
+            layouts=Layouts.from_results(results["layouts"], classes, config["data"]["channels"])
             if "layouts" in results
             else None,
             channels=config["data"]["channels"],
@@ -152,10 +152,9 @@ class Generation:
         self, key: jax.Array, images: jax.Array, targets: jax.Array
     ) -> tuple[FlowInputs, jax.Array]:
         """Noisy images, times and labels, of which some are dropped; the velocities [n h w c]."""
-        time_key, noise_key, label_key, roll_key = jax.random.split(key, 4)
+        time_key, noise_key, label_key, roll_key, layout_key = jax.random.split(key, 5)
         n, h, w, _ = images.shape
         wraps = jnp.array(self.tileable)[targets]
-        layouts = self.find_layouts(images, targets)
         images = to_network_range(images)
         if any(self.tileable):
             shifts = jax.random.randint(roll_key, (2, n), 0, jnp.array([[h], [w]]))
@@ -165,15 +164,24 @@ class Generation:
         noise = jax.random.normal(noise_key, images.shape)
         noisy, velocity = interpolate(images, noise, times)
         labels = drop_labels(label_key, targets, self.label_dropout, self.outputs)
-        layouts = remove_layouts(layouts, labels == self.outputs)
-        return FlowInputs(noisy, times, labels, layouts, wraps.astype(jnp.float32)), velocity
+        layouts, layout_times = self.draw_layouts(layout_key, images, labels != self.outputs)
+        wraps = wraps.astype(jnp.float32)
+        return FlowInputs(noisy, times, labels, layouts, layout_times, wraps), velocity
 
-    def find_layouts(self, images: jax.Array, labels: jax.Array) -> jax.Array:
-        """The layout of the class that is nearest to each image [n h w c] in [0, 1]; see select."""
+    def draw_layouts(
+        self, key: jax.Array, images: jax.Array, has_class: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """The noisy layouts of images in [-1, 1], 0 without a class, and their times."""
+        n = len(images)
         if self.layouts is None:
-            shape = (len(labels), LAYOUT_SIDE, LAYOUT_SIDE, self.channels)
-            return jnp.zeros(shape, jnp.float32)
-        return self.layouts.select(labels, self.layouts.find(images, labels))
+            zeros = jnp.zeros((n, LAYOUT_SIDE, LAYOUT_SIDE, self.channels))
+            return zeros, jnp.zeros(n)
+        time_key, noise_key = jax.random.split(key)
+        layouts = average_regions(images)
+        times = jax.random.uniform(time_key, (n,), minval=MIN_TIME)
+        layouts, _ = interpolate(layouts, jax.random.normal(noise_key, layouts.shape), times)
+        is_shown = has_class.astype(jnp.float32)
+        return layouts * is_shown.reshape(-1, 1, 1, 1), times * is_shown
 
     def metrics(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
         return {"loss": jnp.square(outputs - targets).mean((1, 2, 3))}
@@ -245,21 +253,20 @@ def to_network_range(images: jax.Array) -> jax.Array:
     return 2 * premultiply(images) - 1
 
 
-def find_layouts(
-    dataset: Dataset, tileable: Sequence[bool], count: int, seed: int
-) -> Layouts | None:
-    """Layouts of up to LAYOUT_IMAGES evenly chosen training images; None for `count` 0."""
+def find_layouts(dataset: Dataset, count: int) -> Layouts | None:
+    """The layouts of up to `count` evenly chosen training images of every class; None for 0."""
     if not count:
         return None
     training = dataset.splits["train"]
-    rows = choose_rows(len(training.labels), LAYOUT_IMAGES)
-    images, labels = np.asarray(training.images[rows]), np.asarray(training.labels)[rows]
-    return fit_layouts(images, labels, tileable, count, seed)
-
-
-def remove_layouts(layouts: jax.Array, is_dropped: jax.Array) -> jax.Array:
-    """Layouts [n l l c], 0 where they are dropped, bool [n]."""
-    return jnp.where(is_dropped[:, None, None, None], jnp.zeros_like(layouts), layouts)
+    labels = np.asarray(training.labels)
+    layouts = []
+    for label in range(len(dataset.classes)):
+        members = np.flatnonzero(labels == label)
+        rows = members[choose_rows(len(members), count)]
+        images = jnp.asarray(np.asarray(training.images[rows]), jnp.float32) / 255
+        colors = average_regions(premultiply(images))
+        layouts.append(np.asarray(jnp.round(255 * colors), np.uint8))
+    return stack_layouts(layouts)
 
 
 def choose_rows(count: int, limit: int) -> np.ndarray:

@@ -10,8 +10,9 @@ from flax import nnx
 from gv_jax import models
 from gv_jax.config import default
 from gv_jax.data.record import DataRecord
+from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
 from gv_jax.training.checkpoint import Checkpoints
-from gv_jax.training.layouts import fit_layouts
+from gv_jax.training.layouts import stack_layouts
 from gv_jax.training.run_dir import RunDir
 from gv_jax.training.step import SplitModule, init_train_state
 
@@ -90,9 +91,8 @@ def write_generation_run(path: Path, **fields: Any) -> Path:
     }
     if count := fields.get("generation.layouts"):
         rng = np.random.default_rng(0)
-        images = rng.integers(0, 256, (40, 16, 16, 4), np.uint8)
-        layouts = fit_layouts(images, np.arange(40) % 2, (True, False), count, seed=0)
-        results["layouts"] = layouts.to_results(classes)
+        colors = rng.integers(0, 256, (2, count, LAYOUT_SIDE, LAYOUT_SIDE, 4), np.uint8)
+        results["layouts"] = stack_layouts(list(colors)).to_results(classes)
     changes = {
         "data.size": (16, 16),
         "data.channels": 4,

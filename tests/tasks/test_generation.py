@@ -11,7 +11,7 @@ from gv_jax.data.arrays import Split
 from gv_jax.errors import UserError
 from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
 from gv_jax.tasks.generation import BINARY, OPAQUE, SMOOTH, Generation, find_alpha
-from gv_jax.training.layouts import Layouts
+from gv_jax.training.layouts import average_regions, stack_layouts
 from tests.tasks.configs import make_config, make_dataset
 
 TASK = Generation(classes=("a", "b"), tileable=(False, True), alpha=(SMOOTH, SMOOTH))
@@ -34,23 +34,26 @@ def test_inputs_and_velocity_give_the_image_back():
     np.testing.assert_array_equal(inputs.wraps, np.asarray(labels, np.float32))
 
 
-def test_images_with_a_class_have_the_nearest_layout():
-    colors = np.zeros((2, 3, LAYOUT_SIDE, LAYOUT_SIDE, 4), np.uint8)
-    colors[:, 1] = 255
-    layouts = Layouts(colors, np.array([[0.5, 0.5, 0]] * 2))
-    task = Generation(
-        ("a", "b"), (False, False), (OPAQUE, OPAQUE), layouts=layouts, label_dropout=0.5
-    )
-    images = jnp.concatenate([jnp.full((20, 8, 8, 4), 0.9), jnp.full((20, 8, 8, 4), 0.1)])
-    labels = jnp.repeat(jnp.array([0, 1]), 20)
-    inputs, _ = task.make_inputs(jax.random.key(0), images, labels)
-    has_class = np.asarray(inputs.labels) < task.outputs
-    assert 5 < has_class.sum() < 35
-    expected = np.where(has_class, np.repeat([1, -1], 20), 0)
-    values = np.asarray(inputs.layouts).reshape(40, -1)
-    np.testing.assert_array_equal(values, np.broadcast_to(expected[:, None], values.shape))
-    without, _ = TASK.make_inputs(jax.random.key(0), images, labels)
+def test_images_with_a_class_have_their_layout_and_noise():
+    n = 400
+    layouts = stack_layouts([np.zeros((1, LAYOUT_SIDE, LAYOUT_SIDE, 4), np.uint8)] * 2)
+    task = Generation(("a", "b"), (False, True), (OPAQUE, OPAQUE), layouts, label_dropout=0.5)
+    images = jnp.asarray(np.random.default_rng(0).random((n, 8, 8, 4)), jnp.float32)
+    inputs, velocity = task.make_inputs(jax.random.key(0), images, jnp.arange(n) % 2)
+    clean = inputs.images + (1 - inputs.times[:, None, None, None]) * velocity  # rolled, if "b"
+    has_class, times = np.asarray(inputs.labels) < task.outputs, np.asarray(inputs.layout_times)
+    assert 150 < has_class.sum() < 250
+    assert times[has_class].min() >= 0.5
+    ends = np.quantile(times[has_class], [0.1, 0.9])
+    assert ends == pytest.approx([0.55, 0.95], abs=0.03)
+    noise = np.asarray(inputs.layouts) - times[:, None, None, None] * average_regions(clean)
+    noise = noise[has_class] / (1 - times[has_class][:, None, None, None])
+    assert (noise.mean(), noise.std()) == pytest.approx((0, 1), abs=0.03)
+    assert not np.asarray(inputs.layouts)[~has_class].any()
+    assert not times[~has_class].any()
+    without, _ = TASK.make_inputs(jax.random.key(0), images, jnp.arange(n) % 2)
     assert not np.asarray(without.layouts).any()
+    assert not np.asarray(without.layout_times).any()
 
 
 def test_only_images_of_tileable_classes_are_rolled():

@@ -50,7 +50,7 @@ def test_labels_are_dropped_at_the_rate():
 
 def test_joined_inputs_keep_their_order():
     first, second = (
-        FlowInputs(jnp.full((1, 2, 2, 1), i), *(jnp.full(1, i) for _ in range(4))) for i in (0, 1)
+        FlowInputs(jnp.full((1, 2, 2, 1), i), *(jnp.full(1, i) for _ in range(5))) for i in (0, 1)
     )
     joined = join_inputs(first, second)
     assert joined.images.shape == (2, 2, 2, 1)

@@ -11,7 +11,10 @@ from jax import Array
 from gv_jax.image.alpha import unpremultiply
 from gv_jax.inference.finished_run import LoadedNetwork
 from gv_jax.inference.generation.sampler import Conditions, draw_noise, make_sampler
+from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
 from gv_jax.tasks.generation import BINARY, OPAQUE, Generation, to_network_range
+from gv_jax.training.flow import interpolate
+from gv_jax.training.layouts import average_regions
 from gv_jax.training.step import make_predict
 
 BATCH_SIZE = 16  # images per call of the network, which gets each twice
@@ -24,6 +27,7 @@ class Sampling(NamedTuple):
         seed: Of the noise.
         guidance: Weight of the class; 1: as in the training images.
         steps: Steps of the sampler.
+        layout_time: How exactly the layout of a training image is followed, as of `FlowInputs`.
         strength: How far images of `like` are changed: 0 not at all, 1 entirely.
         tileable: Whether all images repeat without a seam; None: those of the classes that the
             network was trained for that with.
@@ -32,13 +36,16 @@ class Sampling(NamedTuple):
     seed: int
     guidance: float
     steps: int
+    layout_time: float
     strength: float
     tileable: bool | None = None
 
     @classmethod
     def from_section(cls, section: Mapping[str, Any], seed: int) -> "Sampling":
         """The sampling of the section config.generation."""
-        return cls(seed, section["guidance"], section["steps"], section["strength"])
+        return cls(
+            seed, section["guidance"], section["steps"], section["layout_time"], section["strength"]
+        )
 
 
 class Generator:
@@ -108,22 +115,28 @@ class Generator:
         times = np.linspace(start, 1, steps + 1).astype(np.float32)
         conditions = Conditions(
             jnp.asarray(labels),
-            self._find_layouts(labels, indices, sampling.seed, clean),
+            *self._draw_layouts(labels, indices, sampling, clean),
             jnp.asarray(wraps),
             jnp.float32(sampling.guidance),
         )
         outputs = self._sample(self._weights, images, times, conditions)
         return np.asarray(to_pixels(outputs, *self._alpha_kinds(labels)))
 
-    def _find_layouts(
-        self, labels: np.ndarray, indices: np.ndarray, seed: int, like: Array | None
-    ) -> Array:
-        """A layout of the class of each image: the nearest to `like`, or a drawn one."""
-        layouts = self.task.layouts
-        if layouts is None or like is not None:
-            images = jnp.zeros((len(labels), *self.size, self.task.channels))
-            return self.task.find_layouts(images if like is None else like, jnp.asarray(labels))
-        return layouts.select(jnp.asarray(labels), jnp.asarray(layouts.draw(seed, labels, indices)))
+    def _draw_layouts(
+        self, labels: np.ndarray, indices: np.ndarray, sampling: Sampling, like: Array | None
+    ) -> tuple[Array, Array]:
+        """A noisy layout for each image, of `like` or of a training image, and its time."""
+        layouts, n = self.task.layouts, len(labels)
+        shape = (LAYOUT_SIDE, LAYOUT_SIDE, self.task.channels)
+        if layouts is None:
+            return jnp.zeros((n, *shape)), jnp.zeros(n)
+        if like is None:
+            colors = layouts.draw(sampling.seed, labels, indices)
+        else:
+            colors = average_regions(to_network_range(like))
+        noise = draw_noise(sampling.seed, labels, indices, shape, stream=1)
+        times = jnp.full(n, sampling.layout_time, jnp.float32)
+        return interpolate(colors, noise, times)[0], times
 
     def _alpha_kinds(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Whether the alpha of each image is opaque, and whether binary, bool [n]."""

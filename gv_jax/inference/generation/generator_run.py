@@ -105,12 +105,11 @@ class GeneratorRun(Run):
     ) -> Sampling:
         """The arguments of `generate` with the defaults of the run; UserError out of range."""
         defaults = Sampling.from_section(self.section, seed)
-        sampling = Sampling(
-            seed,
-            defaults.guidance if guidance is None else guidance,
-            defaults.steps if steps is None else steps,
-            defaults.strength if strength is None else strength,
-            tileable,
+        sampling = defaults._replace(
+            guidance=defaults.guidance if guidance is None else guidance,
+            steps=defaults.steps if steps is None else steps,
+            strength=defaults.strength if strength is None else strength,
+            tileable=tileable,
         )
         check_number("seed", sampling.seed, 0, 2**32 - 1, whole=True)
         check_number("guidance", sampling.guidance, 0, 20)

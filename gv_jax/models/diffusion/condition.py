@@ -16,7 +16,10 @@ MAX_PERIOD = 10_000.0  # of the slowest wave, in thousandths of the time
 
 
 class Condition(nnx.Module):
-    """fc2(silu(fc1(waves(time)))) + vectors of class, layout and tiling.  # [n width]"""
+    """fc2(silu(fc1(waves(time)))) + vectors of class, layout and tiling.  # [n width]
+
+    That of the layout is layout2(silu(layout1([layout, its time]))).
+    """
 
     def __init__(self, in_features: int, num_classes: int, width: int, *, rngs: nnx.Rngs):
         self.fc1 = Dense(WAVES, width, kernel_init=nnx.initializers.lecun_normal(), rngs=rngs)
@@ -25,19 +28,22 @@ class Condition(nnx.Module):
         self.classes = nnx.Param(
             nnx.initializers.normal(1.0)(rngs.params(), (num_classes + 1, width))
         )
-        self.layout = Dense(
-            LAYOUT_SIDE**2 * in_features,
+        self.layout1 = Dense(
+            LAYOUT_SIDE**2 * in_features + 1,
             width,
             kernel_init=nnx.initializers.lecun_normal(),
             rngs=rngs,
         )
+        self.layout2 = Dense(width, width, kernel_init=nnx.initializers.lecun_normal(), rngs=rngs)
         self.tiling = nnx.Param(small_normal(rngs.params(), (1, width)))
 
     def __call__(self, inputs: FlowInputs) -> Array:
         dtype = inputs.images.dtype
         vector = self.fc2(silu(self.fc1(time_waves(inputs.times).astype(dtype))))
         vector = vector + self.classes[...].astype(dtype)[inputs.labels]
-        vector = vector + self.layout(inputs.layouts.reshape(len(vector), -1).astype(dtype))
+        layouts = inputs.layouts.reshape(len(vector), -1)
+        layouts = jnp.concatenate([layouts, inputs.layout_times[:, None]], 1).astype(dtype)
+        vector = vector + self.layout2(silu(self.layout1(layouts)))
         return vector + self.tiling[...].astype(dtype) * inputs.wraps.astype(dtype)[:, None]
 
 

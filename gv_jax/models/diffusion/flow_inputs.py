@@ -14,8 +14,9 @@ class FlowInputs(NamedTuple):
         images: [n h w c], (1 - t) * noise + t * image, of images in [-1, 1].
         times: t in [0, 1], float32 [n].
         labels: int32 [n], the class of each image; the number of classes stands for none.
-        layouts: [n l l c] in [-1, 1], l = LAYOUT_SIDE, mean colors of the regions of an image like
-            it; 0 without a class.
+        layouts: [n l l c], l = LAYOUT_SIDE, (1 - s) * noise + s * the mean colors of the regions of
+            the image, in [-1, 1]; 0 without a class.
+        layout_times: s in [0, 1], float32 [n].
         wraps: float32 [n], 1 for images that repeat without a seam, else 0.
     """
 
@@ -23,4 +24,5 @@ class FlowInputs(NamedTuple):
     times: Array
     labels: Array
     layouts: Array
+    layout_times: Array
     wraps: Array

@@ -6,6 +6,7 @@ import pytest
 import gv_jax
 from gv_jax.errors import UserError
 from gv_jax.inference.generation.generator import BATCH_SIZE
+from tests.inference.runs import write_generation_run
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +98,29 @@ def test_a_count_is_divided_in_proportion_to_the_training_images(run):
     assert run.divide_count(8) == {"brick": 6, "hero": 2}
     assert run.divide_count(1) == {"brick": 1, "hero": 0}
     assert sum(run.divide_count(7).values()) == 7
+
+
+def test_layouts_are_those_of_training_images_or_of_the_image_to_vary(tmp_path, monkeypatch):
+    fields = {"generation.layouts": 3, "generation.layout_time": 0.75}
+    run = gv_jax.load_run(write_generation_run(tmp_path / "run", **fields))
+    seen = []
+
+    def sample(weights, images, times, conditions):
+        seen.append((np.asarray(conditions.layouts), np.asarray(conditions.layout_times)))
+        return images
+
+    monkeypatch.setattr(run.generator, "_sample", sample)
+    noise = {}
+    for seed in (1, 2):
+        run.generate("hero", BATCH_SIZE, seed=seed, like=np.full((16, 16, 4), 255, np.uint8))
+        layouts, times = seen[-1]
+        assert (times == 0.75).all()
+        noise[seed] = (layouts - 0.75) / 0.25  # the layout of a white image is 1
+        assert noise[seed].std() == pytest.approx(1, abs=0.1)
+    run.generate("hero", BATCH_SIZE, seed=2)
+    layouts = (seen[-1][0] - 0.25 * noise[2]) / 0.75  # without the noise of the image
+    stored = run.generator.task.layouts.colors[1] / 127.5 - 1
+    distances = np.abs(layouts[:, None] - stored).max((2, 3, 4))
+    assert distances.min(1).max() < 1e-5
+    assert set(distances.argmin(1).tolist()) == {0, 1, 2}
+    assert np.abs(noise[1] - noise[2]).mean() > 0.5

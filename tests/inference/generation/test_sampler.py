@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gv_jax.inference.generation.sampler import (
+    PARALLEL,
     Conditions,
     draw_noise,
     guide,
@@ -34,6 +35,7 @@ def make_conditions(count, guidance=1.0):
     return Conditions(
         jnp.zeros(count, jnp.int32),
         jnp.ones((count, 4, 4, 1)),
+        jnp.ones(count),
         jnp.zeros(count),
         jnp.float32(guidance),
     )
@@ -79,14 +81,16 @@ def test_guidance_goes_away_from_the_velocity_without_a_class():
         guide(predict_gaussian, ((), ()), make_conditions(2, guidance), missing=1)(images, time)
         for guidance in (1.0, 3.0)
     )
+    zeros = jnp.zeros(2)
     inputs = FlowInputs(
-        images, jnp.full(2, time), jnp.zeros(2, int), jnp.zeros((2, 4, 4, 4)), jnp.zeros(2)
+        images, jnp.full(2, time), jnp.zeros(2, int), jnp.zeros((2, 4, 4, 4)), zeros, zeros
     )
     velocity = predict_gaussian((), (), inputs)  # that without a class is 0
     np.testing.assert_array_equal(one, velocity)
     shown = np.asarray(images + time * velocity + 1).reshape(2, -1)
     change, difference = (np.asarray(x).reshape(2, -1) for x in (three - one, velocity))
-    np.testing.assert_allclose((change * shown).sum(1), 0, atol=1e-4)  # is no brighter
+    along = [(vectors * shown).sum(1) for vectors in (change, 2 * difference)]
+    np.testing.assert_allclose(along[0], PARALLEL * along[1], atol=1e-4)
     # only multiples of what is shown are missing from the difference
     left_out = 2 * difference - change
     cosine = (left_out * shown).sum(1) / np.linalg.norm(left_out, axis=1)
@@ -98,6 +102,7 @@ def test_the_velocity_without_a_class_is_without_a_layout_too():
     def predict(params, batch_stats, inputs):
         has_class = inputs.labels == 0
         np.testing.assert_array_equal(inputs.layouts[:, 0, 0, 0], has_class)
+        np.testing.assert_array_equal(inputs.layout_times, has_class)
         return jnp.zeros_like(inputs.images)
 
     guide(predict, ((), ()), make_conditions(3), missing=1)(jnp.ones((3, 2, 2, 1)), jnp.float32(0))

@@ -23,7 +23,9 @@ def make_inputs(size=(16, 24), channels=4, seed=0):
     images = jax.random.normal(jax.random.key(seed), (2, *size, channels))
     labels, wraps = jnp.array([0, 2], jnp.int32), jnp.array([0.0, 1.0])
     layouts = jax.random.uniform(jax.random.key(seed), (2, LAYOUT_SIDE, LAYOUT_SIDE, channels))
-    return FlowInputs(images, jnp.array([0.25, 0.75]), labels, layouts, wraps)
+    return FlowInputs(
+        images, jnp.array([0.25, 0.75]), labels, layouts, jnp.array([0.6, 0.8]), wraps
+    )
 
 
 def random_model(name, channels=4):
@@ -58,7 +60,7 @@ def test_a_new_network_predicts_no_velocity(name):
 
 
 @pytest.mark.parametrize("name", models.GENERATORS)
-@pytest.mark.parametrize("field", ["images", "times", "labels", "layouts", "wraps"])
+@pytest.mark.parametrize("field", ["images", "times", "labels", "layouts", "layout_times", "wraps"])
 def test_each_image_depends_on_its_own_inputs_only(name, field):
     model, inputs = random_model(name), make_inputs()
     before = np.asarray(model(inputs))
@@ -118,7 +120,7 @@ def test_sizes_and_layers_of_the_networks():
     unet = nnx.eval_shape(
         lambda: models.build("velocity_unet", inputs=4, classes=15, rngs=nnx.Rngs(0))
     )
-    assert count_params(unet) == (1_833_040, 1_833_040)
+    assert count_params(unet) == (1_899_088, 1_899_088)
     shapes = {name: shape for name, _, shape in layer_shapes(unet, (32, 32), 4)}
     assert shapes["shrink"] == (1, 8, 8, 128)
     assert shapes["unfold"] == (1, 32, 32, 4)
