@@ -16,7 +16,7 @@ class FlowInputs(NamedTuple):
         labels: int32 [n], the class of each image; the number of classes stands for none.
         layouts: [n l l c], l = LAYOUT_SIDE, (1 - s) * noise + s * the mean colors of the regions of
             the image, in [-1, 1]; 0 without a class.
-        layout_times: s in [0, 1], float32 [n].
+        layout_times: s in [0, 1], float32 [n]; 0 without a class.
         wraps: float32 [n], 1 for images that repeat without a seam, else 0.
     """
 
