@@ -219,8 +219,7 @@ class ImageBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         size = min(max(READ_BYTES * count // num_bytes, 1), MAX_READ)
         for start in range(0, count, size):
             for example in source.__getitems__(range(start, min(start + size, count))):
-                top, left, bottom, right = example["box"].tolist()
-                box = top, left, bottom, right
+                box: Any = tuple(example["box"].tolist())
                 yield example["id"].decode(), int(example["label"]), example["image"], box
 
     def load_image(self, split: str, index: int) -> Image.Image:
