@@ -11,7 +11,7 @@ from gv_jax.inference.classifier import ClassifierRun
 from gv_jax.inference.generation.generator_run import GeneratorRun
 from gv_jax.inference.generation.sampler import PARALLEL
 from gv_jax.inference.run import Run
-from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
+from gv_jax.models.diffusion.flow_inputs import REGION
 from gv_jax.models.pooled_head import ALL, has_pooled_head
 
 TORCHVISION_MODELS = {  # models that torchvision builds by this name
@@ -140,11 +140,12 @@ def describe_velocity(run: GeneratorRun) -> str:
     height, width = run.generator.size
     section, task = run.section, run.generator.task
     method = section["sampler"].capitalize()
-    layouts = f"layouts [n {LAYOUT_SIDE} {LAYOUT_SIDE} {task.channels}] and their times [n] (0)"
+    shape = f"[n {height // REGION} {width // REGION} {task.channels}]"
+    layouts = f"layouts {shape} and their times [n] (0)"
     if task.layouts is not None:
         time = section["layout_time"]
         layouts = (
-            f"layouts [n {LAYOUT_SIDE} {LAYOUT_SIDE} {task.channels}] and their times [n] "
+            f"layouts {shape} and their times [n] "
             f"({time:g}; {time:g} of one of the class in `layouts` in config.json, whose bytes are "
             f"mean colors, in [-1, 1], and {1 - time:g} of normal noise; without a class 0 and 0)"
         )

@@ -14,7 +14,7 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.models.diffusion.condition import Condition
-from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE, FlowInputs
+from gv_jax.models.diffusion.flow_inputs import REGION, FlowInputs
 from gv_jax.models.layers import Lambda
 from gv_jax.models.stages import count_params_under
 
@@ -80,7 +80,8 @@ def layer_shapes(
     if isinstance(getattr(model, "condition", None), Condition):
         number: Any = jax.ShapeDtypeStruct((1,), jnp.float32)
         label: Any = jax.ShapeDtypeStruct((1,), jnp.int32)
-        layout: Any = jax.ShapeDtypeStruct((1, LAYOUT_SIDE, LAYOUT_SIDE, channels), jnp.float32)
+        sides = [side // REGION for side in size]
+        layout: Any = jax.ShapeDtypeStruct((1, *sides, channels), jnp.float32)
         inputs = FlowInputs(inputs, number, label, layout, number, number)
     jax.eval_shape(call, state, inputs)
     return shapes

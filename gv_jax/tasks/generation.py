@@ -19,7 +19,7 @@ from gv_jax.evaluation.generation.evaluation import (
 )
 from gv_jax.image.alpha import premultiply
 from gv_jax.models import GENERATORS
-from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE, FlowInputs
+from gv_jax.models.diffusion.flow_inputs import REGION, FlowInputs
 from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
 from gv_jax.tasks.run_task import (
     LABEL_FIELDS,
@@ -132,7 +132,9 @@ class Generation:
             classes=classes,
             tileable=tuple(name in section["tileable"] for name in classes),
             alpha=tuple(results["alpha"][name] for name in classes),
-            layouts=Layouts.from_results(results["layouts"], classes, config["data"]["channels"])
+            layouts=Layouts.from_results(
+                results["layouts"], classes, config["data"]["size"], config["data"]["channels"]
+            )
             if "layouts" in results
             else None,
             channels=config["data"]["channels"],
@@ -172,10 +174,9 @@ class Generation:
         self, key: jax.Array, images: jax.Array, has_class: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         """The noisy layouts of images in [-1, 1], 0 without a class, and their times."""
-        n = len(images)
+        n, h, w, c = images.shape
         if self.layouts is None:
-            zeros = jnp.zeros((n, LAYOUT_SIDE, LAYOUT_SIDE, self.channels))
-            return zeros, jnp.zeros(n)
+            return jnp.zeros((n, h // REGION, w // REGION, c)), jnp.zeros(n)
         time_key, noise_key = jax.random.split(key)
         layouts = average_regions(images)
         times = jax.random.uniform(time_key, (n,), minval=MIN_TIME)

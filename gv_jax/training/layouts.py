@@ -1,6 +1,6 @@
 """Layouts of training images, which a generator is conditioned on.
 
-The layout of an image is the mean colors of LAYOUT_SIDE x LAYOUT_SIDE regions. A class of many
+The layout of an image is the mean colors of its REGION x REGION regions. A class of many
 kinds of images is hard to generate from noise: the network has to decide on coarse colors and
 shapes where it sees least of them. A layout states them, as the first stage of a cascade does; here
 that stage is a training image, whose layout is mixed with noise ("noise conditioning augmentation",
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
+from gv_jax.models.diffusion.flow_inputs import REGION
 
 GOLDEN = (5**0.5 - 1) / 2  # whose multiples, modulo 1, cover [0, 1) evenly
 MIN_TIME = 0.5  # of layouts in training: half layout, half noise
@@ -25,7 +25,7 @@ class Layouts:
     """Layouts of training images of every class.
 
     Attributes:
-        colors: Premultiplied, uint8 [classes k LAYOUT_SIDE LAYOUT_SIDE channels].
+        colors: Premultiplied, uint8 [classes k h/r w/r channels], r = REGION.
         counts: How many of a class there are, at most k, int [classes]; the rest is 0.
     """
 
@@ -51,10 +51,14 @@ class Layouts:
 
     @classmethod
     def from_results(
-        cls, rows: Mapping[str, Sequence[str]], classes: Sequence[str], channels: int
+        cls,
+        rows: Mapping[str, Sequence[str]],
+        classes: Sequence[str],
+        size: tuple[int, int],
+        channels: int,
     ) -> "Layouts":
-        """The inverse of `to_results`."""
-        shape = (-1, LAYOUT_SIDE, LAYOUT_SIDE, channels)
+        """The inverse of `to_results`, for images of this size."""
+        shape = (-1, size[0] // REGION, size[1] // REGION, channels)
         return stack_layouts(
             [
                 np.frombuffer(bytes.fromhex("".join(rows[name])), np.uint8).reshape(shape)
@@ -64,10 +68,9 @@ class Layouts:
 
 
 def average_regions(images: Array) -> Array:
-    """The mean colors of the regions of images [n h w c], [n LAYOUT_SIDE LAYOUT_SIDE c]."""
+    """The mean colors of the regions of images [n h w c], [n h/r w/r c], r = REGION."""
     n, h, w, c = images.shape
-    side = LAYOUT_SIDE
-    return images.reshape(n, side, h // side, side, w // side, c).mean((2, 4))
+    return images.reshape(n, h // REGION, REGION, w // REGION, REGION, c).mean((2, 4))
 
 
 def stack_layouts(layouts: Sequence[np.ndarray]) -> Layouts:

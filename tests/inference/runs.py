@@ -10,7 +10,7 @@ from flax import nnx
 from gv_jax import models
 from gv_jax.config import default
 from gv_jax.data.record import DataRecord
-from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
+from gv_jax.models.diffusion.flow_inputs import REGION
 from gv_jax.training.checkpoint import Checkpoints
 from gv_jax.training.layouts import stack_layouts
 from gv_jax.training.run_dir import RunDir
@@ -91,7 +91,7 @@ def write_generation_run(path: Path, **fields: Any) -> Path:
     }
     if count := fields.get("generation.layouts"):
         rng = np.random.default_rng(0)
-        colors = rng.integers(0, 256, (2, count, LAYOUT_SIDE, LAYOUT_SIDE, 4), np.uint8)
+        colors = rng.integers(0, 256, (2, count, 16 // REGION, 16 // REGION, 4), np.uint8)
         results["layouts"] = stack_layouts(list(colors)).to_results(classes)
     changes = {
         "data.size": (16, 16),

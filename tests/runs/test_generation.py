@@ -126,7 +126,7 @@ def test_a_finished_run_is_evaluated_with_other_guidance(run):
     assert (before["sampling"]["guidance"], after["sampling"]["guidance"]) == (trained_with, 1.5)
     assert gv_jax.load_run(run).sampling().guidance == 1.5
     assert after["test"]["loss"] == before["test"]["loss"]
-    assert after["test"]["colors"] != before["test"]["colors"]
+    assert after["comparison"][0] != before["comparison"][0]  # generated images
     config.generation.layouts = 1
     with pytest.raises(UserError, match="layouts is 40 "):
         experiment.evaluate(config, run)

@@ -9,7 +9,7 @@ import pytest
 
 from gv_jax.data.arrays import Split
 from gv_jax.errors import UserError
-from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
+from gv_jax.models.diffusion.flow_inputs import REGION
 from gv_jax.tasks.generation import BINARY, OPAQUE, SMOOTH, Generation, find_alpha
 from gv_jax.training.layouts import average_regions, stack_layouts
 from tests.tasks.configs import make_config, make_dataset
@@ -36,7 +36,7 @@ def test_inputs_and_velocity_give_the_image_back():
 
 def test_images_with_a_class_have_their_layout_and_noise():
     n = 400
-    layouts = stack_layouts([np.zeros((1, LAYOUT_SIDE, LAYOUT_SIDE, 4), np.uint8)] * 2)
+    layouts = stack_layouts([np.zeros((1, 8 // REGION, 8 // REGION, 4), np.uint8)] * 2)
     task = Generation(("a", "b"), (False, True), (OPAQUE, OPAQUE), layouts, label_dropout=0.5)
     images = jnp.asarray(np.random.default_rng(0).random((n, 8, 8, 4)), jnp.float32)
     inputs, velocity = task.make_inputs(jax.random.key(0), images, jnp.arange(n) % 2)

@@ -11,7 +11,7 @@ from jax import Array
 from gv_jax.image.alpha import unpremultiply
 from gv_jax.inference.finished_run import LoadedNetwork
 from gv_jax.inference.generation.sampler import Conditions, draw_noise, make_sampler
-from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE
+from gv_jax.models.diffusion.flow_inputs import REGION
 from gv_jax.tasks.generation import BINARY, OPAQUE, Generation, to_network_range
 from gv_jax.training.flow import interpolate
 from gv_jax.training.layouts import average_regions
@@ -127,7 +127,7 @@ class Generator:
     ) -> tuple[Array, Array]:
         """A noisy layout for each image, of `like` or of a training image, and its time."""
         layouts, n = self.task.layouts, len(labels)
-        shape = (LAYOUT_SIDE, LAYOUT_SIDE, self.task.channels)
+        shape = (*(side // REGION for side in self.size), self.task.channels)
         if layouts is None:
             return jnp.zeros((n, *shape)), jnp.zeros(n)
         if like is None:

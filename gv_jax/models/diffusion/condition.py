@@ -1,4 +1,4 @@
-"""Time, class, layout and tiling of noisy images as one vector, and how it modulates features."""
+"""Times, class and tiling of noisy images as one vector, and how it modulates features."""
 
 import math
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE, FlowInputs
+from gv_jax.models.diffusion.flow_inputs import FlowInputs
 from gv_jax.models.layers import Dense, small_normal
 from gv_jax.models.ops.silu import silu
 from gv_jax.models.ops.xla_cpu import scale_each, shift_each
@@ -16,34 +16,22 @@ MAX_PERIOD = 10_000.0  # of the slowest wave, in thousandths of the time
 
 
 class Condition(nnx.Module):
-    """fc2(silu(fc1(waves(time)))) + vectors of class, layout and tiling.  # [n width]
+    """fc2(silu(fc1(waves of both times))) + vectors of class and tiling.  # [n width]"""
 
-    That of the layout is layout2(silu(layout1([layout, its time]))).
-    """
-
-    def __init__(self, in_features: int, num_classes: int, width: int, *, rngs: nnx.Rngs):
-        self.fc1 = Dense(WAVES, width, kernel_init=nnx.initializers.lecun_normal(), rngs=rngs)
+    def __init__(self, num_classes: int, width: int, *, rngs: nnx.Rngs):
+        self.fc1 = Dense(2 * WAVES, width, kernel_init=nnx.initializers.lecun_normal(), rngs=rngs)
         self.fc2 = Dense(width, width, kernel_init=nnx.initializers.lecun_normal(), rngs=rngs)
         # One more row than classes: that of an image without a class.
         self.classes = nnx.Param(
             nnx.initializers.normal(1.0)(rngs.params(), (num_classes + 1, width))
         )
-        self.layout1 = Dense(
-            LAYOUT_SIDE**2 * in_features + 1,
-            width,
-            kernel_init=nnx.initializers.lecun_normal(),
-            rngs=rngs,
-        )
-        self.layout2 = Dense(width, width, kernel_init=nnx.initializers.lecun_normal(), rngs=rngs)
         self.tiling = nnx.Param(small_normal(rngs.params(), (1, width)))
 
     def __call__(self, inputs: FlowInputs) -> Array:
         dtype = inputs.images.dtype
-        vector = self.fc2(silu(self.fc1(time_waves(inputs.times).astype(dtype))))
+        waves = [time_waves(inputs.times), time_waves(inputs.layout_times)]
+        vector = self.fc2(silu(self.fc1(jnp.concatenate(waves, 1).astype(dtype))))
         vector = vector + self.classes[...].astype(dtype)[inputs.labels]
-        layouts = inputs.layouts.reshape(len(vector), -1)
-        layouts = jnp.concatenate([layouts, inputs.layout_times[:, None]], 1).astype(dtype)
-        vector = vector + self.layout2(silu(self.layout1(layouts)))
         return vector + self.tiling[...].astype(dtype) * inputs.wraps.astype(dtype)[:, None]
 
 

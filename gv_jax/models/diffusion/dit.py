@@ -8,7 +8,7 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.models.diffusion.condition import Condition, Modulation, modulate
-from gv_jax.models.diffusion.flow_inputs import FlowInputs
+from gv_jax.models.diffusion.flow_inputs import FlowInputs, append_layouts
 from gv_jax.models.layers import Conv, Dense, Lambda, pixel_shuffle
 from gv_jax.models.normalization import LayerNorm
 from gv_jax.models.ops.xla_cpu import scale_each
@@ -54,9 +54,9 @@ class DiT(nnx.Module):
             num_classes: classes of the images.
             rngs: random streams.
         """
-        self.condition = Condition(in_features, num_classes, width, rngs=rngs)
+        self.condition = Condition(num_classes, width, rngs=rngs)
         self.patch_embed = Conv(
-            in_features,
+            2 * in_features,
             width,
             PATCH_SIZE,
             PATCH_SIZE,
@@ -74,7 +74,7 @@ class DiT(nnx.Module):
 
     def __call__(self, inputs: FlowInputs) -> Array:
         condition = self.condition(inputs)
-        patches = self.patch_embed(inputs.images)
+        patches = self.patch_embed(append_layouts(inputs))
         n, h, w, width = patches.shape
         x = patches.reshape(n, h * w, width) + jnp.asarray(
             wave_positions(h, w, width), patches.dtype

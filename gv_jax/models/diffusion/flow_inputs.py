@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 from jax import Array
 
-LAYOUT_SIDE = 4  # regions per side of an image
+REGION = 4  # side of the regions of a layout, in pixels
 
 
 class FlowInputs(NamedTuple):
@@ -14,7 +15,7 @@ class FlowInputs(NamedTuple):
         images: [n h w c], (1 - t) * noise + t * image, of images in [-1, 1].
         times: t in [0, 1], float32 [n].
         labels: int32 [n], the class of each image; the number of classes stands for none.
-        layouts: [n l l c], l = LAYOUT_SIDE, (1 - s) * noise + s * the mean colors of the regions of
+        layouts: [n h/r w/r c], r = REGION, (1 - s) * noise + s * the mean colors of the regions of
             the image, in [-1, 1]; 0 without a class.
         layout_times: s in [0, 1], float32 [n]; 0 without a class.
         wraps: float32 [n], 1 for images that repeat without a seam, else 0.
@@ -26,3 +27,9 @@ class FlowInputs(NamedTuple):
     layouts: Array
     layout_times: Array
     wraps: Array
+
+
+def append_layouts(inputs: FlowInputs) -> Array:
+    """The images with their layouts as further channels, [n h w 2c], as Ho et al. 2022 do."""
+    layouts = inputs.layouts.repeat(REGION, 1).repeat(REGION, 2)
+    return jnp.concatenate([inputs.images, layouts.astype(inputs.images.dtype)], -1)

@@ -1,8 +1,8 @@
 """A U-Net that predicts velocities, after Ho et al. 2020, arXiv:2006.11239, appendix B.
 
 Smaller, for images of 16 to 64 pixels: pixels are folded 2x2 into channels, there are two scales,
-skip connections are added, and time, class and tiling modulate a layer norm (Dhariwal & Nichol
-2021, arXiv:2105.05233, section 3).
+skip connections are added, and times, class and tiling modulate a layer norm (Dhariwal & Nichol
+2021, arXiv:2105.05233, section 3). Layouts are further channels of the images.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from flax import nnx
 from jax import Array
 
 from gv_jax.models.diffusion.condition import Condition, Modulation, modulate
-from gv_jax.models.diffusion.flow_inputs import FlowInputs
+from gv_jax.models.diffusion.flow_inputs import FlowInputs, append_layouts
 from gv_jax.models.diffusion.wrap_conv import WrapConv
 from gv_jax.models.layers import Conv, Lambda, pixel_shuffle
 from gv_jax.models.normalization import LayerNorm
@@ -70,9 +70,9 @@ class VelocityUNet(nnx.Module):
             rngs: random streams.
         """
         fine, coarse = widths
-        self.condition = Condition(in_features, num_classes, CONDITION_WIDTH, rngs=rngs)
+        self.condition = Condition(num_classes, CONDITION_WIDTH, rngs=rngs)
         self.fold = Lambda(fold_pixels, scale=FOLD)
-        self.stem = WrapConv(in_features * FOLD**2, fine, rngs=rngs)
+        self.stem = WrapConv(2 * in_features * FOLD**2, fine, rngs=rngs)
         self.down = nnx.List(ConditionedBlock(fine, rngs=rngs) for _ in range(BLOCKS))
         self.shrink = Conv(fine, coarse, 2, 2, padding=0, use_bias=True, rngs=rngs)
         self.middle, self.attention = nnx.List(), nnx.List()
@@ -89,7 +89,7 @@ class VelocityUNet(nnx.Module):
 
     def __call__(self, inputs: FlowInputs) -> Array:
         wraps, condition = inputs.wraps, self.condition(inputs)
-        x = self.stem(self.fold(inputs.images), wraps)  # [n h/2 w/2 fine]
+        x = self.stem(self.fold(append_layouts(inputs)), wraps)  # [n h/2 w/2 fine]
         for block in self.down:
             x = block(x, condition, wraps)
         y = self.shrink(x)  # [n h/4 w/4 coarse]

@@ -10,7 +10,7 @@ from jax import lax
 from gv_jax import models
 from gv_jax.models.diffusion.condition import time_waves
 from gv_jax.models.diffusion.dit import wave_positions
-from gv_jax.models.diffusion.flow_inputs import LAYOUT_SIDE, FlowInputs
+from gv_jax.models.diffusion.flow_inputs import REGION, FlowInputs, append_layouts
 from gv_jax.models.diffusion.velocity_unet import fold_pixels
 from gv_jax.models.diffusion.wrap_conv import WrapConv
 from gv_jax.models.layers import pixel_shuffle
@@ -22,7 +22,8 @@ CLASSES = 3
 def make_inputs(size=(16, 24), channels=4, seed=0):
     images = jax.random.normal(jax.random.key(seed), (2, *size, channels))
     labels, wraps = jnp.array([0, 2], jnp.int32), jnp.array([0.0, 1.0])
-    layouts = jax.random.uniform(jax.random.key(seed), (2, LAYOUT_SIDE, LAYOUT_SIDE, channels))
+    sides = [side // REGION for side in size]
+    layouts = jax.random.uniform(jax.random.key(seed), (2, *sides, channels))
     return FlowInputs(
         images, jnp.array([0.25, 0.75]), labels, layouts, jnp.array([0.6, 0.8]), wraps
     )
@@ -75,11 +76,25 @@ def test_each_image_depends_on_its_own_inputs_only(name, field):
 
 def test_rolling_an_image_that_wraps_rolls_the_velocity():
     model, inputs = random_model("velocity_unet"), make_inputs()
-    rolled = inputs._replace(images=jnp.roll(inputs.images, (4, 8), (1, 2)))
+    rolled = inputs._replace(
+        images=jnp.roll(inputs.images, (4, 8), (1, 2)),
+        layouts=jnp.roll(inputs.layouts, (4 // REGION, 8 // REGION), (1, 2)),
+    )
     expected = np.roll(np.asarray(model(inputs)), (4, 8), (1, 2))
     actual = np.asarray(model(rolled))
     np.testing.assert_allclose(actual[1], expected[1], atol=1e-4)
     assert np.abs(actual[0] - expected[0]).max() > 1e-2
+
+
+def test_a_layout_lies_over_the_regions_that_it_states():
+    inputs = make_inputs()
+    channels = append_layouts(inputs)
+    assert channels.shape == (2, 16, 24, 8)
+    np.testing.assert_array_equal(channels[..., :4], inputs.images)
+    for row, column in ((0, 0), (5, 9), (15, 23)):
+        np.testing.assert_array_equal(
+            channels[:, row, column, 4:], inputs.layouts[:, row // REGION, column // REGION]
+        )
 
 
 def test_convolution_wraps_or_pads_with_zeros():
@@ -120,7 +135,7 @@ def test_sizes_and_layers_of_the_networks():
     unet = nnx.eval_shape(
         lambda: models.build("velocity_unet", inputs=4, classes=15, rngs=nnx.Rngs(0))
     )
-    assert count_params(unet) == (1_899_088, 1_899_088)
+    assert count_params(unet) == (1_842_000, 1_842_000)
     shapes = {name: shape for name, _, shape in layer_shapes(unet, (32, 32), 4)}
     assert shapes["shrink"] == (1, 8, 8, 128)
     assert shapes["unfold"] == (1, 32, 32, 4)
