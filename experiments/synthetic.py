@@ -14,7 +14,12 @@ is low, for variety. For PERCENT = 10, 30 and 100:
     gv-jax generate runs/generate_tiles_PERCENT --class all --count COUNT --guidance 2 \
         --output runs/generate_tiles_PERCENT/samples
 
-FRACTION is 0.1, 0.3 and 1.0, EPOCHS 60, 32 and 96, COUNT 310, 940 and 3130.
+FRACTION is 0.1, 0.3 and 1.0, EPOCHS 60, 32 and 96, COUNT 310, 940 and 3130. Two more variants add
+tiles of the better generator of configs/generate_tiles.py, which follows layouts of all tiles:
+
+    gv-jax train --config=configs/generate_tiles.py
+    gv-jax generate runs/generate_tiles --class all --count 3130 \
+        --output runs/generate_tiles/samples
 """
 
 CONFIG = "configs/dungeon_tiles.py"
@@ -45,3 +50,11 @@ for percent in (10, 30, 100):
                 "data.generated_ratio": ratio,
             }
             REFERENCE[f"{plain}_{suffix}"] = plain
+for name in MODELS:
+    plain = f"{name}_100"
+    VARIANTS[f"{plain}_layouts"] = {
+        **VARIANTS[plain],
+        "data.generated": "runs/generate_tiles/samples",
+        "data.generated_ratio": 1.0,
+    }
+    REFERENCE[f"{plain}_layouts"] = plain

@@ -1,6 +1,5 @@
 """Generation: new images of a class, by flow matching with classifier-free guidance."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gv_jax.data.arrays import Dataset, Split
+from gv_jax.data.arrays import Dataset
 from gv_jax.errors import UserError, unknown
 from gv_jax.evaluation.generation.evaluation import (
     GENERATION_METRICS,
@@ -21,6 +20,7 @@ from gv_jax.image.alpha import premultiply
 from gv_jax.models import GENERATORS
 from gv_jax.models.diffusion.flow_inputs import REGION, FlowInputs
 from gv_jax.reporting.figures.report_figure import Augmented, FeatureMaps, ReportFigure
+from gv_jax.tasks.generation_data import find_alpha, find_layouts, warn_of_few_images
 from gv_jax.tasks.run_task import (
     LABEL_FIELDS,
     Config,
@@ -30,16 +30,9 @@ from gv_jax.tasks.run_task import (
     check_off,
 )
 from gv_jax.training.flow import draw_times, drop_labels, interpolate, roll_each
-from gv_jax.training.layouts import MIN_TIME, Layouts, average_regions, stack_layouts
+from gv_jax.training.layouts import MIN_TIME, Layouts, average_regions
 from gv_jax.training.task import Batch
 
-LOGGER = logging.getLogger(__name__)
-
-OPAQUE, BINARY, SMOOTH = "opaque", "binary", "smooth"  # alpha channels of the images of a class
-ALPHA_IMAGES = 4096  # training images that determine them
-BINARY_FRACTION = 0.995  # of the pixels of a class with binary alpha that are 0 or 255
-FEW_IMAGES = 500  # training images; of fewer, a warning says so …
-FEW_OF_CLASS = 20  # … as of fewer of a class
 SAMPLERS = ("euler", "heun")
 # Fields of config.generation that training does not use.
 SAMPLING_FIELDS = ("guidance", "sampler", "steps", "layout_time", "palette", "strength")
@@ -117,7 +110,7 @@ class Generation:
         return cls(
             classes=dataset.classes,
             tileable=tileable,
-            layouts=find_layouts(dataset, section.layouts),
+            layouts=find_layouts(dataset, section.layouts, tileable),
             alpha=find_alpha(dataset.splits["train"], len(dataset.classes)),
             channels=config.data.channels,
             label_dropout=section.label_dropout,
@@ -226,72 +219,6 @@ def check_sides(config: Config, size: Sequence[int]) -> None:
         )
 
 
-def warn_of_few_images(labels: np.ndarray, classes: Sequence[str]) -> None:
-    """Logs a line if there are too few training images, in total or of some classes."""
-    if len(labels) < FEW_IMAGES:
-        LOGGER.warning(
-            "%d training images are few: below about %d, generated images are likely to be copies",
-            len(labels),
-            FEW_IMAGES,
-        )
-    counts = np.bincount(labels, minlength=len(classes))
-    few = [
-        f"{name} ({count})"
-        for name, count in zip(classes, counts, strict=True)
-        if count < FEW_OF_CLASS
-    ]
-    if few:
-        LOGGER.warning(
-            "classes of fewer than %d training images: %s; images of them are likely to be copies "
-            "or unlike the class",
-            FEW_OF_CLASS,
-            ", ".join(few),
-        )
-
-
 def to_network_range(images: jax.Array) -> jax.Array:
     """Images in [0, 1] -> premultiplied, in [-1, 1]."""
     return 2 * premultiply(images) - 1
-
-
-def find_layouts(dataset: Dataset, count: int) -> Layouts | None:
-    """The layouts of up to `count` evenly chosen training images of every class; None for 0."""
-    if not count:
-        return None
-    training = dataset.splits["train"]
-    labels = np.asarray(training.labels)
-    layouts = []
-    for label in range(len(dataset.classes)):
-        members = np.flatnonzero(labels == label)
-        rows = members[choose_rows(len(members), count)]
-        images = jnp.asarray(np.asarray(training.images[rows]), jnp.float32) / 255
-        colors = average_regions(premultiply(images))
-        layouts.append(np.asarray(jnp.round(255 * colors), np.uint8))
-    return stack_layouts(layouts)
-
-
-def choose_rows(count: int, limit: int) -> np.ndarray:
-    """Indices of at most `limit` of `count` images, evenly chosen."""
-    return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(int))
-
-
-def find_alpha(split: Split, num_classes: int) -> tuple[str, ...]:
-    """The alpha channel of each class, of up to ALPHA_IMAGES evenly chosen images.
-
-    Images without that channel are opaque; those of a class that was not among them, smooth.
-    """
-    if split.images.shape[-1] != 4:
-        return (OPAQUE,) * num_classes
-    rows = choose_rows(len(split.labels), ALPHA_IMAGES)
-    alpha, labels = np.asarray(split.images[rows])[..., 3], np.asarray(split.labels)[rows]
-    kinds = []
-    for label in range(num_classes):
-        values = alpha[labels == label]
-        if not values.size:
-            kinds.append(SMOOTH)
-        elif (values == 255).all():
-            kinds.append(OPAQUE)
-        else:
-            is_binary = np.isin(values, (0, 255)).mean() >= BINARY_FRACTION
-            kinds.append(BINARY if is_binary else SMOOTH)
-    return tuple(kinds)

@@ -17,11 +17,14 @@ def make_config(task: str, model: str, **fields: Any) -> Any:
 
 
 def make_dataset(
-    images: np.ndarray | None = None, classes: tuple[str, ...] = ("a", "b")
+    images: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    classes: tuple[str, ...] = ("a", "b"),
 ) -> Dataset:
-    """A data set with only a training split."""
+    """A data set with only a training split; without labels, all images are of the first class."""
     if images is None:
         images = np.zeros((4, 16, 16, 3), np.uint8)
     ids = np.array([f"{index}.png" for index in range(len(images))])
-    split = Split(images=images, labels=np.zeros(len(images), np.int32), ids=ids)
+    labels = np.zeros(len(images)) if labels is None else labels
+    split = Split(images=images, labels=labels.astype(np.int32), ids=ids)
     return Dataset("tiny", classes, {}, {"train": split}, ())

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gv_jax.data.arrays import Split
 from gv_jax.errors import UserError
 from gv_jax.models.diffusion.flow_inputs import REGION
-from gv_jax.tasks.generation import BINARY, OPAQUE, SMOOTH, Generation, find_alpha
+from gv_jax.tasks.generation import Generation
+from gv_jax.tasks.generation_data import OPAQUE, SMOOTH
 from gv_jax.training.layouts import average_regions, stack_layouts
 from tests.tasks.configs import make_config, make_dataset
 
@@ -85,17 +85,6 @@ def test_the_loss_is_the_mean_squared_error_of_each_image():
     outputs = jnp.zeros((2, 4, 4, 3)).at[1].set(2.0)
     np.testing.assert_allclose(TASK.metrics(outputs, jnp.ones((2, 4, 4, 3)))["loss"], [1, 1])
     np.testing.assert_allclose(TASK.metrics(outputs, outputs + 3)["loss"], [9, 9])
-
-
-def test_alpha_of_each_class():
-    images = np.full((40, 4, 4, 4), 255, np.uint8)
-    images[10:20, :, :2, 3] = 0
-    images[20:30, ..., 3] = np.arange(10)[:, None, None] * 20
-    labels = np.repeat(np.arange(4), 10).astype(np.int32)
-    labels[30:] = 0
-    split = Split(images, labels, [str(index) for index in range(40)])
-    assert find_alpha(split, 4) == (OPAQUE, BINARY, SMOOTH, SMOOTH)
-    assert find_alpha(Split(images[..., :3], labels, split.ids), 2) == (OPAQUE, OPAQUE)
 
 
 def test_unknown_tileable_class_names_the_nearest():

@@ -12,7 +12,8 @@ from gv_jax.image.alpha import unpremultiply
 from gv_jax.inference.finished_run import LoadedNetwork
 from gv_jax.inference.generation.sampler import Conditions, draw_noise, make_sampler
 from gv_jax.models.diffusion.flow_inputs import REGION
-from gv_jax.tasks.generation import BINARY, OPAQUE, Generation, to_network_range
+from gv_jax.tasks.generation import Generation, to_network_range
+from gv_jax.tasks.generation_data import BINARY, OPAQUE
 from gv_jax.training.flow import interpolate
 from gv_jax.training.layouts import average_regions
 from gv_jax.training.step import make_predict
