@@ -36,7 +36,12 @@ def generate(arguments: Sequence[str]) -> int:
     run = load(options.run)
     counts = choose_counts(run, options)
     sampling = run.sampling(
-        options.seed, options.guidance, options.steps, options.tileable or None, options.strength
+        options.seed,
+        options.guidance,
+        options.steps,
+        options.tileable or None,
+        options.strength,
+        options.layout_time,
     )
     outcome = GenerationOutcome(options.output)
     try:
@@ -70,6 +75,12 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the noise (0)")
     parser.add_argument(
         "--guidance", type=float, metavar="W", help="weight of the class; 1: as in training images"
+    )
+    parser.add_argument(
+        "--layout-time",
+        type=float,
+        metavar="T",
+        help="how exactly the layout of a training image is followed: 0.5 to 1",
     )
     parser.add_argument("--steps", type=parse_count, metavar="N", help="of the sampler")
     parser.add_argument(

@@ -5,6 +5,7 @@ from PIL import Image
 
 from gv_jax.cli.generate import generate
 from gv_jax.errors import UserError
+from gv_jax.inference.files.png_metadata import read_metadata
 from tests.inference.runs import write_generation_run, write_super_resolution_run
 
 
@@ -40,6 +41,14 @@ def test_images_of_the_requested_classes(run, tmp_path, capsys, options, expecte
     assert str(tmp_path / "contact_sheet.png") in outcome
 
 
+def test_images_record_how_exactly_they_follow_layouts(tmp_path):
+    run = write_generation_run(tmp_path / "run", **{"generation.layouts": 3})
+    options = ["--class=hero", "--count=1", "--layout-time=0.7", f"--output={tmp_path / 'out'}"]
+    assert generate([str(run), *options]) == 0
+    description = read_metadata(tmp_path / "out" / "hero" / "hero_0_00000.png") or {}
+    assert description["layout_time"] == 0.7
+
+
 def test_a_palette_and_images_to_vary(run, tmp_path):
     source = tmp_path / "a.png"
     Image.new("RGB", (20, 20), "red").save(source)
@@ -64,6 +73,7 @@ def test_a_palette_and_images_to_vary(run, tmp_path):
         (["--seed=x"], ("--seed",)),
         (["--class=brick", "--like=a.png", "--strength=2"], ("strength", "2")),
         (["--guidance=-1"], ("guidance", "-1")),
+        (["--layout-time=0.7"], ("layout_time", "config.generation.layouts=0")),
         (["--palette=0x"], ("0x",)),
         (["--palette=999"], ("999",)),
     ],

@@ -40,7 +40,11 @@ def describe_settings(
         "run": run.name,
         "run_hash": run.hash,
         "dataset": run.results["dataset"],
-        **sampling._asdict(),
+        **{
+            name: value
+            for name, value in sampling._asdict().items()
+            if name != "layout_time" or run.generator.task.layouts is not None
+        },
         "sampler": run.section["sampler"],
         **describe_palette(run.section["palette"] if palette is None else palette),
     }

@@ -14,6 +14,7 @@ from gv_jax.inference.generation.proportions import divide_in_proportion
 from gv_jax.inference.generation.snap_colors import limit_colors, read_palette, snap_colors
 from gv_jax.inference.network_input import ImageInput, make_preparation
 from gv_jax.inference.run import Run
+from gv_jax.training.layouts import MIN_TIME
 from gv_jax.training.run_dir import RunDir
 
 MAX_COLORS = 256  # of `limit_colors`
@@ -21,7 +22,7 @@ MAX_COUNT = 1_000_000  # images that `generate` returns
 Palette = str | Path | int  # a file, or a number of colors
 
 
-def check_number(name: str, value: float, low: int, high: int, *, whole: bool = False) -> None:
+def check_number(name: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
     """Raises UserError unless the value of an argument is a number from `low` to `high`."""
     kind: type = Integral if whole else Real
     if not isinstance(value, kind) or not low <= value <= high:
@@ -62,6 +63,7 @@ class GeneratorRun(Run):
         palette: Palette | None = None,
         like: ImageInput | None = None,
         strength: float | None = None,
+        layout_time: float | None = None,
     ) -> np.ndarray:
         """Generates images of a class.
 
@@ -77,6 +79,7 @@ class GeneratorRun(Run):
             like: An image to vary, as of `network_input.to_pil`.
             strength: How far it is changed: 0 not at all, 1 entirely; None:
                 config.generation's.
+            layout_time: How exactly layouts are followed: 0.5 to 1; None: config.generation's.
 
         Returns:
             uint8 [count h w c].
@@ -85,7 +88,7 @@ class GeneratorRun(Run):
             UserError: There is no such class, or an argument is out of range.
             CorruptImageError: The file `like` is no image.
         """
-        sampling = self.sampling(seed, guidance, steps, tileable, strength)
+        sampling = self.sampling(seed, guidance, steps, tileable, strength, layout_time)
         snap = self.palette_filter(palette)
         check_number("count", count, 0, MAX_COUNT, whole=True)
         labels = np.full(count, self.find_label(label))
@@ -102,6 +105,7 @@ class GeneratorRun(Run):
         steps: int | None = None,
         tileable: bool | None = None,
         strength: float | None = None,
+        layout_time: float | None = None,
     ) -> Sampling:
         """The arguments of `generate` with the defaults of the run; UserError out of range."""
         defaults = Sampling.from_section(self.section, seed)
@@ -109,12 +113,19 @@ class GeneratorRun(Run):
             guidance=defaults.guidance if guidance is None else guidance,
             steps=defaults.steps if steps is None else steps,
             strength=defaults.strength if strength is None else strength,
+            layout_time=defaults.layout_time if layout_time is None else layout_time,
             tileable=tileable,
         )
         check_number("seed", sampling.seed, 0, 2**32 - 1, whole=True)
         check_number("guidance", sampling.guidance, 0, 20)
         check_number("steps", sampling.steps, 1, 1000, whole=True)
         check_number("strength", sampling.strength, 0, 1)
+        check_number("layout_time", sampling.layout_time, MIN_TIME, 1)
+        if layout_time is not None and self.generator.task.layouts is None:
+            raise UserError(
+                f"layout_time is of networks that follow layouts: {self.name} was trained with "
+                "config.generation.layouts=0; leave it out"
+            )
         return sampling
 
     def find_label(self, name: str) -> int:

@@ -77,6 +77,8 @@ def test_a_palette_file_gives_its_colors(run, tmp_path):
         ({"count": 10**12}, ("count", "1000000")),
         ({"label": None}, ("None", "brick")),
         ({"strength": 1.5}, ("strength", "1.5")),
+        ({"layout_time": 0.4}, ("layout_time", "0.4", "0.5")),
+        ({"layout_time": 0.7}, ("layout_time", "run", "config.generation.layouts=0")),
         ({"palette": 300}, ("300",)),
         ({"palette": "missing.hex"}, ("missing.hex",)),
     ],
@@ -124,3 +126,8 @@ def test_layouts_are_those_of_training_images_or_of_the_image_to_vary(tmp_path, 
     assert distances.min(1).max() < 1e-5
     assert set(distances.argmin(1).tolist()) == {0, 1, 2}
     assert np.abs(noise[1] - noise[2]).mean() > 0.5
+    run.generate("hero", BATCH_SIZE, seed=2, layout_time=0.5)
+    layouts, times = seen[-1]
+    assert (times == 0.5).all()
+    layouts = (layouts - 0.5 * noise[2]) / 0.5
+    assert np.abs(layouts[:, None] - stored).max((2, 3, 4)).min(1).max() < 1e-5
