@@ -1,6 +1,6 @@
 """Layouts of training images, which a generator is conditioned on.
 
-The layout of an image is the mean colors of its REGION x REGION regions. A class of many
+The layout of an image is the mean colors of its regions of REGION x REGION pixels. A class of many
 kinds of images is hard to generate from noise: the network has to decide on coarse colors and
 shapes where it sees least of them. A layout states them, as the first stage of a cascade does; here
 that stage is a training image, whose layout is mixed with noise ("noise conditioning augmentation",
