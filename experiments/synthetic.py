@@ -14,7 +14,7 @@ is low, for variety. For PERCENT = 10, 30 and 100:
     gv-jax generate runs/generate_tiles_PERCENT --class all --count COUNT --guidance 2 \
         --output runs/generate_tiles_PERCENT/samples
 
-FRACTION is 0.1, 0.3 and 1.0, EPOCHS 60, 32 and 96, COUNT 310, 940 and 3130. Two more variants add
+FRACTION is 0.1, 0.3 and 1.0, EPOCHS 60, 32 and 96, COUNT 310, 940 and 3130. Four more variants add
 tiles of the better generator of configs/generate_tiles.py, which follows layouts of all tiles:
 
     gv-jax train --config=configs/generate_tiles.py
@@ -52,9 +52,10 @@ for percent in (10, 30, 100):
             REFERENCE[f"{plain}_{suffix}"] = plain
 for name in MODELS:
     plain = f"{name}_100"
-    VARIANTS[f"{plain}_layouts"] = {
-        **VARIANTS[plain],
-        "data.generated": "runs/generate_tiles/samples",
-        "data.generated_ratio": 1.0,
-    }
-    REFERENCE[f"{plain}_layouts"] = plain
+    for suffix, ratio in RATIOS.items():
+        VARIANTS[f"{plain}_layouts_{suffix}"] = {
+            **VARIANTS[plain],
+            "data.generated": "runs/generate_tiles/samples",
+            "data.generated_ratio": ratio,
+        }
+        REFERENCE[f"{plain}_layouts_{suffix}"] = plain
