@@ -196,7 +196,8 @@ def describe_limits(run: Run) -> Iterator[str]:
     leaks = (run.results.get("audit") or {}).get("leaks") or {}
     for split, found in leaks.items():
         if isinstance(found, dict) and sum(v for v in found.values() if isinstance(v, int)):
-            yield f"Images of the {split} split are also in the training split: {found}."
+            copies = " and ".join(f"{count} {kind}" for kind, count in found.items() if count)
+            yield f"Copies of images of the {split} split are in the training split: {copies}."
     if run.task == "generation":
         yield describe_copies(run.results)
     if run.task == "colorization":

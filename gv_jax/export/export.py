@@ -95,6 +95,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
 def describe(run: Run) -> dict[str, Any]:
     """What a file says of itself: task, model, classes and configuration."""
     outputs: dict[str, Any] = {}
+    config = run.config
     if isinstance(run, ClassifierRun):
         outputs = {"classes": run.classes, "image_size": run.image_size}
         if run.multi_label:  # a label is predicted from this probability on
@@ -105,7 +106,8 @@ def describe(run: Run) -> dict[str, Any]:
         outputs = {"classes": run.classes, "image_size": run.generator.size, "alpha": alpha}
         if run.generator.task.layouts is not None:
             outputs["layouts"] = run.generator.task.layouts.to_results(run.classes)
-    return {"task": run.task, "model": run.results["model"], **outputs, "config": run.config}
+        config = {**config, "generation": run.section}
+    return {"task": run.task, "model": run.results["model"], **outputs, "config": config}
 
 
 def write_config(run: Run, file: Path) -> None:

@@ -141,19 +141,21 @@ def describe_velocity(run: GeneratorRun) -> str:
     section, task = run.section, run.generator.task
     method = section["sampler"].capitalize()
     shape = f"[n {height // REGION} {width // REGION} {task.channels}]"
-    layouts = f"layouts {shape} and their times [n] (0)"
+    layouts = f"layouts {shape} and their times [n] (both 0)"
     if task.layouts is not None:
         time = section["layout_time"]
         layouts = (
             f"layouts {shape} and their times [n] "
-            f"({time:g}; {time:g} of one of the class in `layouts` in config.json, whose bytes are "
-            f"mean colors, in [-1, 1], and {1 - time:g} of normal noise; without a class 0 and 0)"
+            f"({time:g}; {time:g} of one of the class in `layouts` in config.json and "
+            f"{1 - time:g} of normal noise; without a class 0 and 0; `layouts` are bytes of this "
+            "shape in hexadecimal, by rows, of mean colors multiplied by alpha, 0 to 255 for -1 to "
+            "1)"
         )
     return (
         f"The network predicts a velocity [n {height} {width} {task.channels}] from "
         f"noisy images of this shape, times [n] from 0 (noise) to 1 (image), classes [n] (their "
         f"index in config.json; {task.outputs}: no class), {layouts}, and whether each image "
-        "repeats [n] (1: convolutions wrap around). Images are in [-1, 1], "
+        "repeats [n] (1: it does). Images are in [-1, 1], "
         "colors multiplied by alpha in [0, 1] before. To generate, begin with normal noise and "
         "integrate the velocity v over "
         f"the times: {section['steps']} steps of {method}'s method (the last one Euler's), with "

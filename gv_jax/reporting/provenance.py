@@ -24,7 +24,7 @@ def provenance_section(
         metadata: The content of config.json.
         default_config: The config that differences are reported from.
     """
-    config = flatten_dict(metadata.get("config", {}), sep=".")
+    config = flatten_dict(metadata.get("config", {}), sep=".") | find_evaluated(results)
     timing = results.get("timing", {})
     tables = []
     if default_config is not None:
@@ -58,6 +58,12 @@ def provenance_section(
     blocks: list[Block] = [command, *([Grid(tables)] if len(tables) > 1 else tables)]
     blocks += [Details("Full config", lines), Text(f"{versions}.{commit}")]
     return Section("Reproducibility", blocks)
+
+
+def find_evaluated(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of the config that an evaluation may change, as they were in the last one."""
+    fields = {"generation": results.get("sampling", {}), "tta": results.get("tta", {})}
+    return flatten_dict(json.loads(json.dumps(fields)), sep=".")
 
 
 def weights_table(record: Mapping[str, str]) -> Table:

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Form, HTTPException, Response, UploadFile
 from fastapi import File as FileField
 from fastapi.responses import FileResponse, JSONResponse
 
+from gv_jax.inference.generation.generator_run import check_strength
 from gv_jax.serving.clips import Clips
 from gv_jax.serving.generation import MAX_IMAGES, Order, encode_images, is_tileable, zip_images
 from gv_jax.serving.prediction_files import write_csv, write_zip
 from gv_jax.serving.predictor import Options, predict_files
 from gv_jax.serving.service import Service
 from gv_jax.serving.uploads import encode_png, to_data_uri
+from gv_jax.training.layouts import MIN_TIME
 
 PREFIX = "/api/v1"
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
@@ -198,11 +200,16 @@ def add_generation(router: APIRouter, service: Service) -> None:
         strength: Annotated[
             float | None, Form(ge=0, le=1, description="How far a given image is changed")
         ] = None,
+        layout_time: Annotated[
+            float | None,
+            Form(ge=MIN_TIME, le=1, description="How exactly the layout of an image is followed"),
+        ] = None,
         format: Annotated[Literal["json", "zip"], Form(description="zip: PNG files")] = "json",
     ) -> Response:
         served = service.find_run(run, "generate")
         served.run.find_label(label)
-        sampling = served.run.sampling(seed, guidance, None, tileable, strength)
+        check_strength(strength, is_variation=bool(file or url))
+        sampling = served.run.sampling(seed, guidance, None, tileable, strength, layout_time)
         upload, like = None, None
         if file or url:
             upload = await service.read_file(file, url)

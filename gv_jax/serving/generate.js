@@ -69,9 +69,11 @@ class GenerationForm {
   // The fields of a request; those that are as the run says are left out.
   read() {
     const { label, count, seed, guidance, palette, tileable, strength } = this.fields;
+    const layoutTime = this.fields.layout_time; // of networks that follow layouts
     const fields = { run: this.panel.run, label: label.value, count: count.value, seed: seed.value };
     if (guidance.value !== guidance.defaultValue) fields.guidance = guidance.value;
     if (palette.value) fields.palette = palette.value;
+    if (layoutTime && layoutTime.value !== layoutTime.defaultValue) fields.layout_time = layoutTime.value;
     if (tileable.checked !== this.tileable.includes(label.value)) fields.tileable = tileable.checked;
     if (this.image) Object.assign(fields, { file: this.image, strength: strength.value });
     return fields;

@@ -78,6 +78,7 @@ def describe_generator(run: Any) -> dict[str, Any]:
         "image_size": list(run.generator.size),
         "guidance": sampling.guidance,
         "strength": sampling.strength,
+        "layout_time": sampling.layout_time if task.layouts is not None else None,
         "max_count": MAX_IMAGES,
     }
 

@@ -76,6 +76,7 @@ def test_a_palette_and_images_to_vary(run, tmp_path):
         (["--layout-time=0.7"], ("layout_time", "config.generation.layouts=0")),
         (["--palette=0x"], ("0x",)),
         (["--palette=999"], ("999",)),
+        (["--palette=0"], ("palette is 0",)),
     ],
 )
 def test_mistakes_are_named_in_one_line(run, tmp_path, options, values):

@@ -57,6 +57,24 @@ def test_the_card_states_the_measured_copies(runs, tmp_path):
     assert "was not measured" not in card
 
 
+def test_the_card_states_leaks_in_words(runs, tmp_path):
+    run = shutil.copytree(runs["generation"], tmp_path / "run")
+    change_results(run, audit={"leaks": {"valid": {"exact": 0, "near": 7}, "test": {"near": 0}}})
+    card = export(run, tmp_path)[1]
+    assert "Copies of images of the valid split are in the training split: 7 near." in card
+    assert "of the test split are in the training split" not in card
+
+
+def test_the_sampling_of_the_last_evaluation_is_exported(runs, tmp_path):
+    run = shutil.copytree(runs["generation"], tmp_path / "run")
+    change_results(run, sampling={"guidance": 1.5, "steps": 7})
+    folder, card = export(run, tmp_path)
+    section = json.loads((folder / "config.json").read_text())["config"]["generation"]
+    assert (section["guidance"], section["steps"]) == (1.5, 7)
+    assert "7 steps" in card
+    assert "v(class) + 0.5 d" in card
+
+
 def test_layouts_are_exported(tmp_path):
     run = write_generation_run(tmp_path / "run", **{"generation.layouts": 3})
     folder, card = export(run, tmp_path)

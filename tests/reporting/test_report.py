@@ -18,6 +18,7 @@ from gv_jax.evaluation.classification import evaluate_classification
 from gv_jax.reporting import report
 from gv_jax.reporting.figures.classification import draw_classification
 from gv_jax.reporting.methods_table import methods_tables
+from gv_jax.reporting.provenance import provenance_section
 
 SPECIAL_NAMES = (
     '<script>alert("x")</script>',
@@ -156,6 +157,17 @@ def test_report_has_the_differences_from_the_defaults(run):
     assert f"model.name</th>{cells}" in page
     assert "data.path</th>" not in page
     assert f"data.path = {quote}/a&lt;b&gt;/c d{quote}" in page
+
+
+def test_report_has_the_sampling_of_the_last_evaluation():
+    results = {"sampling": {"guidance": 1.5}, "tta": {"flip": True}}
+    metadata = {"config": {"generation": {"guidance": 4.0, "layouts": 3}, "tta": {"flip": False}}}
+    *_, details, _ = provenance_section(results, metadata, None).blocks
+    assert details.text.splitlines() == [
+        "generation.guidance = 1.5",
+        "generation.layouts = 3",
+        "tta.flip = true",
+    ]
 
 
 def test_report_is_self_contained(run):

@@ -45,7 +45,7 @@ def test_the_run_is_described(client):
     assert (run["name"], run["action"]) == ("tiles", "generate")
     assert (run["classes"], run["tileable"]) == (["brick", "hero"], ["brick"])
     assert (run["image_size"], run["max_count"]) == ([16, 16], MAX_IMAGES)
-    assert (run["guidance"], run["strength"]) == (4.0, 0.6)
+    assert (run["guidance"], run["strength"], run["layout_time"]) == (4.0, 0.6, None)
 
 
 def test_images_are_those_of_the_run(client, run):
@@ -99,6 +99,16 @@ def test_the_image_of_a_url_is_varied(run):
     assert response.json()["names"][0] == "like_0_b_0_00000.png"
 
 
+def test_how_exactly_a_layout_is_followed_is_a_choice(tmp_path):
+    path = write_generation_run(tmp_path / "run", **{"generation.layouts": 3})
+    with open_client(load_run(path)) as client:
+        described = client.get("/api/v1/runs").json()["runs"][-1]
+        assert described["layout_time"] == 0.9
+        fields = {"label": "hero", "count": "1", "layout_time": "0.7"}
+        (data,) = read_files(post(client, "generate", **fields)).values()
+    assert '"layout_time": 0.7' in Image.open(io.BytesIO(data)).text["gv_jax"]
+
+
 @pytest.mark.parametrize(("label", "tileable"), [("hero", "true"), ("brick", "false")])
 def test_the_seam_is_a_choice(client, run, label, tileable):
     response = post(client, "generate", label=label, count="1", tileable=tileable)
@@ -121,6 +131,9 @@ def test_the_seam_is_a_choice(client, run, label, tileable):
         ({"label": "hero", "guidance": "21"}, "guidance"),
         ({"label": "hero", "guidance": "nan"}, "guidance"),
         ({"label": "hero", "strength": "1.1"}, "strength"),
+        ({"label": "hero", "strength": "0.5"}, "strength"),
+        ({"label": "hero", "layout_time": "0.4"}, "layout_time"),
+        ({"label": "hero", "layout_time": "0.7"}, "config.generation.layouts=0"),
         ({"label": "hero", "palette": "257"}, "palette"),
         ({"label": "hero", "tileable": "perhaps"}, "tileable"),
         ({"label": "hero", "format": "gif"}, "format"),

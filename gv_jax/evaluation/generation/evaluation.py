@@ -27,6 +27,7 @@ KINDS = {  # rows of `SampleMetrics` -> what they are called
     "pixel_gaussians": "Gaussian of pixels per class",
     "shuffled_pixels": "shuffled pixels",
 }
+TOO_FEW = "There are too few images for KID, precision and recall."
 COPYING_MARGIN = 0.02  # fraction of copies over that of held-out images that is called copying
 
 
@@ -157,9 +158,11 @@ def summarize(generated: GeneratedSamples, train_counts: Mapping[str, int]) -> s
             f"images {real['kid']:.4f}, {KINDS[BASELINE]} {blends['kid']:.4f}."
         )
     if "class_accuracy" in own:
+        if not sentences:
+            sentences.append(TOO_FEW)
         sentences.append(
             f"A linear classifier finds the requested class in {own['class_accuracy']:.1%} of "
-            f"them, and the true class in {real['class_accuracy']:.1%} of held-out images."
+            f"{count}, and the true class in {real['class_accuracy']:.1%} of held-out images."
         )
     copying = own["copies"] > real["copies"] + COPYING_MARGIN
     sentences.append(

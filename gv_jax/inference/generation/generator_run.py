@@ -24,10 +24,20 @@ Palette = str | Path | int  # a file, or a number of colors
 
 def check_number(name: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
     """Raises UserError unless the value of an argument is a number from `low` to `high`."""
-    kind: type = Integral if whole else Real
-    if not isinstance(value, kind) or not low <= value <= high:
+    if not is_number(value, Integral if whole else Real, low, high):
         noun = "a whole number" if whole else "a number"
         raise UserError(f"{name} is {value!r}: it must be {noun} from {low} to {high}")
+
+
+def is_number(value: Any, kind: type, low: float, high: float) -> bool:
+    """Whether a value is a number of a kind, no bool, from `low` to `high`."""
+    return isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
+
+
+def check_strength(strength: float | None, *, is_variation: bool) -> None:
+    """Raises UserError if a strength is given without an image to vary."""
+    if strength is not None and not is_variation:
+        raise UserError("strength is of variations: give an image to vary too, or leave it out")
 
 
 class GeneratorRun(Run):
@@ -88,6 +98,7 @@ class GeneratorRun(Run):
             UserError: There is no such class, or an argument is out of range.
             CorruptImageError: The file `like` is no image.
         """
+        check_strength(strength, is_variation=like is not None)
         sampling = self.sampling(seed, guidance, steps, tileable, strength, layout_time)
         snap = self.palette_filter(palette)
         check_number("count", count, 0, MAX_COUNT, whole=True)
@@ -145,12 +156,12 @@ class GeneratorRun(Run):
             UserError: The file holds no palette, or the number is out of range.
         """
         chosen: Any = self.section["palette"] if palette is None else palette
-        if isinstance(chosen, int):
-            if not 0 <= chosen <= MAX_COLORS:
-                raise UserError(f"palette is {chosen}: give 1 to {MAX_COLORS} colors, or a file")
-            return (
-                (lambda images: limit_colors(images, chosen)) if chosen else lambda images: images
-            )
+        if palette is None and not chosen:
+            return lambda images: images
+        if not isinstance(chosen, str | Path):
+            if not is_number(chosen, Integral, 1, MAX_COLORS):
+                raise UserError(f"palette is {chosen!r}: give 1 to {MAX_COLORS} colors, or a file")
+            return lambda images: limit_colors(images, chosen)
         colors = read_palette(Path(chosen))
         return lambda images: snap_colors(images, colors)
 

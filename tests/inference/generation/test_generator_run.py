@@ -5,8 +5,10 @@ import pytest
 
 import gv_jax
 from gv_jax.errors import UserError
-from gv_jax.inference.generation.generator import BATCH_SIZE
+from gv_jax.inference.generation.generator import BATCH_SIZE, to_pixels
 from tests.inference.runs import write_generation_run
+
+IMAGE = np.zeros((16, 16, 4), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,20 @@ def test_alpha_is_that_of_the_class(run):
     hero = run.generate("hero", 4)
     assert set(np.unique(hero[..., 3])) == {0, 255}
     assert (hero[..., :3][hero[..., 3] == 0] == 0).all()
+
+
+def test_alpha_of_solid_images_of_a_smooth_class_is_binary():
+    pixels = np.zeros((3, 16, 16, 4), np.float32)
+    pixels[0, ..., 3] = 0.9  # noise of an opaque image
+    pixels[1, ..., 3] = 0.9
+    pixels[1, 0, 0, 3] = 0.5  # an edge
+    pixels[2, ..., 3] = 0.9
+    pixels[2, 0, :4, 3] = 0.5  # glass
+    flags = np.zeros(3, bool)
+    alpha = np.asarray(to_pixels(2 * pixels - 1, flags, flags))[..., 3]
+    assert (alpha[0] == 255).all()
+    assert set(np.unique(alpha[1])) <= {0, 255}
+    assert np.unique(alpha[2]).tolist() == [128, 230]
 
 
 def test_variations_are_the_nearer_the_lower_the_strength(run):
@@ -76,10 +92,15 @@ def test_a_palette_file_gives_its_colors(run, tmp_path):
         ({"count": 1.0}, ("count", "1.0")),
         ({"count": 10**12}, ("count", "1000000")),
         ({"label": None}, ("None", "brick")),
-        ({"strength": 1.5}, ("strength", "1.5")),
+        ({"strength": 1.5, "like": IMAGE}, ("strength", "1.5")),
         ({"layout_time": 0.4}, ("layout_time", "0.4", "0.5")),
         ({"layout_time": 0.7}, ("layout_time", "run", "config.generation.layouts=0")),
+        ({"strength": 0.5}, ("strength", "vary")),
+        ({"count": True}, ("count", "True")),
         ({"palette": 300}, ("300",)),
+        ({"palette": 0}, ("palette is 0", "256")),
+        ({"palette": 4.5}, ("4.5", "256")),
+        ({"palette": np.zeros(3, np.uint8)}, ("array", "256")),
         ({"palette": "missing.hex"}, ("missing.hex",)),
     ],
 )
