@@ -19,8 +19,8 @@ from gv_jax.training.layouts import average_regions
 from gv_jax.training.step import make_predict
 
 BATCH_SIZE = 16  # images per call of the network, which gets each twice
-TRANSLUCENT = (0.2, 0.8)  # alpha of pixels that are seen through on purpose; beyond it, noise …
-MIN_TRANSLUCENT = 0.01  # … in images with a lower fraction of such pixels
+TRANSLUCENT = (0.2, 0.8)  # alpha of pixels that are seen through on purpose
+MIN_TRANSLUCENT = 0.01  # fraction of such pixels; images of fewer are solid
 
 
 class Sampling(NamedTuple):
@@ -151,7 +151,8 @@ class Generator:
 def to_pixels(outputs: Array, opaque: Array, binary: Array) -> Array:
     """Premultiplied images in [-1, 1] as uint8, with the alpha of their class.
 
-    In a class with smooth alpha, that of an image with hardly any translucent pixel is binary.
+    In a class with smooth alpha, an image with hardly any translucent pixel is solid: its alpha
+    above the translucent range is noise, and becomes 1.
     """
     images = jnp.clip((outputs + 1) / 2, 0, 1)
 
@@ -159,7 +160,8 @@ def to_pixels(outputs: Array, opaque: Array, binary: Array) -> Array:
         is_opaque, is_binary = (flags.reshape(-1, 1, 1, 1) for flags in (opaque, binary))
         is_translucent = (alpha > TRANSLUCENT[0]) & (alpha < TRANSLUCENT[1])
         is_solid = is_translucent.mean((1, 2, 3), keepdims=True) < MIN_TRANSLUCENT
-        rounded = jnp.where(is_binary | is_solid, jnp.round(alpha), alpha)
+        rounded = jnp.where(is_binary, jnp.round(alpha), alpha)
+        rounded = jnp.where(is_solid & (alpha >= TRANSLUCENT[1]), jnp.ones_like(alpha), rounded)
         return jnp.where(is_opaque, jnp.ones_like(alpha), rounded)
 
     return jnp.round(255 * unpremultiply(images, snap)).astype(jnp.uint8)
