@@ -11,6 +11,9 @@ from gv_jax.evaluation.confidence import Confidence
 from gv_jax.evaluation.conformal import make_sets
 
 
+ROUNDING = 1e-5  # of distances, which are at most 2 and differ between batches and devices
+
+
 @dataclass(frozen=True)
 class Predictions:
     """Predictions for n images.
@@ -94,7 +97,7 @@ class Predictions:
         limit = self.confidence.max_distance
         if self.distances is None or limit is None:
             return None
-        return self.distances > limit
+        return self.distances > limit + ROUNDING
 
 
 def join_predictions(parts: Sequence[Predictions]) -> Predictions:
