@@ -10,7 +10,6 @@ from gv_jax.errors import UserError
 from gv_jax.evaluation.confidence import Confidence
 from gv_jax.evaluation.conformal import make_sets
 
-
 ROUNDING = 1e-5  # of distances, which are at most 2 and differ between batches and devices
 
 
