@@ -107,8 +107,9 @@ def test_images_have_the_color_and_the_alpha_of_their_class(run):
 def test_kinds_of_images_are_as_frequent_as_in_training(run):
     loaded = gv_jax.load_run(run)
     for name, color in COLORS.items():
-        assert len(read_results(run)["layouts"][name]) == 39
-        images = loaded.generate(name, 39, seed=3).astype(float)  # each layout once
+        count = len(read_results(run)["layouts"][name])
+        assert count == {"grass": 20, "lava": 39}[name]  # grass: the half with matching borders
+        images = loaded.generate(name, count, seed=3).astype(float)  # each layout once
         means = [image[..., :3][image[..., 3] == 255].mean() for image in images]
         dark = np.mean(np.array(means) < np.mean(color) - 15)
         assert dark == pytest.approx(1 / 3, abs=0.1), (name, means)
