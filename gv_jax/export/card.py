@@ -195,8 +195,11 @@ def describe_limits(run: Run) -> Iterator[str]:
         yield f"The {main} split has {count_noun(count, 'image')}: its metrics are imprecise."
     leaks = (run.results.get("audit") or {}).get("leaks") or {}
     for split, found in leaks.items():
-        if isinstance(found, dict) and sum(v for v in found.values() if isinstance(v, int)):
-            copies = " and ".join(f"{count} {kind}" for kind, count in found.items() if count)
+        counts = found if isinstance(found, dict) else {}
+        copies = " and ".join(
+            f"{count} {kind}" for kind, count in counts.items() if isinstance(count, int) and count
+        )
+        if copies:
             yield f"Copies of images of the {split} split are in the training split: {copies}."
     if run.task == "generation":
         yield describe_copies(run.results)

@@ -126,7 +126,7 @@ class Generation:
             tileable=tuple(name in section["tileable"] for name in classes),
             alpha=tuple(results["alpha"][name] for name in classes),
             layouts=Layouts.from_results(
-                results["layouts"], classes, config["data"]["size"], config["data"]["channels"]
+                results["layouts"], classes, results["image_size"], config["data"]["channels"]
             )
             if "layouts" in results
             else None,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-REGION = 4  # side of the regions of a layout, in pixels
+REGION = 4  # side of the regions of a layout, in pixels; divides `multiple` of all networks
 
 
 class FlowInputs(NamedTuple):

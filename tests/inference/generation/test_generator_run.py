@@ -113,6 +113,13 @@ def test_errors_name_the_value(run, options, values):
     assert all(value in message for value in values)
 
 
+def test_layouts_are_read_at_the_size_of_the_images(tmp_path):
+    fields = {"generation.layouts": 3, "data.size": (0, 0)}  # the size of the images themselves
+    run = gv_jax.load_run(write_generation_run(tmp_path / "run", **fields))
+    assert run.generator.task.layouts.counts.tolist() == [3, 3]
+    assert run.generate("brick", 1).shape == (1, 16, 16, 4)
+
+
 def test_other_actions_are_refused(run):
     with pytest.raises(UserError, match="generates images"):
         run.predict(np.zeros((16, 16, 3), np.uint8))
